@@ -1,0 +1,1 @@
+//! The KCL's job in Rust: leases, checkpoints, one worker per shard.

@@ -1,0 +1,1 @@
+//! The embedded log engine: one shared, fsynced sequence of segment files.

@@ -1,0 +1,1 @@
+//! HTTP, routing, access, tables, settings.

@@ -1,0 +1,1 @@
+//! In-process server, manual clock, crashing disk; for tests only.

@@ -1,0 +1,21 @@
+//! The words of Kinesis as Rust types: names, ids, hash keys, sequence numbers, ARNs, times and limits.
+//!
+//! Everything here is a plain value. A value that exists is valid: text is checked once, where it enters.
+//! Deliberately absent: I/O, async, clocks that read the real time, and any rule of the service.
+//!
+//! Start with [`SequenceNumber`] (a place in a shard as clients see it) and [`HashKey`] (where a record goes).
+
+mod arn;
+mod clock;
+mod hash_key;
+pub mod limits;
+mod names;
+mod sequence_number;
+mod shard_id;
+
+pub use arn::{InvalidArn, StreamArn};
+pub use clock::{SystemClock, TimestampMs, WallClock};
+pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
+pub use names::{AccountId, InvalidName, Region, StreamName};
+pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub use shard_id::{InvalidShardId, ShardId};

@@ -1,0 +1,5 @@
+//! Values whose form differs between the encodings.
+
+mod timestamp;
+
+pub use timestamp::Timestamp;
