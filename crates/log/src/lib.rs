@@ -11,8 +11,10 @@ mod engine;
 mod entry;
 mod error;
 mod place;
+mod snapshot;
 
 pub use engine::{Caps, LogEngine, LogFuture, LogSpec};
 pub use entry::{Append, AppendId, Appended, Bounds, Entry, EntryKind, ReadFrom, ReadOutcome};
 pub use error::{AppendError, EngineError, NotWritten};
 pub use place::{GroupId, LogId, Place};
+pub use snapshot::{Snapshot, SnapshotStore};
