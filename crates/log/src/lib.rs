@@ -7,14 +7,18 @@
 //!
 //! Deliberately absent: records, sequence numbers, retention and every other word of Kinesis.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod engine;
 mod entry;
 mod error;
+mod memory;
 mod place;
 mod snapshot;
 
 pub use engine::{Caps, LogEngine, LogFuture, LogSpec};
 pub use entry::{Append, AppendId, Appended, Bounds, Entry, EntryKind, ReadFrom, ReadOutcome};
 pub use error::{AppendError, EngineError, NotWritten};
+pub use memory::{MemoryEngine, MemorySettings, MemorySnapshots};
 pub use place::{GroupId, LogId, Place};
 pub use snapshot::{Snapshot, SnapshotStore};

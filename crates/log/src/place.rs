@@ -6,6 +6,12 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u64);
 
+impl GroupId {
+    /// The group of the command log. Engines keep room in reserve for it, so that what frees room can be written
+    /// when there is none for records.
+    pub const COMMANDS: Self = Self(0);
+}
+
 /// A log, as its creator numbers it. Never reused, not even after a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogId(pub u64);
