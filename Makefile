@@ -1,0 +1,27 @@
+# Everything a newcomer needs is `make run` and `make test`.
+
+.PHONY: help run test bench soak fuzz doc fmt clean
+
+help:       ## Show this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+run:        ## Build, start the server and run the stock-trades application on it
+	@scripts/run
+
+test:       ## Set up what the tests need, run them all, count them
+	@scripts/test
+
+bench:      ## Measure against a bare server of the same stack (quiet machine, about 15 minutes)
+	@scripts/bench
+
+soak:       ## The long versions of the crash, kill and bad-input tests
+	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} scripts/test --soak
+
+doc:        ## Build the API documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+fmt:        ## Format the Rust code
+	cargo fmt --all
+
+clean:      ## Remove build output and the demo's data
+	cargo clean; rm -rf data .build

@@ -1,0 +1,72 @@
+//! Runs the scenarios and prints the table of `docs/benchmarks.md`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use millstream_bench::report;
+use millstream_bench::scenarios::{self, NAMES, Plan};
+
+const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [SCENARIO]...
+
+  --pairs N      pairs of runs per ratio; the median counts [5]
+  --seconds N    length of one run [5]
+  --scale SHARE  shrinks what fills disk and memory, and the fixed runs; 1 is the full size [1]
+  --disk DIR     where the data folders go [the temporary folder]
+  --serve ARG    one more argument for `millstream serve`";
+
+fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
+    let mut plan = Plan {
+        pairs: 5,
+        run: Duration::from_secs(5),
+        scale: 1.0,
+        disk: std::env::temp_dir(),
+        serve: Vec::new(),
+    };
+    let mut names = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            arguments
+                .next()
+                .with_context(|| format!("{argument} needs a value"))
+        };
+        match argument.as_str() {
+            "--pairs" => plan.pairs = value()?.parse()?,
+            "--seconds" => plan.run = Duration::from_secs_f64(value()?.parse()?),
+            "--scale" => plan.scale = value()?.parse()?,
+            "--disk" => plan.disk = PathBuf::from(value()?),
+            "--serve" => plan.serve.push(value()?),
+            "--help" | "-h" => bail!("{USAGE}"),
+            name if NAMES.contains(&name) => names.push(name.to_owned()),
+            other => bail!("unknown argument {other}\n\n{USAGE}"),
+        }
+    }
+    if names.is_empty() {
+        names = NAMES.iter().map(|name| (*name).to_owned()).collect();
+    }
+    Ok((plan, names))
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let (plan, names) = plan()?;
+    let cores = std::thread::available_parallelism()?;
+    let durability = if plan.serve.iter().any(|argument| argument == "os") {
+        "os"
+    } else {
+        "fsync before every answer"
+    };
+    println!(
+        "{cores} cores shared by client and server; durability: {durability}; {} pairs of {} s\n",
+        plan.pairs,
+        plan.run.as_secs_f64()
+    );
+    report::print_head();
+    for name in &names {
+        scenarios::run(name, &plan)
+            .await
+            .with_context(|| format!("scenario {name}"))?;
+    }
+    Ok(())
+}

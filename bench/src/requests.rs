@@ -1,0 +1,83 @@
+//! Whole requests, made once and sent many times.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+/// A small, seeded generator: the same bytes in every run.
+#[derive(Debug, Clone)]
+pub struct Seeded(u64);
+
+impl Seeded {
+    /// Starts at `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn data(&mut self, bytes: usize) -> String {
+        let raw: Vec<u8> = (0..bytes).map(|_| (self.number() >> 32) as u8).collect();
+        BASE64_STANDARD.encode(raw)
+    }
+
+    fn key(&mut self) -> String {
+        format!("key-{:08}", self.number() % 100_000_000)
+    }
+}
+
+/// A signed-looking request as an SDK sends it.
+pub fn request(operation: &str, body: &str) -> Vec<u8> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-amz-target: Kinesis_20131202.{operation}\r\n\
+         content-type: application/x-amz-json-1.1\r\nx-amz-date: 20261123T000000Z\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=AKIDBENCH/20261123/us-east-1/kinesis/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
+         Signature=0000000000000000000000000000000000000000000000000000000000000000\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
+/// PutRecords of `count` records with `bytes` of random data each.
+pub fn put_records(stream: &str, count: usize, bytes: usize, seed: u64) -> Vec<u8> {
+    let mut seeded = Seeded::new(seed);
+    let record = |seeded: &mut Seeded| {
+        format!(
+            r#"{{"Data":"{}","PartitionKey":"{}"}}"#,
+            seeded.data(bytes),
+            seeded.key()
+        )
+    };
+    let records: Vec<_> = (0..count).map(|_| record(&mut seeded)).collect();
+    request(
+        "PutRecords",
+        &format!(
+            r#"{{"Records":[{}],"StreamName":"{stream}"}}"#,
+            records.join(",")
+        ),
+    )
+}
+
+/// PutRecord with `bytes` of random data.
+pub fn put_record(stream: &str, bytes: usize, seed: u64) -> Vec<u8> {
+    let mut seeded = Seeded::new(seed);
+    let (data, key) = (seeded.data(bytes), seeded.key());
+    request(
+        "PutRecord",
+        &format!(r#"{{"StreamName":"{stream}","Data":"{data}","PartitionKey":"{key}"}}"#),
+    )
+}
+
+/// GetRecords of up to `limit` records.
+pub fn get_records(iterator: &str, limit: usize) -> Vec<u8> {
+    request(
+        "GetRecords",
+        &format!(r#"{{"ShardIterator":"{iterator}","Limit":{limit}}}"#),
+    )
+}

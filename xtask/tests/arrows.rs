@@ -1,0 +1,93 @@
+//! Crates depend one way: each only on crates that stand above it in the list.
+
+use std::collections::BTreeSet;
+
+/// From the bottom of the building to the roof. ARCHITECTURE.md draws the same list.
+const ORDER: &[&str] = &[
+    "types",
+    "wire",
+    "log",
+    "log-local",
+    "streams",
+    "server",
+    "consumer",
+    "cli",
+];
+
+/// Clients must work against AWS too, so they never see the server's inside.
+const CLIENTS: &[&str] = &["consumer"];
+const SERVER_SIDE: &[&str] = &["log", "log-local", "streams", "server", "wire"];
+
+fn folder(package: &str) -> Option<&str> {
+    package.strip_prefix("millstream-")
+}
+
+/// Every normal dependency between our packages, as (from, to).
+fn arrows() -> BTreeSet<(String, String)> {
+    let metadata = xtask::metadata(false);
+    let packages = metadata["packages"].as_array().expect("packages");
+    let mut arrows = BTreeSet::new();
+    for package in packages {
+        let from = package["name"].as_str().expect("name");
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let to = dependency["name"].as_str().expect("name");
+            if dependency["kind"].is_null() && to.starts_with("millstream-") {
+                arrows.insert((from.to_owned(), to.to_owned()));
+            }
+        }
+    }
+    arrows
+}
+
+#[test]
+fn crates_depend_only_on_crates_above_them() {
+    let arrows = arrows();
+    assert!(
+        arrows.contains(&("millstream-server".into(), "millstream-streams".into())),
+        "the check sees arrows"
+    );
+    for (from, to) in arrows {
+        let Some(from_folder) = folder(&from) else {
+            continue;
+        };
+        if from_folder == "testkit" {
+            continue;
+        }
+        let place = |name: &str| {
+            let found = ORDER.iter().position(|listed| *listed == name);
+            found.unwrap_or_else(|| panic!("{name} is not in the list of crates"))
+        };
+        let to_folder = folder(&to).expect("one of ours");
+        assert!(
+            place(to_folder) < place(from_folder),
+            "{from} must not depend on {to}"
+        );
+    }
+}
+
+#[test]
+fn clients_never_depend_on_the_server_side() {
+    for (from, to) in arrows() {
+        let is_client =
+            folder(&from).is_some_and(|name| CLIENTS.contains(&name)) || from == "stock-trades";
+        let is_server_side = folder(&to).is_some_and(|name| SERVER_SIDE.contains(&name));
+        assert!(
+            !(is_client && is_server_side),
+            "{from} must work against AWS, so it cannot depend on {to}"
+        );
+    }
+}
+
+#[test]
+fn only_the_server_names_an_engine_and_the_testkit_stays_in_tests() {
+    for (from, to) in arrows() {
+        assert!(
+            to != "millstream-log-local" || from == "millstream-server",
+            "{from} must not name an engine"
+        );
+        assert!(
+            to != "millstream-testkit",
+            "{from} must use the testkit in tests only"
+        );
+    }
+}
