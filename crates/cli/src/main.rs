@@ -1,1 +1,3 @@
 //! The millstream binary.
+
+fn main() {}
