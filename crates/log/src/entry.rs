@@ -32,6 +32,17 @@ pub struct Append {
     pub id: Option<AppendId>,
 }
 
+impl Append {
+    /// The same entry with an append id.
+    #[must_use]
+    pub fn with_id(self, id: AppendId) -> Self {
+        Self {
+            id: Some(id),
+            ..self
+        }
+    }
+}
+
 /// The answer to a durable append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {

@@ -1,0 +1,59 @@
+//! What an engine's tests hand to the suite.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::LogEngine;
+
+type Reopen = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn LogEngine>> + Send + Sync>;
+
+/// A fresh engine without logs, and what the suite may do with it.
+pub struct Subject {
+    pub(super) engine: Arc<dyn LogEngine>,
+    pub(super) reopen: Option<Reopen>,
+    pub(super) time_may_pause: bool,
+}
+
+impl Subject {
+    /// An engine that takes its wall clock from the clock handed to the factory.
+    pub fn new(engine: Arc<dyn LogEngine>) -> Self {
+        Self {
+            engine,
+            reopen: None,
+            time_may_pause: false,
+        }
+    }
+
+    /// Lets the suite pause tokio's time. For engines without threads of their own: paused time jumps ahead
+    /// whenever the runtime is idle, also while such a thread works.
+    #[must_use]
+    pub fn with_paused_time(mut self) -> Self {
+        self.time_may_pause = true;
+        self
+    }
+
+    /// How to open the same logs again, with the same clock. Called when the engine before has stopped.
+    /// Whatever must outlive the engine, such as a temporary folder, belongs into the closure.
+    #[must_use]
+    pub fn with_reopen<R, F>(mut self, reopen: R) -> Self
+    where
+        R: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Arc<dyn LogEngine>> + Send + 'static,
+    {
+        self.reopen = Some(Box::new(move || reopen().boxed()));
+        self
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("engine", &self.engine)
+            .field("reopen", &self.reopen.is_some())
+            .field("time_may_pause", &self.time_may_pause)
+            .finish()
+    }
+}

@@ -1,0 +1,3 @@
+//! The in-memory engine keeps the contract, and the contract finds engines that do not.
+
+mod memory;

@@ -1,0 +1,29 @@
+//! The in-memory engine and snapshot store under the suites, and what is theirs alone.
+
+use std::sync::Arc;
+
+use millstream_log::contract::Subject;
+use millstream_log::{
+    MemoryEngine, MemorySettings, MemorySnapshots, log_engine_contract, log_engine_reopen_contract,
+    snapshot_store_contract,
+};
+use millstream_types::WallClock;
+
+async fn open(clock: Arc<dyn WallClock>) -> Subject {
+    let engine = Arc::new(MemoryEngine::new(MemorySettings::default(), clock));
+    let origin = Arc::clone(&engine);
+    Subject::new(engine)
+        .with_paused_time()
+        .with_reopen(move || {
+            let reopened = Arc::new(origin.reopen());
+            async move { reopened as _ }
+        })
+}
+
+async fn open_store() -> MemorySnapshots {
+    MemorySnapshots::new()
+}
+
+log_engine_contract!(engine, open);
+log_engine_reopen_contract!(engine_reopened, open);
+snapshot_store_contract!(snapshot_store, open_store);
