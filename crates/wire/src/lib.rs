@@ -1,9 +1,27 @@
 //! The Kinesis API on the wire: request and response shapes, their encodings and the error codes.
 //!
-//! [`shapes`] holds one file per operation. Deliberately absent: HTTP and every rule of the service.
+//! A request: [`Operation::from_target`] and [`Encoding::from_content_type`] say what it is, [`decode()`] makes its
+//! checked input of the body. An answer: [`encode()`] or [`encode_error`]. [`shapes`] holds one file per operation.
+//! Deliberately absent: HTTP and every rule of the service.
 
+pub mod cbor;
+mod check;
+mod decode;
+mod encode;
 pub mod encoding;
 mod error_code;
+mod generated;
+pub mod json;
+mod model;
+mod operation;
 pub mod shapes;
+#[cfg(test)]
+mod test_cases;
+mod value;
 
+pub use decode::{decode, decode_get_records, decode_put_record, decode_put_records};
+pub use encode::{encode, encode_error};
+pub use encoding::Encoding;
 pub use error_code::{ApiError, ErrorCode};
+pub use operation::{OPERATIONS_NOT_SERVED, Operation};
+pub use value::{DEPTH_MAX, ParseError, VALUES_MAX, Value};
