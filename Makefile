@@ -17,6 +17,11 @@ bench:      ## Measure against a bare server of the same stack (quiet machine, a
 soak:       ## The long versions of the crash, kill and bad-input tests
 	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} scripts/test --soak
 
+fuzz:       ## Run each fuzz target under libFuzzer for SECONDS_EACH (default 60); needs cargo-fuzz
+	@cd fuzz/libfuzzer && for target in fuzz_targets/*.rs; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none $$(basename $$target .rs) -- \
+	    -max_total_time=$${SECONDS_EACH:-60} -max_len=65536 || exit 1; done
+
 doc:        ## Build the API documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 

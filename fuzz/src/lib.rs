@@ -1,0 +1,16 @@
+//! One function per parser that faces the network or the disk. Each takes any bytes, and panics if a promise breaks.
+
+mod wire_bodies;
+
+pub use wire_bodies::{cbor_body, json_body, json_put_records, sequence_number};
+
+/// A target: takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// All targets by name; libFuzzer's binaries carry the same names.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("json_body", json_body),
+    ("cbor_body", cbor_body),
+    ("json_put_records", json_put_records),
+    ("sequence_number", sequence_number),
+];
