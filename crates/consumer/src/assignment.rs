@@ -1,0 +1,153 @@
+//! Who takes which lease: decisions without I/O.
+//!
+//! A lease is *available* when nobody owns it, when its owner's counter has stood still for the failover time on this
+//! worker's own monotonic clock, or when the row names this worker but nothing here holds it. Each worker aims at an
+//! equal share, rounded up, of all unfinished leases; it takes available ones first and otherwise steals one at a time
+//! from the worker with the most, as long as that worker has at least two more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use tokio::time::Instant;
+
+use crate::Lease;
+
+/// A lease that stayed available for so many failover times is taken by anybody with room, whatever its share.
+const NEGLECTED_AFTER: u32 = 3;
+
+/// What this worker has seen of every lease's counter.
+#[derive(Debug, Default)]
+pub(crate) struct Observations {
+    seen: BTreeMap<String, Seen>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    counter: u64,
+    since: Instant,
+}
+
+impl Observations {
+    /// Notes a listing of the table. `now` must not be earlier than the moment the listing arrived: a counter then
+    /// counts as unchanged for a shorter time than it really was, never for a longer one.
+    pub(crate) fn note(&mut self, leases: &[Lease], now: Instant) {
+        let mut seen = BTreeMap::new();
+        for lease in leases {
+            let fresh = Seen {
+                counter: lease.lease_counter,
+                since: now,
+            };
+            let known = self.seen.get(&lease.lease_key).copied();
+            let kept = known.filter(|known| known.counter == fresh.counter);
+            seen.insert(lease.lease_key.clone(), kept.unwrap_or(fresh));
+        }
+        self.seen = seen;
+    }
+
+    /// How long the counter has been seen unchanged.
+    fn unchanged_for(&self, lease: &Lease, now: Instant) -> Duration {
+        match self.seen.get(&lease.lease_key) {
+            Some(seen) if seen.counter == lease.lease_counter => {
+                now.saturating_duration_since(seen.since)
+            }
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// The worker that decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taker<'a> {
+    pub(crate) worker_id: &'a str,
+    pub(crate) failover_time: Duration,
+    pub(crate) leases_max: usize,
+}
+
+impl Taker<'_> {
+    fn is_expired(&self, lease: &Lease, observations: &Observations, now: Instant) -> bool {
+        lease.lease_owner.is_none() || observations.unchanged_for(lease, now) >= self.failover_time
+    }
+
+    /// The leases to take now, best first. `held` are the shards that this process still works on, whatever the
+    /// table says about them; they are never taken again.
+    pub(crate) fn leases_to_take(
+        &self,
+        leases: &[Lease],
+        observations: &Observations,
+        now: Instant,
+        held: &BTreeSet<String>,
+        rng: &mut impl Rng,
+    ) -> Vec<Lease> {
+        let open: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_finished()).collect();
+        let mut loads: BTreeMap<&str, usize> = BTreeMap::from([(self.worker_id, 0)]);
+        let mut available = Vec::new();
+        for lease in &open {
+            let mine = lease.is_owned_by(self.worker_id);
+            let expired = self.is_expired(lease, observations, now);
+            if held.contains(&lease.lease_key) {
+                continue;
+            }
+            match &lease.lease_owner {
+                Some(owner) if !mine && !expired => *loads.entry(owner).or_default() += 1,
+                _ => available.push(*lease),
+            }
+        }
+        loads.insert(self.worker_id, held.len());
+        let share = open.len().div_ceil(loads.len()).min(self.leases_max);
+        let need = share.saturating_sub(held.len());
+
+        if available.is_empty() {
+            let stolen = self.lease_to_steal(&open, &loads, share, held, rng);
+            return stolen.into_iter().cloned().collect();
+        }
+        available.shuffle(rng);
+        let neglected_after = self.failover_time * NEGLECTED_AFTER;
+        let room = self.leases_max.saturating_sub(held.len());
+        let wanted = available
+            .into_iter()
+            .enumerate()
+            .filter(|(index, lease)| {
+                *index < need || observations.unchanged_for(lease, now) >= neglected_after
+            })
+            .map(|(_, lease)| lease.clone());
+        wanted.take(room).collect()
+    }
+
+    fn lease_to_steal<'a>(
+        &self,
+        open: &[&'a Lease],
+        loads: &BTreeMap<&str, usize>,
+        share: usize,
+        held: &BTreeSet<String>,
+        rng: &mut impl Rng,
+    ) -> Option<&'a Lease> {
+        let (victim, load) = loads
+            .iter()
+            .filter(|(worker, _)| **worker != self.worker_id)
+            .max_by_key(|(_, load)| **load)?;
+        if held.len() >= share || *load < held.len() + 2 {
+            return None;
+        }
+        let theirs: Vec<&Lease> = open
+            .iter()
+            .copied()
+            .filter(|lease| lease.is_owned_by(victim) && !held.contains(&lease.lease_key))
+            .collect();
+        theirs.choose(rng).copied()
+    }
+}
+
+/// Whether this worker does the work that only one of them needs to do (shard sync, clean-up): it has the smallest id
+/// of all owners. Two workers may believe so at the same time; that work is safe to repeat.
+pub(crate) fn leads(leases: &[Lease], worker_id: &str) -> bool {
+    let owners = leases
+        .iter()
+        .filter(|lease| !lease.is_finished())
+        .filter_map(|lease| lease.lease_owner.as_deref());
+    owners.min().is_none_or(|smallest| worker_id <= smallest)
+}
+
+#[cfg(test)]
+mod tests;

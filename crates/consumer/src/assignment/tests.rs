@@ -1,0 +1,226 @@
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::Checkpoint;
+
+const FAILOVER: Duration = Duration::from_secs(10);
+
+fn owned(key: usize, owner: Option<&str>, counter: u64) -> Lease {
+    Lease {
+        lease_owner: owner.map(str::to_owned),
+        lease_counter: counter,
+        ..Lease::unowned(format!("shard-{key:03}"), Checkpoint::TrimHorizon)
+    }
+}
+
+fn taker(worker_id: &str) -> Taker<'_> {
+    Taker {
+        worker_id,
+        failover_time: FAILOVER,
+        leases_max: usize::MAX,
+    }
+}
+
+fn take(worker: &str, leases: &[Lease], seen: &Observations, now: Instant) -> Vec<String> {
+    let held = BTreeSet::new();
+    let taken =
+        taker(worker).leases_to_take(leases, seen, now, &held, &mut StdRng::seed_from_u64(1));
+    taken.into_iter().map(|lease| lease.lease_key).collect()
+}
+
+#[test]
+fn a_counter_that_stands_still_for_the_failover_time_is_expired() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    let leases = [owned(0, Some("a"), 7)];
+    seen.note(&leases, start);
+    let almost = start + FAILOVER - Duration::from_millis(1);
+    seen.note(&leases, almost);
+    assert_eq!(take("b", &leases, &seen, almost), Vec::<String>::new());
+    assert_eq!(take("b", &leases, &seen, start + FAILOVER), ["shard-000"]);
+
+    let renewed = [owned(0, Some("a"), 8)];
+    seen.note(&renewed, start + FAILOVER);
+    assert_eq!(
+        take("b", &renewed, &seen, start + FAILOVER),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn released_leases_and_own_forgotten_ones_are_taken_at_once() {
+    let now = Instant::now();
+    let mut seen = Observations::default();
+    let leases = [owned(0, None, 3), owned(1, Some("b"), 4)];
+    seen.note(&leases, now);
+    let mut taken = take("b", &leases, &seen, now);
+    taken.sort_unstable();
+    assert_eq!(taken, ["shard-000", "shard-001"]);
+}
+
+#[test]
+fn finished_shards_are_left_alone() {
+    let now = Instant::now();
+    let mut seen = Observations::default();
+    let mut lease = owned(0, None, 3);
+    lease.checkpoint = Checkpoint::ShardEnd;
+    let leases = [lease];
+    seen.note(&leases, now);
+    assert_eq!(
+        take("b", &leases, &seen, now + FAILOVER * 10),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_neglected_lease_is_taken_above_the_share() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    // "a" renews two leases and takes no more; the third one is free and "b" already holds its share of two.
+    let mut leases = vec![
+        owned(0, Some("a"), 1),
+        owned(1, None, 1),
+        owned(2, Some("b"), 1),
+        owned(3, Some("b"), 1),
+    ];
+    seen.note(&leases, start);
+    let held: BTreeSet<String> = ["shard-002".to_owned(), "shard-003".to_owned()].into();
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut at = |leases: &[Lease], seen: &Observations, now| {
+        taker("b")
+            .leases_to_take(leases, seen, now, &held, &mut rng)
+            .len()
+    };
+    assert_eq!(at(&leases, &seen, start), 0);
+    let later = start + FAILOVER * 3;
+    leases[0].lease_counter += 1;
+    seen.note(&leases, later);
+    assert_eq!(at(&leases, &seen, later), 1);
+}
+
+#[test]
+fn one_worker_leads() {
+    let leases = [owned(0, Some("b"), 1), owned(1, Some("c"), 1)];
+    assert!(leads(&leases, "b") && leads(&leases, "a"));
+    assert!(!leads(&leases, "c") && !leads(&leases, "d"));
+    assert!(leads(&[owned(0, None, 1)], "z"));
+}
+
+/// A fleet whose workers take their turns in a random order, each acting on what the table holds at its turn.
+struct Fleet {
+    leases: Vec<Lease>,
+    workers: Vec<(String, Observations, usize)>,
+    now: Instant,
+    rng: StdRng,
+}
+
+impl Fleet {
+    fn round(&mut self, alive: &[usize]) {
+        self.now += Duration::from_millis(2500);
+        // Everybody alive renews what it holds.
+        for lease in &mut self.leases {
+            let renews = alive
+                .iter()
+                .any(|index| lease.is_owned_by(&self.workers[*index].0));
+            lease.lease_counter += u64::from(renews);
+        }
+        let mut order = alive.to_vec();
+        order.shuffle(&mut self.rng);
+        for index in order {
+            let (id, seen, leases_max) = &mut self.workers[index];
+            seen.note(&self.leases, self.now);
+            let held: BTreeSet<String> = self
+                .leases
+                .iter()
+                .filter(|lease| lease.is_owned_by(id))
+                .map(|lease| lease.lease_key.clone())
+                .collect();
+            let taker = Taker {
+                worker_id: id,
+                failover_time: FAILOVER,
+                leases_max: *leases_max,
+            };
+            let wanted = taker.leases_to_take(&self.leases, seen, self.now, &held, &mut self.rng);
+            assert!(held.len() + wanted.len() <= (*leases_max).max(held.len()));
+            for want in wanted {
+                assert!(!held.contains(&want.lease_key), "takes what it holds");
+                let row = self
+                    .leases
+                    .iter_mut()
+                    .find(|row| row.lease_key == want.lease_key)
+                    .unwrap();
+                row.lease_owner = Some(id.clone());
+                row.lease_counter += 1;
+            }
+        }
+    }
+
+    fn loads(&self, alive: &[usize]) -> Vec<usize> {
+        let load = |index: &usize| {
+            let id = &self.workers[*index].0;
+            self.leases
+                .iter()
+                .filter(|lease| lease.is_owned_by(id))
+                .count()
+        };
+        alive.iter().map(load).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However the leases lie at first and whoever dies, in the end all are owned by the living, within one.
+    #[test]
+    fn a_fleet_becomes_balanced(
+        owners in prop::collection::vec(prop::option::of(0usize..6), 1..25),
+        alive in prop::collection::btree_set(0usize..6, 1..6),
+        seed: u64,
+    ) {
+        let names: Vec<String> = (0..6).map(|index| format!("w{index}")).collect();
+        let leases = owners.iter().enumerate();
+        let leases = leases.map(|(key, owner)| owned(key, owner.map(|index| names[index].as_str()), 0));
+        let mut fleet = Fleet {
+            leases: leases.collect(),
+            workers: names.iter().map(|id| (id.clone(), Observations::default(), usize::MAX)).collect(),
+            now: Instant::now(),
+            rng: StdRng::seed_from_u64(seed),
+        };
+        let alive: Vec<usize> = alive.into_iter().collect();
+        for _ in 0..5 + owners.len() * 2 {
+            fleet.round(&alive);
+        }
+        let loads = fleet.loads(&alive);
+        prop_assert_eq!(loads.iter().sum::<usize>(), owners.len());
+        let (min, max) = (loads.iter().min().unwrap(), loads.iter().max().unwrap());
+        prop_assert!(max - min <= 1, "{:?}", loads);
+
+        // And it stays as it is: no lease moves for the sake of moving.
+        let before: Vec<_> = fleet.leases.iter().map(|lease| lease.lease_owner.clone()).collect();
+        fleet.round(&alive);
+        let after: Vec<_> = fleet.leases.iter().map(|lease| lease.lease_owner.clone()).collect();
+        prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn no_worker_takes_more_than_its_limit(
+        leases in 1usize..20, limits in prop::collection::vec(1usize..5, 1..4), seed: u64,
+    ) {
+        let mut fleet = Fleet {
+            leases: (0..leases).map(|key| owned(key, None, 0)).collect(),
+            workers: limits.iter().enumerate()
+                .map(|(index, max)| (format!("w{index}"), Observations::default(), *max)).collect(),
+            now: Instant::now(),
+            rng: StdRng::seed_from_u64(seed),
+        };
+        let alive: Vec<usize> = (0..limits.len()).collect();
+        for _ in 0..40 {
+            fleet.round(&alive);
+        }
+        let loads = fleet.loads(&alive);
+        prop_assert!(loads.iter().zip(&limits).all(|(load, max)| load <= max));
+        prop_assert_eq!(loads.iter().sum::<usize>(), leases.min(limits.iter().sum()));
+    }
+}

@@ -1,0 +1,84 @@
+//! Where leases are kept.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+use crate::Lease;
+
+mod dynamodb;
+mod memory;
+mod row;
+
+pub use dynamodb::DynamoDbLeaseTable;
+pub use memory::MemoryLeaseTable;
+
+/// What the operations return. It borrows nothing, so it may outlive the call's arguments.
+pub type TableFuture<T> = BoxFuture<'static, Result<T, LeaseTableError>>;
+
+/// What became of a write that is made only under a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conditional {
+    /// The write was made; this is the row now.
+    Done(Lease),
+    /// The condition did not hold; this is the row as it stands, if there is one.
+    Refused(Option<Lease>),
+}
+
+/// Why an operation on the table failed. A write that fails may have been made all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseTableError {
+    /// The table does not exist: somebody deleted it.
+    #[error("lease table {0} does not exist")]
+    Missing(String),
+    /// The service asks for fewer calls. Try again later.
+    #[error("lease table {0} is throttled")]
+    Throttled(String),
+    /// The service could not be reached or refused the call.
+    #[error("lease table {table} does not answer")]
+    Unavailable {
+        /// The table's name.
+        table: String,
+        /// What the client says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No answer came in time.
+    #[error("lease table did not answer in time")]
+    TimedOut,
+}
+
+/// A table of leases with conditional writes.
+///
+/// All writes but [`create`](Self::create) and [`delete_finished`](Self::delete_finished) name the `lease_counter`
+/// that the caller last saw, and raise it by one: of two writers that saw the same row, one wins.
+/// Dropping a future drops only the answer: the write may still be made.
+pub trait LeaseTable: Send + Sync + fmt::Debug {
+    /// Creates the table unless it exists, and waits until it can be used.
+    fn ensure_exists(&self) -> TableFuture<()>;
+
+    /// All leases, in the order of their keys. Rows that are no leases are left out. May lag behind recent writes.
+    fn list(&self) -> TableFuture<Vec<Lease>>;
+
+    /// One lease, as of the last write.
+    fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>>;
+
+    /// Writes the row unless one with this key exists; tells whether it did.
+    fn create(&self, lease: Lease) -> TableFuture<bool>;
+
+    /// Extends the lease by one more term. Refused unless counter and owner are those of `lease`.
+    fn renew(&self, lease: &Lease) -> TableFuture<Conditional>;
+
+    /// Makes `worker_id` the owner, whoever held the lease before. Refused unless the counter is that of `lease`.
+    fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional>;
+
+    /// Writes checkpoint, pending checkpoint and children. Refused unless counter and owner are those of `lease`.
+    fn update(&self, lease: &Lease) -> TableFuture<Conditional>;
+
+    /// Removes the owner, so that another worker may take the lease at once. Refused unless counter and owner are
+    /// those of `lease`.
+    fn release(&self, lease: &Lease) -> TableFuture<Conditional>;
+
+    /// Removes the row if its checkpoint is SHARD_END; does nothing otherwise.
+    fn delete_finished(&self, lease_key: &str) -> TableFuture<()>;
+}

@@ -1,0 +1,385 @@
+//! Leases in a DynamoDB table, row by row as the KCL 2.x keeps them.
+//!
+//! Conditions are the KCL's (the counter that was last seen), written as expressions. Renewals, checkpoints and
+//! releases also name the owner, which is never weaker: in this layout nobody changes the owner without raising the
+//! counter.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableStatus,
+};
+use futures::FutureExt;
+
+use super::row::{self, number, text};
+use super::{Conditional, LeaseTable, LeaseTableError, TableFuture};
+use crate::{Checkpoint, Lease};
+
+/// How often the state of a table that is being made is looked at.
+const TABLE_POLL: Duration = Duration::from_millis(500);
+/// How long a table may take to become usable.
+const TABLE_WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// Leases in a DynamoDB table (AWS's or Millstream's).
+#[derive(Debug, Clone)]
+pub struct DynamoDbLeaseTable {
+    client: Client,
+    table: String,
+}
+
+/// An update under construction: `SET`, `REMOVE` and `ADD` clauses with placeholders for every name, because some of
+/// the names may be reserved words.
+#[derive(Default)]
+struct Update {
+    set: Vec<String>,
+    remove: Vec<String>,
+    add: Vec<String>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, label: &str, value: AttributeValue) -> String {
+        let placeholder = format!(":{label}");
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    fn set(&mut self, name: &str, value: AttributeValue) {
+        let clause = format!("{} = {}", self.name(name), self.value(name, value));
+        self.set.push(clause);
+    }
+
+    fn remove(&mut self, name: &str) {
+        let clause = self.name(name);
+        self.remove.push(clause);
+    }
+
+    fn add(&mut self, name: &str, value: u64) {
+        let clause = format!("{} {}", self.name(name), self.value(name, number(value)));
+        self.add.push(clause);
+    }
+
+    fn expression(&self) -> String {
+        [
+            ("SET", &self.set),
+            ("REMOVE", &self.remove),
+            ("ADD", &self.add),
+        ]
+        .into_iter()
+        .filter(|(_, clauses)| !clauses.is_empty())
+        .map(|(word, clauses)| format!("{word} {}", clauses.join(", ")))
+        .collect::<Vec<_>>()
+        .join(" ")
+    }
+}
+
+impl DynamoDbLeaseTable {
+    /// Leases in the table of this name; it need not exist yet.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+        }
+    }
+
+    /// Runs the update if the row's counter (and owner, if `owner_matters`) is that of `seen`; raises the counter.
+    fn write(
+        &self,
+        seen: &Lease,
+        owner_matters: bool,
+        mut update: Update,
+    ) -> TableFuture<Conditional> {
+        let seen_counter = update.value("seenCounter", number(seen.lease_counter));
+        let counter = update.name(row::LEASE_COUNTER);
+        let mut condition = format!("{counter} = {seen_counter}");
+        if owner_matters {
+            let owner = update.name(row::LEASE_OWNER);
+            let same = match &seen.lease_owner {
+                Some(id) => format!(" AND {owner} = {}", update.value("seenOwner", text(id))),
+                None => format!(" AND attribute_not_exists({owner})"),
+            };
+            condition.push_str(&same);
+        }
+        update.set(
+            row::LEASE_COUNTER,
+            number(seen.lease_counter.saturating_add(1)),
+        );
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(row::LEASE_KEY, text(&seen.lease_key))
+            .update_expression(update.expression())
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let (this, key) = (self.clone(), seen.lease_key.clone());
+        async move {
+            match request.send().await {
+                Ok(output) => {
+                    let lease = output.attributes().and_then(row::decode);
+                    match lease {
+                        Some(lease) => Ok(Conditional::Done(lease)),
+                        // The write was made, but the row is not a lease any more: it was deleted by hand.
+                        None => Ok(Conditional::Refused(None)),
+                    }
+                }
+                Err(error) => this.refused(error, &key).await,
+            }
+        }
+        .boxed()
+    }
+
+    async fn refused(
+        &self,
+        error: SdkError<UpdateItemError>,
+        lease_key: &str,
+    ) -> Result<Conditional, LeaseTableError> {
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                match refusal.item() {
+                    Some(item) => Ok(Conditional::Refused(row::decode(item))),
+                    // Services that do not return the row: read it.
+                    None => Ok(Conditional::Refused(self.get(lease_key).await?)),
+                }
+            }
+            _ => Err(self.failed(error)),
+        }
+    }
+
+    fn failed<E>(&self, error: SdkError<E>) -> LeaseTableError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let table = self.table.clone();
+        match error.code() {
+            Some("ResourceNotFoundException") => LeaseTableError::Missing(table),
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "ThrottlingException"
+                | "RequestLimitExceeded",
+            ) => LeaseTableError::Throttled(table),
+            _ => LeaseTableError::Unavailable {
+                table,
+                source: error.into_source().unwrap_or_else(|error| error.into()),
+            },
+        }
+    }
+
+    async fn status(&self) -> Result<Option<TableStatus>, LeaseTableError> {
+        let answer = self
+            .client
+            .describe_table()
+            .table_name(&self.table)
+            .send()
+            .await;
+        match answer {
+            Ok(output) => Ok(output
+                .table()
+                .and_then(|table| table.table_status().cloned())),
+            Err(error) => match self.failed(error) {
+                LeaseTableError::Missing(_) => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    async fn create_table(&self) -> Result<(), LeaseTableError> {
+        let key = KeySchemaElement::builder()
+            .attribute_name(row::LEASE_KEY)
+            .key_type(KeyType::Hash)
+            .build()
+            .expect("name and type are set");
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(row::LEASE_KEY)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .expect("name and type are set");
+        let request = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .key_schema(key)
+            .attribute_definitions(attribute)
+            .billing_mode(BillingMode::PayPerRequest);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // Another worker was faster.
+            Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
+
+impl LeaseTable for DynamoDbLeaseTable {
+    fn ensure_exists(&self) -> TableFuture<()> {
+        let this = self.clone();
+        async move {
+            let give_up = tokio::time::Instant::now() + TABLE_WAIT_MAX;
+            if this.status().await?.is_none() {
+                this.create_table().await?;
+            }
+            loop {
+                match this.status().await? {
+                    Some(TableStatus::Active | TableStatus::Updating) => return Ok(()),
+                    _ if tokio::time::Instant::now() >= give_up => {
+                        return Err(LeaseTableError::TimedOut);
+                    }
+                    _ => tokio::time::sleep(TABLE_POLL).await,
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn list(&self) -> TableFuture<Vec<Lease>> {
+        let this = self.clone();
+        async move {
+            let mut leases = Vec::new();
+            let mut start = None;
+            loop {
+                let request = this
+                    .client
+                    .scan()
+                    .table_name(&this.table)
+                    .set_exclusive_start_key(start);
+                let page = request.send().await.map_err(|error| this.failed(error))?;
+                leases.extend(page.items().iter().filter_map(row::decode));
+                match page.last_evaluated_key {
+                    Some(key) if !key.is_empty() => start = Some(key),
+                    _ => break,
+                }
+            }
+            leases.sort_by(|a, b| a.lease_key.cmp(&b.lease_key));
+            Ok(leases)
+        }
+        .boxed()
+    }
+
+    fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
+        let this = self.clone();
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(row::LEASE_KEY, text(lease_key))
+            .consistent_read(true);
+        async move {
+            let output = request.send().await.map_err(|error| this.failed(error))?;
+            Ok(output.item().and_then(row::decode))
+        }
+        .boxed()
+    }
+
+    fn create(&self, lease: Lease) -> TableFuture<bool> {
+        let this = self.clone();
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row::encode(&lease)))
+            .condition_expression("attribute_not_exists(#key)")
+            .expression_attribute_names("#key", row::LEASE_KEY);
+        async move {
+            match request.send().await {
+                Ok(_) => Ok(true),
+                Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+                Err(error) => Err(this.failed(error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.write(lease, true, Update::default())
+    }
+
+    fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let mut update = Update::default();
+        update.set(row::LEASE_OWNER, text(worker_id));
+        update.remove(row::CHECKPOINT_OWNER);
+        if !lease.is_owned_by(worker_id) {
+            update.add(row::OWNER_SWITCHES, 1);
+        }
+        self.write(lease, false, update)
+    }
+
+    fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let mut update = Update::default();
+        let set_checkpoint = |update: &mut Update, name, sub, checkpoint: &Checkpoint| {
+            update.set(name, text(checkpoint.text()));
+            update.set(sub, number(checkpoint.sub_sequence_number()));
+        };
+        set_checkpoint(
+            &mut update,
+            row::CHECKPOINT,
+            row::CHECKPOINT_SUB,
+            &lease.checkpoint,
+        );
+        update.set(row::OWNER_SWITCHES, number(0));
+        match &lease.pending_checkpoint {
+            Some(pending) => {
+                set_checkpoint(
+                    &mut update,
+                    row::PENDING,
+                    row::PENDING_SUB,
+                    &pending.checkpoint,
+                );
+                match &pending.state {
+                    Some(state) => update.set(row::PENDING_STATE, row::bytes(state)),
+                    None => update.remove(row::PENDING_STATE),
+                }
+            }
+            None => {
+                for name in [row::PENDING, row::PENDING_SUB, row::PENDING_STATE] {
+                    update.remove(name);
+                }
+            }
+        }
+        if !lease.child_shard_ids.is_empty() {
+            update.set(row::CHILDREN, row::text_set(&lease.child_shard_ids));
+        }
+        self.write(lease, true, update)
+    }
+
+    fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let mut update = Update::default();
+        update.remove(row::LEASE_OWNER);
+        update.remove(row::CHECKPOINT_OWNER);
+        self.write(lease, true, update)
+    }
+
+    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+        let this = self.clone();
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(row::LEASE_KEY, text(lease_key))
+            .condition_expression("#checkpoint = :end")
+            .expression_attribute_names("#checkpoint", row::CHECKPOINT)
+            .expression_attribute_values(":end", text(Checkpoint::ShardEnd.text()));
+        async move {
+            match request.send().await {
+                Ok(_) => Ok(()),
+                Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+                Err(error) => Err(this.failed(error)),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,109 @@
+//! Leases in memory, for tests of processors and of this crate.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::ready;
+
+use super::{Conditional, LeaseTable, TableFuture};
+use crate::Lease;
+
+/// A lease table in memory. Clones share the same rows.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLeaseTable {
+    rows: Arc<Mutex<BTreeMap<String, Lease>>>,
+}
+
+impl MemoryLeaseTable {
+    /// All rows as they stand.
+    pub fn rows(&self) -> Vec<Lease> {
+        self.with(|rows| rows.values().cloned().collect())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Lease>) -> T) -> T {
+        act(&mut self.rows.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(
+        &self,
+        seen: &Lease,
+        owner_matters: bool,
+        change: impl FnOnce(&mut Lease),
+    ) -> TableFuture<Conditional> {
+        let outcome = self.with(|rows| {
+            let Some(row) = rows.get_mut(&seen.lease_key) else {
+                return Conditional::Refused(None);
+            };
+            let same_owner = !owner_matters || row.lease_owner == seen.lease_owner;
+            if row.lease_counter != seen.lease_counter || !same_owner {
+                return Conditional::Refused(Some(row.clone()));
+            }
+            change(row);
+            row.lease_counter += 1;
+            Conditional::Done(row.clone())
+        });
+        ready(Ok(outcome)).boxed()
+    }
+}
+
+impl LeaseTable for MemoryLeaseTable {
+    fn ensure_exists(&self) -> TableFuture<()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn list(&self) -> TableFuture<Vec<Lease>> {
+        ready(Ok(self.rows())).boxed()
+    }
+
+    fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
+        ready(Ok(self.with(|rows| rows.get(lease_key).cloned()))).boxed()
+    }
+
+    fn create(&self, lease: Lease) -> TableFuture<bool> {
+        let created = self.with(|rows| {
+            let is_new = !rows.contains_key(&lease.lease_key);
+            if is_new {
+                rows.insert(lease.lease_key.clone(), lease);
+            }
+            is_new
+        });
+        ready(Ok(created)).boxed()
+    }
+
+    fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.change(lease, true, |_row| {})
+    }
+
+    fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        self.change(lease, false, |row| {
+            if !row.is_owned_by(worker_id) {
+                row.owner_switches_since_checkpoint += 1;
+            }
+            row.lease_owner = Some(worker_id.to_owned());
+        })
+    }
+
+    fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let new = lease.clone();
+        self.change(lease, true, |row| {
+            row.checkpoint = new.checkpoint;
+            row.pending_checkpoint = new.pending_checkpoint;
+            row.child_shard_ids = new.child_shard_ids;
+            row.owner_switches_since_checkpoint = 0;
+        })
+    }
+
+    fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.change(lease, true, |row| row.lease_owner = None)
+    }
+
+    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+        self.with(|rows| {
+            if rows.get(lease_key).is_some_and(Lease::is_finished) {
+                rows.remove(lease_key);
+            }
+        });
+        ready(Ok(())).boxed()
+    }
+}

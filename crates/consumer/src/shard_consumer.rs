@@ -1,0 +1,298 @@
+//! One shard on this worker, from the lease to its release.
+//!
+//! ```text
+//! waiting for parents ─► starting ─► waiting ⇄ processing (retrying) ─► ending ─► released
+//!                                        └────── stop or loss ──────────────────────┘
+//! ```
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::held_lease::HeldLease;
+use crate::shard_fetcher::{ShardFetcher, in_time};
+use crate::{
+    BoxError, Checkpoint, CheckpointError, Checkpointer, Lease, LeaseTable, LeaseTableError,
+    ReadError, RecordProcessor, Settings, Shard, ShardStart, ShardStep, StatusBoard, StreamReader,
+    shard_graph,
+};
+
+mod processing;
+
+use processing::{Processing, ProcessingEnd};
+
+/// How often the rows of unfinished parents are read.
+const PARENT_POLL_MAX: Duration = Duration::from_secs(2);
+/// Pause before a step that failed is repeated.
+const STEP_PAUSE: Duration = Duration::from_millis(500);
+
+/// What all shards of a worker share.
+pub(crate) struct ShardContext<P> {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) table: Arc<dyn LeaseTable>,
+    pub(crate) reader: Arc<dyn StreamReader>,
+    pub(crate) factory: Arc<dyn Fn(&str) -> P + Send + Sync>,
+    pub(crate) processors_on: Handle,
+    pub(crate) board: StatusBoard,
+    /// Finish the batch in hand, then release.
+    pub(crate) stop: CancellationToken,
+    /// Drop the batch in hand, then release.
+    pub(crate) abandon: CancellationToken,
+}
+
+impl<P> fmt::Debug for ShardContext<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShardContext").finish_non_exhaustive()
+    }
+}
+
+/// How the work on a shard ended.
+#[derive(Debug)]
+pub(crate) enum ShardOutcome {
+    /// Another worker has the lease, or may have it.
+    Lost,
+    /// The lease was given back.
+    Released,
+    /// The shard is finished.
+    Finished,
+    /// The processor failed as often as the policy allows. The lease was given back.
+    Halted(BoxError),
+}
+
+/// Why a step towards the end of a shard failed; all are worth another try.
+#[derive(Debug, thiserror::Error)]
+enum EndError {
+    #[error("shards could not be listed: {0}")]
+    Stream(#[from] ReadError),
+    #[error("leases of children could not be made: {0}")]
+    Table(#[from] LeaseTableError),
+    #[error("the end of the shard could not be stored: {0}")]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Works on one shard until it is finished, lost or to be given back. Dropping this leaves the lease to expire.
+pub(crate) async fn run<P: RecordProcessor>(
+    context: Arc<ShardContext<P>>,
+    held: Arc<HeldLease>,
+) -> ShardOutcome {
+    let renewing = Arc::clone(&held).keep(context.settings.renew_interval());
+    // A task of its own: whatever the rest waits for, the lease is renewed on time.
+    let keeper = AbortOnDropHandle::new(tokio::spawn(renewing));
+    let outcome = drive(&context, &held).await;
+    context.board.leave(held.key());
+    let release = !matches!(outcome, ShardOutcome::Lost);
+    if release && let Err(error) = held.release().await {
+        tracing::warn!(shard_id = %held.key(), %error, "lease could not be released and has to expire");
+    }
+    drop(keeper);
+    tracing::info!(shard_id = %held.key(), ?outcome, "shard left");
+    outcome
+}
+
+async fn drive<P: RecordProcessor>(
+    context: &Arc<ShardContext<P>>,
+    held: &Arc<HeldLease>,
+) -> ShardOutcome {
+    if let Some(outcome) = wait_for_parents(context, held).await {
+        return outcome;
+    }
+    loop {
+        match process(context, held).await {
+            Ok(ProcessingEnd::Lost) => return ShardOutcome::Lost,
+            Ok(ProcessingEnd::Stopped) => return ShardOutcome::Released,
+            Ok(ProcessingEnd::Halted(error)) => return ShardOutcome::Halted(error),
+            Ok(ProcessingEnd::Ended(children)) => return finish(context, held, &children).await,
+            Err(panic) => {
+                tracing::error!(
+                    shard_id = %held.key(), %panic,
+                    "processor panicked; a new one starts at the last checkpoint"
+                );
+                if let Some(outcome) = pause(context, held, STEP_PAUSE * 2).await {
+                    return outcome;
+                }
+            }
+        }
+    }
+}
+
+/// `None` once no parent is unfinished.
+async fn wait_for_parents<P: RecordProcessor>(
+    context: &ShardContext<P>,
+    held: &HeldLease,
+) -> Option<ShardOutcome> {
+    let parents = held.row().await.parent_shard_ids;
+    loop {
+        match unfinished_parents(context, &parents).await {
+            Ok(waiting) if waiting.is_empty() => return None,
+            Ok(waiting) => context
+                .board
+                .enter(held.key(), ShardStep::WaitingForParents(waiting)),
+            Err(error) => {
+                context.board.enter(
+                    held.key(),
+                    ShardStep::WaitingForParents(parents.iter().cloned().collect()),
+                );
+                tracing::warn!(shard_id = %held.key(), %error, "parents could not be looked up");
+            }
+        }
+        let poll = (context.settings.failover_time / 5).min(PARENT_POLL_MAX);
+        if let Some(outcome) = pause(context, held, poll).await {
+            return Some(outcome);
+        }
+    }
+}
+
+async fn unfinished_parents<P>(
+    context: &ShardContext<P>,
+    parents: &BTreeSet<String>,
+) -> Result<Vec<String>, LeaseTableError> {
+    let mut rows = Vec::new();
+    for parent in parents {
+        rows.extend(in_table_time(context, context.table.get(parent)).await?);
+    }
+    Ok(shard_graph::unfinished(&rows))
+}
+
+/// One processor, from its making to its end. An error is a panic of the processor.
+async fn process<P: RecordProcessor>(
+    context: &Arc<ShardContext<P>>,
+    held: &Arc<HeldLease>,
+) -> Result<ProcessingEnd, tokio::task::JoinError> {
+    let row = held.row().await;
+    let batches_done = Arc::new(AtomicU64::new(0));
+    context.board.enter(held.key(), ShardStep::Starting);
+    let fetcher = ShardFetcher {
+        reader: Arc::clone(&context.reader),
+        shard_id: row.lease_key.clone(),
+        settings: Arc::clone(&context.settings),
+        board: context.board.clone(),
+        checkpoint: row.checkpoint.clone(),
+        batches_done: Arc::clone(&batches_done),
+    };
+    let (to_processor, from_fetcher) = mpsc::channel(1);
+    let _fetcher = AbortOnDropHandle::new(tokio::spawn(fetcher.run(to_processor)));
+    let start = ShardStart {
+        shard_id: row.lease_key,
+        checkpoint: row.checkpoint,
+        pending_checkpoint: row.pending_checkpoint,
+    };
+    let checkpointer = Checkpointer::new(Arc::clone(held), Handle::current());
+    let context_of_task = Arc::clone(context);
+    let held = Arc::clone(held);
+    let processing = async move {
+        let processor = (context_of_task.factory)(held.key());
+        let processing = Processing {
+            processor,
+            checkpointer,
+            held,
+            batches_done,
+            context: context_of_task,
+        };
+        processing.run(start, from_fetcher).await
+    };
+    AbortOnDropHandle::new(context.processors_on.spawn(processing)).await
+}
+
+/// Leases the children and stores the end of the shard.
+async fn finish<P: RecordProcessor>(
+    context: &ShardContext<P>,
+    held: &HeldLease,
+    children: &[Shard],
+) -> ShardOutcome {
+    context.board.enter(held.key(), ShardStep::Ending);
+    loop {
+        match try_finish(context, held, children).await {
+            Ok(()) => return ShardOutcome::Finished,
+            Err(EndError::Checkpoint(CheckpointError::LeaseLost)) => return ShardOutcome::Lost,
+            Err(error) => {
+                tracing::warn!(shard_id = %held.key(), %error, "shard could not be finished yet");
+            }
+        }
+        // A stop does not cut this short: the shard's last record has been processed, and the rest takes one try.
+        tokio::select! {
+            biased;
+            () = held.lost().cancelled() => return ShardOutcome::Lost,
+            () = context.abandon.cancelled() => return ShardOutcome::Released,
+            () = sleep(STEP_PAUSE) => {}
+        }
+    }
+}
+
+async fn try_finish<P>(
+    context: &ShardContext<P>,
+    held: &HeldLease,
+    children: &[Shard],
+) -> Result<(), EndError> {
+    let mut shards = in_time(context.reader.list_shards()).await?;
+    for child in children {
+        // The listing may lag behind.
+        if !shards.iter().any(|shard| shard.shard_id == child.shard_id) {
+            shards.push(child.clone());
+        }
+    }
+    create_missing_leases(context, &shards).await?;
+    let child_ids: BTreeSet<String> = shards
+        .iter()
+        .filter(|shard| shard.parent_shard_ids.contains(held.key()))
+        .map(|shard| shard.shard_id.clone())
+        .collect();
+    held.update(|row| {
+        Ok(Lease {
+            checkpoint: Checkpoint::ShardEnd,
+            pending_checkpoint: None,
+            child_shard_ids: child_ids.clone(),
+            ..row.clone()
+        })
+    })
+    .await?;
+    Ok(())
+}
+
+/// Creates the leases that are missing, parents before children; gives their number.
+pub(crate) async fn create_missing_leases<P>(
+    context: &ShardContext<P>,
+    shards: &[Shard],
+) -> Result<usize, LeaseTableError> {
+    let leases = in_table_time(context, context.table.list()).await?;
+    let missing = shard_graph::leases_to_create(shards, &leases, context.settings.initial_position);
+    let mut created = 0;
+    for lease in missing {
+        let lease_key = lease.lease_key.clone();
+        if in_table_time(context, context.table.create(lease)).await? {
+            created += 1;
+            tracing::info!(shard_id = %lease_key, "lease created");
+        }
+    }
+    Ok(created)
+}
+
+pub(crate) async fn in_table_time<P, T>(
+    context: &ShardContext<P>,
+    call: crate::TableFuture<T>,
+) -> Result<T, LeaseTableError> {
+    timeout(context.settings.call_timeout(), call)
+        .await
+        .unwrap_or(Err(LeaseTableError::TimedOut))
+}
+
+async fn pause<P>(
+    context: &ShardContext<P>,
+    held: &HeldLease,
+    pause: Duration,
+) -> Option<ShardOutcome> {
+    tokio::select! {
+        biased;
+        () = held.lost().cancelled() => Some(ShardOutcome::Lost),
+        () = context.abandon.cancelled() => Some(ShardOutcome::Released),
+        () = context.stop.cancelled() => Some(ShardOutcome::Released),
+        () = sleep(pause) => None,
+    }
+}

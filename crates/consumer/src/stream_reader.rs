@@ -1,0 +1,91 @@
+//! Where records come from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use futures::future::BoxFuture;
+use millstream_types::{HashKeyRange, TimestampMs};
+
+use crate::Record;
+
+mod kinesis;
+mod memory;
+
+pub use kinesis::KinesisStreamReader;
+pub use memory::MemoryStream;
+
+/// What the operations return. It borrows nothing, so it may outlive the call's arguments.
+pub type ReadFuture<T> = BoxFuture<'static, Result<T, ReadError>>;
+
+/// A shard as listed, or as named by a finished parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shard {
+    /// The shard's id.
+    pub shard_id: String,
+    /// The shards that it came from: none, one (split) or two (merge). They may be past retention and unlisted.
+    pub parent_shard_ids: BTreeSet<String>,
+    /// The hash keys of its records, if known.
+    pub hash_key_range: Option<HashKeyRange>,
+    /// Whether it takes no more records.
+    pub is_closed: bool,
+}
+
+/// Where an iterator starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IteratorPosition {
+    /// At the oldest record.
+    TrimHorizon,
+    /// After the newest record.
+    Latest,
+    /// At the first record that arrived at or after this moment.
+    AtTimestamp(TimestampMs),
+    /// At the record with this number.
+    AtSequenceNumber(String),
+    /// After the record with this number.
+    AfterSequenceNumber(String),
+}
+
+/// The answer to one read.
+#[derive(Debug, Clone, Default)]
+pub struct GetRecords {
+    /// Records in the order of their sequence numbers; may be empty before the tip is reached.
+    pub records: Vec<Record>,
+    /// The iterator for the next read; `None` at the end of a closed shard.
+    pub next_shard_iterator: Option<String>,
+    /// How far the end of this answer is behind the tip, in milliseconds; 0 at the tip.
+    pub millis_behind_latest: u64,
+    /// With no next iterator: the shards that follow this one.
+    pub child_shards: Vec<Shard>,
+}
+
+/// Why a read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The iterator is too old. Get a new one.
+    #[error("the shard iterator has expired")]
+    ExpiredIterator,
+    /// The service asks for fewer calls. Try again later.
+    #[error("the stream is throttled")]
+    Throttled,
+    /// The stream or the shard does not exist.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The service could not be reached or refused the call.
+    #[error("the stream does not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No answer came in time.
+    #[error("the stream did not answer in time")]
+    TimedOut,
+}
+
+/// A stream that can be read shard by shard.
+pub trait StreamReader: Send + Sync + fmt::Debug {
+    /// All shards that still hold records or take them.
+    fn list_shards(&self) -> ReadFuture<Vec<Shard>>;
+
+    /// An iterator for [`get_records`](Self::get_records).
+    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String>;
+
+    /// Reads at most `records_max` records.
+    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords>;
+}

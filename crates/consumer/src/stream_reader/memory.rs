@@ -1,0 +1,227 @@
+//! A stream in memory, for tests of processors and of this crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::ready;
+use millstream_types::{HashKey, HashKeyRange, TimestampMs};
+
+use super::{GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, StreamReader};
+use crate::{ExtendedSequenceNumber, Record};
+
+/// A stream in memory that can be written, split and merged. Clones share the same records.
+///
+/// Sequence numbers are 1, 2, 3 … over the whole stream; a record's arrival time equals its sequence number.
+#[derive(Debug, Clone)]
+pub struct MemoryStream {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shards: BTreeMap<String, MemoryShard>,
+    records_put: u64,
+}
+
+#[derive(Debug)]
+struct MemoryShard {
+    shard: Shard,
+    range: HashKeyRange,
+    records: Vec<(u64, Record)>,
+    children: Vec<String>,
+}
+
+impl State {
+    fn open_shard(&mut self, range: HashKeyRange, parents: &[&str]) -> String {
+        let shard_id = format!("shardId-{:012}", self.shards.len());
+        let shard = Shard {
+            shard_id: shard_id.clone(),
+            parent_shard_ids: parents.iter().map(|id| (*id).to_owned()).collect(),
+            hash_key_range: Some(range),
+            is_closed: false,
+        };
+        let memory_shard = MemoryShard {
+            shard,
+            range,
+            records: Vec::new(),
+            children: Vec::new(),
+        };
+        self.shards.insert(shard_id.clone(), memory_shard);
+        shard_id
+    }
+
+    fn close(&mut self, shard_id: &str, children: &[String]) {
+        if let Some(parent) = self.shards.get_mut(shard_id) {
+            parent.shard.is_closed = true;
+            parent.children.extend_from_slice(children);
+        }
+    }
+
+    fn open_range(&self, shard_id: &str) -> Option<HashKeyRange> {
+        let shard = self.shards.get(shard_id)?;
+        (!shard.shard.is_closed).then_some(shard.range)
+    }
+}
+
+impl MemoryStream {
+    /// An empty stream of `shards` shards of equal width.
+    ///
+    /// # Panics
+    /// If `shards` is 0.
+    pub fn new(shards: u32) -> Self {
+        let mut state = State::default();
+        for range in HashKeyRange::uniform(shards) {
+            state.open_shard(range, &[]);
+        }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Adds a record to the shard of its partition key; gives the shard's id and the record's sequence number.
+    pub fn put(&self, partition_key: &str, data: Vec<u8>) -> (String, u64) {
+        self.with(|state| {
+            state.records_put += 1;
+            let number = state.records_put;
+            let hash_key = HashKey::of_partition_key(partition_key);
+            let shard = state
+                .shards
+                .values_mut()
+                .find(|shard| !shard.shard.is_closed && shard.range.contains(hash_key))
+                .expect("the open shards cover all hash keys");
+            let sequence_number = number.to_string();
+            let record = Record {
+                place: ExtendedSequenceNumber::new(&sequence_number, 0).expect("digits"),
+                sequence_number,
+                partition_key: partition_key.to_owned(),
+                data,
+                approximate_arrival: Some(TimestampMs(number)),
+            };
+            shard.records.push((number, record));
+            (shard.shard.shard_id.clone(), number)
+        })
+    }
+
+    /// Splits an open shard in the middle; false if it is not open or too narrow.
+    pub fn split(&self, shard_id: &str) -> bool {
+        self.with(|state| {
+            let Some(range) = state.open_range(shard_id) else {
+                return false;
+            };
+            if range.start == range.end {
+                return false;
+            }
+            let middle = range.start.0 + (range.end.0 - range.start.0) / 2;
+            let lower = HashKeyRange {
+                start: range.start,
+                end: HashKey(middle),
+            };
+            let upper = HashKeyRange {
+                start: HashKey(middle + 1),
+                end: range.end,
+            };
+            let children = [lower, upper].map(|part| state.open_shard(part, &[shard_id]));
+            state.close(shard_id, &children);
+            true
+        })
+    }
+
+    /// Merges an open shard with the open shard of the hash keys right above; false if there is no such pair.
+    pub fn merge(&self, shard_id: &str) -> bool {
+        self.with(|state| {
+            let Some(range) = state.open_range(shard_id) else {
+                return false;
+            };
+            let upper = state
+                .shards
+                .values()
+                .find(|shard| !shard.shard.is_closed && range.is_followed_by(&shard.range));
+            let Some((adjacent, end)) =
+                upper.map(|shard| (shard.shard.shard_id.clone(), shard.range.end))
+            else {
+                return false;
+            };
+            let whole = HashKeyRange {
+                start: range.start,
+                end,
+            };
+            let child = state.open_shard(whole, &[shard_id, &adjacent]);
+            state.close(shard_id, std::slice::from_ref(&child));
+            state.close(&adjacent, &[child]);
+            true
+        })
+    }
+
+    /// The ids of the shards that take records.
+    pub fn open_shard_ids(&self) -> BTreeSet<String> {
+        self.with(|state| {
+            let open = state
+                .shards
+                .values()
+                .filter(|shard| !shard.shard.is_closed)
+                .map(|shard| shard.shard.shard_id.clone());
+            open.collect()
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl StreamReader for MemoryStream {
+    fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
+        let shards = self.with(|state| state.shards.values().map(|s| s.shard.clone()).collect());
+        ready(Ok(shards)).boxed()
+    }
+
+    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String> {
+        let answer = self.with(|state| {
+            let shard = state
+                .shards
+                .get(shard_id)
+                .ok_or_else(|| ReadError::NotFound(format!("shard {shard_id}")))?;
+            let number = |text: &str| {
+                text.parse::<u64>()
+                    .map_err(|error| ReadError::Unavailable(error.into()))
+            };
+            let first = match position {
+                IteratorPosition::TrimHorizon => 0,
+                IteratorPosition::Latest => {
+                    shard.records.last().map_or(0, |(number, _)| *number) + 1
+                }
+                IteratorPosition::AtTimestamp(moment) => moment.0,
+                IteratorPosition::AtSequenceNumber(text) => number(&text)?,
+                IteratorPosition::AfterSequenceNumber(text) => number(&text)? + 1,
+            };
+            Ok(format!("{shard_id} {first}"))
+        });
+        ready(answer).boxed()
+    }
+
+    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords> {
+        let answer = self.with(|state| {
+            let unknown = || ReadError::NotFound(format!("iterator {shard_iterator}"));
+            let (shard_id, first) = shard_iterator.split_once(' ').ok_or_else(unknown)?;
+            let first: u64 = first.parse().map_err(|_| unknown())?;
+            let shard = state.shards.get(shard_id).ok_or_else(unknown)?;
+            let from = shard.records.partition_point(|(number, _)| *number < first);
+            let rest = &shard.records[from..];
+            let batch = &rest[..rest.len().min(records_max as usize)];
+            let next = batch.last().map_or(first, |(number, _)| number + 1);
+            let ended = batch.is_empty() && shard.shard.is_closed;
+            let children = shard.children.iter().filter(|_| ended);
+            Ok(GetRecords {
+                records: batch.iter().map(|(_, record)| record.clone()).collect(),
+                next_shard_iterator: (!ended).then(|| format!("{shard_id} {next}")),
+                millis_behind_latest: (rest.len() - batch.len()) as u64,
+                child_shards: children
+                    .filter_map(|id| state.shards.get(id))
+                    .map(|child| child.shard.clone())
+                    .collect(),
+            })
+        });
+        ready(answer).boxed()
+    }
+}

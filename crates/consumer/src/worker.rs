@@ -1,0 +1,231 @@
+//! One worker: reads the lease table, takes leases, works on their shards, and gives them back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::assignment::{self, Observations, Taker};
+use crate::held_lease::HeldLease;
+use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
+use crate::shard_fetcher::in_time;
+use crate::{BoxError, Conditional, ConsumerError, Lease, RecordProcessor, ShardStep, shard_graph};
+
+/// Pause before the table is asked for again while it cannot be created or found.
+const TABLE_RETRY: Duration = Duration::from_secs(1);
+/// How long tasks may take to end after their processors were dropped.
+const ABANDON_GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Worker<P> {
+    pub(crate) context: Arc<ShardContext<P>>,
+    pub(crate) worker_id: String,
+    pub(crate) rng: StdRng,
+    observations: Observations,
+    next_sync: Instant,
+    held: BTreeSet<String>,
+    shards: JoinSet<(String, ShardOutcome)>,
+    halted: Option<(String, BoxError)>,
+}
+
+impl<P: RecordProcessor> Worker<P> {
+    pub(crate) fn new(context: Arc<ShardContext<P>>, worker_id: String, seed: u64) -> Self {
+        Self {
+            context,
+            worker_id,
+            rng: StdRng::seed_from_u64(seed),
+            observations: Observations::default(),
+            next_sync: Instant::now(),
+            held: BTreeSet::new(),
+            shards: JoinSet::new(),
+            halted: None,
+        }
+    }
+
+    /// Works until `stop` is cancelled, then gives the leases back. Dropping this stops everything at once and
+    /// leaves the leases to expire.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), ConsumerError> {
+        if !self.find_table(&stop).await {
+            return Ok(());
+        }
+        let mut scans = interval(self.context.settings.scan_interval());
+        scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.halted.is_none() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(ended) = self.shards.join_next() => self.note_end(ended)?,
+                _ = scans.tick() => self.scan().await,
+            }
+        }
+        self.stop().await
+    }
+
+    /// False if the worker was told to stop first.
+    async fn find_table(&self, stop: &CancellationToken) -> bool {
+        loop {
+            let attempt = async {
+                let found = self.context.table.ensure_exists().await;
+                if let Err(error) = &found {
+                    tracing::warn!(%error, "lease table is not ready");
+                    sleep(TABLE_RETRY).await;
+                }
+                found.is_ok()
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return false,
+                found = attempt => if found { return true },
+            }
+        }
+    }
+
+    /// One look at the table: sync and clean-up if they are due and ours to do, then take what is ours to take.
+    async fn scan(&mut self) {
+        let Some(mut leases) = self.list().await else {
+            return;
+        };
+        let leads = assignment::leads(&leases, &self.worker_id);
+        if leases.is_empty() || (leads && Instant::now() >= self.next_sync) {
+            self.sync(&leases).await;
+            match self.list().await {
+                Some(newer) => leases = newer,
+                None => return,
+            }
+        }
+        let taker = Taker {
+            worker_id: &self.worker_id,
+            failover_time: self.context.settings.failover_time,
+            leases_max: self.context.settings.leases_max,
+        };
+        let wanted = taker.leases_to_take(
+            &leases,
+            &self.observations,
+            Instant::now(),
+            &self.held,
+            &mut self.rng,
+        );
+        for lease in wanted {
+            self.take(lease).await;
+        }
+    }
+
+    async fn list(&mut self) -> Option<Vec<Lease>> {
+        match in_table_time(&self.context, self.context.table.list()).await {
+            Ok(leases) => {
+                self.observations.note(&leases, Instant::now());
+                Some(leases)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "leases could not be listed");
+                None
+            }
+        }
+    }
+
+    /// Creates missing leases and removes finished ones that nobody needs.
+    async fn sync(&mut self, leases: &[Lease]) {
+        let shards = match in_time(self.context.reader.list_shards()).await {
+            Ok(shards) => shards,
+            Err(error) => {
+                tracing::warn!(%error, "shards could not be listed");
+                return;
+            }
+        };
+        if let Err(error) = shard_consumer::create_missing_leases(&self.context, &shards).await {
+            tracing::warn!(%error, "leases could not be created");
+            return;
+        }
+        for lease_key in shard_graph::leases_to_delete(&shards, leases) {
+            let deleted = in_table_time(
+                &self.context,
+                self.context.table.delete_finished(&lease_key),
+            )
+            .await;
+            match deleted {
+                Ok(()) => tracing::info!(shard_id = %lease_key, "finished lease removed"),
+                Err(error) => {
+                    tracing::warn!(shard_id = %lease_key, %error, "finished lease could not be removed");
+                }
+            }
+        }
+        self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
+    }
+
+    async fn take(&mut self, lease: Lease) {
+        let asked_at = Instant::now();
+        let asked = self.context.table.take(&lease, &self.worker_id);
+        let taken = match in_table_time(&self.context, asked).await {
+            Ok(Conditional::Done(taken)) => taken,
+            // Another worker was faster.
+            Ok(Conditional::Refused(_)) => return,
+            Err(error) => {
+                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be taken");
+                return;
+            }
+        };
+        tracing::info!(
+            shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
+            checkpoint = %taken.checkpoint, "lease taken"
+        );
+        let settings = &self.context.settings;
+        let held = Arc::new(HeldLease::new(
+            taken,
+            Arc::clone(&self.context.table),
+            asked_at,
+            settings.failover_time,
+            settings.call_timeout(),
+        ));
+        self.held.insert(lease.lease_key.clone());
+        self.context
+            .board
+            .enter(&lease.lease_key, ShardStep::Starting);
+        let context = Arc::clone(&self.context);
+        self.shards.spawn(async move {
+            let outcome = shard_consumer::run(context, held).await;
+            (lease.lease_key, outcome)
+        });
+    }
+
+    fn note_end(
+        &mut self,
+        ended: Result<(String, ShardOutcome), tokio::task::JoinError>,
+    ) -> Result<(), ConsumerError> {
+        let (shard_id, outcome) = ended.map_err(ConsumerError::TaskFailed)?;
+        self.held.remove(&shard_id);
+        match outcome {
+            ShardOutcome::Halted(error) => self.halted = Some((shard_id, error)),
+            ShardOutcome::Lost | ShardOutcome::Released | ShardOutcome::Finished => {}
+        }
+        Ok(())
+    }
+
+    async fn stop(mut self) -> Result<(), ConsumerError> {
+        self.context.stop.cancel();
+        let grace = self.context.settings.shutdown_grace;
+        if timeout(grace, self.join_all()).await.is_err() {
+            self.context.abandon.cancel();
+            let given_up: BTreeMap<_, _> = self.context.board.shards();
+            tracing::warn!(shards = ?given_up, "processors did not finish in time and are dropped");
+            if timeout(ABANDON_GRACE, self.join_all()).await.is_err() {
+                return Err(ConsumerError::StopTimedOut(self.held));
+            }
+        }
+        match self.halted {
+            Some((shard_id, source)) => Err(ConsumerError::Halted { shard_id, source }),
+            None => Ok(()),
+        }
+    }
+
+    async fn join_all(&mut self) {
+        while let Some(ended) = self.shards.join_next().await {
+            if let Err(error) = self.note_end(ended) {
+                tracing::error!(%error, "a shard's task failed");
+            }
+        }
+    }
+}
