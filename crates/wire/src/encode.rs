@@ -1,8 +1,16 @@
 //! Answers: from a shape or an error to a body.
 
 mod error;
+mod get_records;
+mod json_text;
+mod put;
+mod sequence_digits;
+#[cfg(test)]
+mod tests;
 
 pub use error::encode_error;
+pub use get_records::encode_get_records;
+pub use put::{encode_put_record, encode_put_records};
 use serde::Serialize;
 
 use crate::cbor::{CborSerializer, CborWriter};

@@ -33,6 +33,8 @@ macro_rules! error_codes {
 error_codes! {
     /// The caller may not do this.
     AccessDenied = "AccessDeniedException", 400, false;
+    /// The request was only to be tried.
+    DryRunOperation = "DryRunOperationException", 400, false;
     /// The iterator is older than 300 s.
     ExpiredIterator = "ExpiredIteratorException", 400, false;
     /// The next-token is older than 300 s.

@@ -37,7 +37,8 @@ pub use list_streams::{ListStreamsRequest, ListStreamsResponse, StreamSummary};
 pub use merge_shards::MergeShardsRequest;
 pub use put_record::{PutRecordRequest, PutRecordResponse};
 pub use put_records::{
-    PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry, RecordData, RecordToPut,
+    InvalidRecordData, PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry, RecordData,
+    RecordToPut,
 };
 pub use retention_period::{
     DecreaseStreamRetentionPeriodRequest, IncreaseStreamRetentionPeriodRequest,

@@ -60,13 +60,13 @@ impl CborWriter {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
-        self.text_head(text.len());
-        self.out.extend_from_slice(text.as_bytes());
+        self.text_bytes(text.as_bytes());
     }
 
-    /// The head of a text of `length` bytes; the caller appends them to `out`.
-    pub(crate) fn text_head(&mut self, length: usize) {
-        self.head(major::TEXT, length as u64);
+    /// Text that the caller knows to be UTF-8.
+    pub(crate) fn text_bytes(&mut self, text: &[u8]) {
+        self.head(major::TEXT, text.len() as u64);
+        self.out.extend_from_slice(text);
     }
 
     /// Makes a moment of the milliseconds that follow.

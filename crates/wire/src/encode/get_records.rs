@@ -1,0 +1,127 @@
+//! Answers of GetRecords.
+
+use std::io::Write;
+
+use millstream_types::TimestampMs;
+use serde::Serialize;
+
+use super::json_text::write_json_text;
+use super::sequence_digits::{DIGITS, SequenceDigits};
+use crate::cbor::{CborSerializer, CborWriter};
+use crate::encoding::Encoding;
+use crate::shapes::{GetRecordsResponse, Record};
+
+/// The body of GetRecords' answer.
+pub fn encode_get_records(encoding: Encoding, answer: &GetRecordsResponse) -> Vec<u8> {
+    match encoding {
+        Encoding::Json => json(answer),
+        Encoding::Cbor => cbor(answer),
+    }
+}
+
+fn json(answer: &GetRecordsResponse) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024 + answer.records.iter().map(json_bytes).sum::<usize>());
+    out.extend_from_slice(br#"{"Records":["#);
+    write_json_records(&mut out, &answer.records);
+    out.push(b']');
+    if let Some(iterator) = &answer.next_shard_iterator {
+        out.extend_from_slice(br#","NextShardIterator":"#);
+        write_json_text(&mut out, iterator.as_bytes());
+    }
+    out.extend_from_slice(br#","MillisBehindLatest":"#);
+    out.extend_from_slice(answer.millis_behind_latest.to_string().as_bytes());
+    if let Some(children) = &answer.child_shards {
+        out.extend_from_slice(br#","ChildShards":"#);
+        serde_json::to_writer(&mut out, children).expect("shards are always written to memory");
+    }
+    out.push(b'}');
+    out
+}
+
+/// About how many bytes a record takes, more only if its key needs escapes.
+fn json_bytes(record: &Record) -> usize {
+    180 + record.data.len().div_ceil(3) * 4 + record.partition_key.len()
+}
+
+fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
+    let mut digits = SequenceDigits::new();
+    let mut arrival = Arrival::default();
+    for (place, record) in records.iter().enumerate() {
+        out.extend_from_slice(if place == 0 {
+            b"{\"SequenceNumber\":\""
+        } else {
+            b",{\"SequenceNumber\":\""
+        });
+        out.extend_from_slice(&digits.of(record.sequence_number));
+        out.extend_from_slice(br#"","ApproximateArrivalTimestamp":"#);
+        out.extend_from_slice(arrival.seconds(record.approximate_arrival_timestamp));
+        out.extend_from_slice(br#","Data":""#);
+        base64_simd::STANDARD.encode_append(&record.data, out);
+        out.extend_from_slice(br#"","PartitionKey":"#);
+        write_json_text(out, &record.partition_key);
+        out.push(b'}');
+    }
+}
+
+/// The last time that was written; records of one envelope arrived at once.
+#[derive(Default)]
+struct Arrival {
+    ms: u64,
+    text: Vec<u8>,
+}
+
+impl Arrival {
+    /// The time in seconds as a JSON number.
+    fn seconds(&mut self, time: TimestampMs) -> &[u8] {
+        let TimestampMs(ms) = time;
+        if self.text.is_empty() || self.ms != ms {
+            self.ms = ms;
+            self.text.clear();
+            write!(self.text, "{}.{:03}", ms / 1000, ms % 1000).expect("memory takes every byte");
+        }
+        &self.text
+    }
+}
+
+fn cbor(answer: &GetRecordsResponse) -> Vec<u8> {
+    let mut digits = SequenceDigits::new();
+    let mut writer = CborWriter::default();
+    let bytes = |record: &Record| 100 + DIGITS + record.data.len() + record.partition_key.len();
+    writer
+        .out
+        .reserve(1024 + answer.records.iter().map(bytes).sum::<usize>());
+    writer.begin_map();
+    writer.text("Records");
+    writer.begin_list();
+    for record in &answer.records {
+        writer.begin_map();
+        writer.text("SequenceNumber");
+        writer.text_bytes(&digits.of(record.sequence_number));
+        writer.text("ApproximateArrivalTimestamp");
+        writer.timestamp_tag();
+        writer.unsigned(record.approximate_arrival_timestamp.0);
+        writer.text("Data");
+        writer.bytes(&record.data);
+        writer.text("PartitionKey");
+        writer.text(&String::from_utf8_lossy(&record.partition_key));
+        writer.end();
+    }
+    writer.end();
+    if let Some(iterator) = &answer.next_shard_iterator {
+        writer.text("NextShardIterator");
+        writer.text(iterator);
+    }
+    writer.text("MillisBehindLatest");
+    writer.unsigned(answer.millis_behind_latest);
+    if let Some(children) = &answer.child_shards {
+        writer.text("ChildShards");
+        let serializer = CborSerializer {
+            writer: &mut writer,
+        };
+        children
+            .serialize(serializer)
+            .expect("shards are structures of plain values");
+    }
+    writer.end();
+    writer.out
+}

@@ -1,0 +1,178 @@
+//! The digits of many sequence numbers, most of which follow each other.
+
+use millstream_types::SequenceNumber;
+
+/// Sequence numbers have this many digits.
+pub(super) const DIGITS: usize = 56;
+
+/// Digits are kept in four groups of fourteen.
+const GROUP: u64 = 100_000_000_000_000;
+/// A number grows by this if its index does by one: 2^80.
+const PER_INDEX: [u64; 2] = [14_629_174_706_176, 12_089_258_196];
+/// A number grows by this if its second of writing does by one.
+const PER_SECOND: u64 = 1 << 36;
+/// Steps up to these make no sum of [`SequenceDigits::advance`] overflow.
+const INDEX_STEP_MAX: u64 = 1 << 19;
+const SECONDS_STEP_MAX: u64 = 1 << 20;
+
+const SLOTS: usize = 16;
+
+/// Writes sequence numbers as decimal text. Dividing a number of 188 bits is slow; but a number that is a little above
+/// another one of the same shard is that number plus some multiples of powers of two, added group by group.
+#[derive(Debug)]
+pub(super) struct SequenceDigits {
+    /// The last number of a shard, by the low bits of the shard's index.
+    known: [Option<Known>; SLOTS],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    number: SequenceNumber,
+    /// The least significant group first.
+    groups: [u64; 4],
+}
+
+impl SequenceDigits {
+    pub(super) fn new() -> Self {
+        Self {
+            known: [None; SLOTS],
+        }
+    }
+
+    /// The decimal digits of `number`.
+    pub(super) fn of(&mut self, number: SequenceNumber) -> [u8; DIGITS] {
+        let slot = &mut self.known[number.shard_index() as usize % SLOTS];
+        let groups = slot
+            .and_then(|known| advance(&known, number))
+            .unwrap_or_else(|| divide(number));
+        *slot = Some(Known { number, groups });
+        let mut digits = [0; DIGITS];
+        for (group, out) in groups.into_iter().rev().zip(digits.chunks_exact_mut(14)) {
+            let (upper, lower) = (group / 100_000_000, group % 100_000_000);
+            out[..6].copy_from_slice(&eight_digits(upper)[2..]);
+            out[6..].copy_from_slice(&eight_digits(lower));
+        }
+        digits
+    }
+}
+
+/// The groups of `number`, if it is a little above `known`.
+fn advance(known: &Known, number: SequenceNumber) -> Option<[u64; 4]> {
+    let from = known.number;
+    let indexes = number.seq_ix().checked_sub(from.seq_ix())?;
+    let seconds = number.written_s().checked_sub(from.written_s())?;
+    let is_near = from.created_s() == number.created_s()
+        && from.shard_index() == number.shard_index()
+        && indexes <= INDEX_STEP_MAX
+        && seconds <= SECONDS_STEP_MAX;
+    if !is_near {
+        return None;
+    }
+    let mut groups = known.groups;
+    let added = [
+        indexes * PER_INDEX[0] + seconds * PER_SECOND,
+        indexes * PER_INDEX[1],
+        0,
+        0,
+    ];
+    let mut carry = 0;
+    for (group, added) in groups.iter_mut().zip(added) {
+        let sum = *group + added + carry;
+        *group = sum % GROUP;
+        carry = sum / GROUP;
+    }
+    Some(groups)
+}
+
+fn divide(number: SequenceNumber) -> [u64; 4] {
+    let mut text = Vec::with_capacity(DIGITS);
+    number.write_digits(&mut text);
+    let mut groups = [0; 4];
+    for (group, digits) in groups.iter_mut().rev().zip(text.chunks_exact(14)) {
+        *group = digits
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    }
+    groups
+}
+
+/// The decimal digits of a number below 10^8: halves, quarters and eighths of it side by side in one word.
+pub(super) fn eight_digits(number: u64) -> [u8; 8] {
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    // Multiplying by 10486 and shifting by 20 divides by 100, below 10,000.
+    let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
+    let quarters = hundreds | ((halves - hundreds * 100) << 16);
+    // Multiplying by 103 and shifting by 10 divides by 10, below 100.
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | ((quarters - tens * 10) << 8);
+    (digits | 0x3030_3030_3030_3030).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::test_cases::cases;
+
+    #[test]
+    fn eight_digits_of_every_kind() {
+        let numbers = (0..100_000)
+            .chain((0..100_000_000).step_by(997))
+            .chain(99_990_000..100_000_000);
+        for number in numbers {
+            assert_eq!(eight_digits(number), format!("{number:08}").as_bytes());
+        }
+    }
+
+    /// Steps from one number to the next: mostly small and forwards, also large, backwards and to other shards.
+    fn any_steps() -> impl Strategy<Value = Vec<SequenceNumber>> {
+        let number = (
+            0u64..16_025_175_000,
+            0u32..40,
+            0..=SequenceNumber::SEQ_IX_MAX,
+            0u64..1 << 36,
+        );
+        let index_step = prop_oneof![
+            Just(1u64),
+            0u64..70_000,
+            Just(1 << 15),
+            0..=(1u64 << 19) + 2,
+            any::<u64>()
+        ];
+        let seconds_step = prop_oneof![Just(0u64), 0u64..3, 0..=(1u64 << 20) + 2, any::<u64>()];
+        let step = (0u32..3, index_step, seconds_step, any::<bool>());
+        (number, prop::collection::vec(step, 1..60)).prop_map(
+            |((created, shard, mut index, mut written), steps)| {
+                let step_to_number =
+                    |(other_shard, index_step, seconds_step, is_other_stream): (
+                        u32,
+                        u64,
+                        u64,
+                        bool,
+                    )| {
+                        index = index.wrapping_add(index_step) & SequenceNumber::SEQ_IX_MAX;
+                        written = (written + seconds_step % (1 << 36)) % (1 << 36);
+                        let created = if is_other_stream && other_shard == 2 {
+                            created / 2
+                        } else {
+                            created
+                        };
+                        SequenceNumber::new(created, shard + 16 * (other_shard % 2), index, written)
+                    };
+                steps.into_iter().map(step_to_number).collect()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(cases("digits of neighbours", 1500))]
+        #[test]
+        fn digits_are_those_of_the_number(numbers in any_steps()) {
+            let mut digits = SequenceDigits::new();
+            for number in numbers {
+                prop_assert_eq!(digits.of(number).to_vec(), number.to_string().into_bytes());
+            }
+        }
+    }
+}
