@@ -66,8 +66,16 @@ pub(crate) struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    fn is_expired(&self, lease: &Lease, observations: &Observations, now: Instant) -> bool {
-        lease.lease_owner.is_none() || observations.unchanged_for(lease, now) >= self.failover_time
+    /// Whether the lease may be taken without anybody else still working on its shard.
+    pub(crate) fn is_available(
+        &self,
+        lease: &Lease,
+        observations: &Observations,
+        now: Instant,
+    ) -> bool {
+        lease.lease_owner.is_none()
+            || lease.is_owned_by(self.worker_id)
+            || observations.unchanged_for(lease, now) >= self.failover_time
     }
 
     /// The leases to take now, best first. `held` are the shards that this process still works on, whatever the
@@ -84,13 +92,13 @@ impl Taker<'_> {
         let mut loads: BTreeMap<&str, usize> = BTreeMap::from([(self.worker_id, 0)]);
         let mut available = Vec::new();
         for lease in &open {
-            let mine = lease.is_owned_by(self.worker_id);
-            let expired = self.is_expired(lease, observations, now);
             if held.contains(&lease.lease_key) {
                 continue;
             }
             match &lease.lease_owner {
-                Some(owner) if !mine && !expired => *loads.entry(owner).or_default() += 1,
+                Some(owner) if !self.is_available(lease, observations, now) => {
+                    *loads.entry(owner).or_default() += 1;
+                }
                 _ => available.push(*lease),
             }
         }

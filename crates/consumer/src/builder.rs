@@ -1,6 +1,7 @@
 //! How a consumer is put together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +115,7 @@ impl ConsumerBuilder {
             .worker_id
             .clone()
             .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let seed = self.seed.unwrap_or_else(rand::random);
         let context = ShardContext {
             settings: Arc::new(self.settings),
             table: self.table.ok_or(BuildError::NoLeaseTable)?,
@@ -123,8 +125,8 @@ impl ConsumerBuilder {
             board: StatusBoard::default(),
             stop: CancellationToken::new(),
             abandon: CancellationToken::new(),
+            seeds: AtomicU64::new(seed),
         };
-        let seed = self.seed.unwrap_or_else(rand::random);
         Ok(Consumer::new(Worker::new(
             Arc::new(context),
             worker_id,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CheckpointError, Conditional, Lease, LeaseTable, LeaseTableError, TableFuture};
@@ -83,33 +83,39 @@ impl HeldLease {
 
     /// Renews every `interval` until the lease is lost or runs out; then marks it lost.
     pub(crate) async fn keep(self: Arc<Self>, interval: Duration) {
-        let mut next = Instant::now() + interval;
-        while self.is_valid() {
-            let wake = next.min(self.valid_until());
-            tokio::select! {
-                biased;
-                () = self.lost.cancelled() => return,
-                () = sleep_until(wake) => {}
-            }
-            if !self.is_valid() {
-                break;
-            }
-            if wake < next {
-                continue;
-            }
-            match self
-                .write(|row| Ok(row.clone()), |table, row| table.renew(row))
-                .await
-            {
-                Ok(()) => next = Instant::now() + interval,
-                Err(CheckpointError::LeaseLost) => break,
-                Err(error) => {
-                    tracing::warn!(shard_id = %self.key, %error, "lease could not be renewed");
-                    next = Instant::now() + interval / 4;
-                }
-            }
+        tokio::select! {
+            biased;
+            () = self.lost.cancelled() => {}
+            // Beside the renewals, one of which may be hanging.
+            () = self.run_out() => {}
+            () = self.renew_for_ever(interval) => {}
         }
         self.lost.cancel();
+    }
+
+    async fn run_out(&self) {
+        while self.is_valid() {
+            sleep_until(self.valid_until()).await;
+        }
+    }
+
+    /// Ends when the lease is lost.
+    async fn renew_for_ever(&self, interval: Duration) {
+        let mut pause = interval;
+        loop {
+            sleep(pause).await;
+            let renewed = self
+                .write(|row| Ok(row.clone()), |table, row| table.renew(row))
+                .await;
+            pause = match renewed {
+                Ok(()) => interval,
+                Err(CheckpointError::LeaseLost) => return,
+                Err(error) => {
+                    tracing::warn!(shard_id = %self.key, %error, "lease could not be renewed");
+                    interval / 4
+                }
+            };
+        }
     }
 
     /// Writes what `change` makes of the row.

@@ -51,6 +51,8 @@ mod settings;
 mod shard_consumer;
 mod shard_fetcher;
 mod shard_graph;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod stream_reader;
 mod worker;

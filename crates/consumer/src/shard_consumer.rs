@@ -8,12 +8,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -46,6 +48,8 @@ pub(crate) struct ShardContext<P> {
     pub(crate) stop: CancellationToken,
     /// Drop the batch in hand, then release.
     pub(crate) abandon: CancellationToken,
+    /// Where the seeds of the fetchers' random pauses come from.
+    pub(crate) seeds: AtomicU64,
 }
 
 impl<P> fmt::Debug for ShardContext<P> {
@@ -79,14 +83,17 @@ enum EndError {
 }
 
 /// Works on one shard until it is finished, lost or to be given back. Dropping this leaves the lease to expire.
+///
+/// Nothing is processed before `not_before`: until then the last owner may not know that it lost the lease.
 pub(crate) async fn run<P: RecordProcessor>(
     context: Arc<ShardContext<P>>,
     held: Arc<HeldLease>,
+    not_before: Instant,
 ) -> ShardOutcome {
     let renewing = Arc::clone(&held).keep(context.settings.renew_interval());
     // A task of its own: whatever the rest waits for, the lease is renewed on time.
     let keeper = AbortOnDropHandle::new(tokio::spawn(renewing));
-    let outcome = drive(&context, &held).await;
+    let outcome = drive(&context, &held, not_before).await;
     context.board.leave(held.key());
     let release = !matches!(outcome, ShardOutcome::Lost);
     if release && let Err(error) = held.release().await {
@@ -100,7 +107,17 @@ pub(crate) async fn run<P: RecordProcessor>(
 async fn drive<P: RecordProcessor>(
     context: &Arc<ShardContext<P>>,
     held: &Arc<HeldLease>,
+    not_before: Instant,
 ) -> ShardOutcome {
+    let quarantine = not_before.saturating_duration_since(Instant::now());
+    if !quarantine.is_zero() {
+        context
+            .board
+            .enter(held.key(), ShardStep::WaitingForLastOwner);
+        if let Some(outcome) = pause(context, held, quarantine).await {
+            return outcome;
+        }
+    }
     if let Some(outcome) = wait_for_parents(context, held).await {
         return outcome;
     }
@@ -176,6 +193,7 @@ async fn process<P: RecordProcessor>(
         board: context.board.clone(),
         checkpoint: row.checkpoint.clone(),
         batches_done: Arc::clone(&batches_done),
+        jitter: StdRng::seed_from_u64(context.seeds.fetch_add(1, Ordering::Relaxed)),
     };
     let (to_processor, from_fetcher) = mpsc::channel(1);
     let _fetcher = AbortOnDropHandle::new(tokio::spawn(fetcher.run(to_processor)));

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rand::Rng;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -37,11 +39,12 @@ pub(crate) struct ShardFetcher {
     pub(crate) checkpoint: Checkpoint,
     /// Batches that the processor has finished.
     pub(crate) batches_done: Arc<AtomicU64>,
+    pub(crate) jitter: StdRng,
 }
 
 impl ShardFetcher {
     /// Reads until the shard ends or nobody listens. A channel of capacity 1 keeps it one batch ahead.
-    pub(crate) async fn run(self, to_processor: mpsc::Sender<Fetched>) {
+    pub(crate) async fn run(mut self, to_processor: mpsc::Sender<Fetched>) {
         let mut pacing = Pacing::new(self.settings.poll_interval);
         let mut position = self.first_position();
         let mut iterator: Option<String> = None;
@@ -69,7 +72,7 @@ impl ShardFetcher {
                     if !matches!(error, ReadError::Throttled) {
                         iterator = None;
                     }
-                    next_read = Instant::now() + pacing.after_failure(rand::random());
+                    next_read = Instant::now() + pacing.after_failure(self.jitter.random());
                     continue;
                 }
             };

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 /// What a shard is waiting for or busy with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardStep {
+    /// The lease was taken from a living worker, which may not know yet.
+    WaitingForLastOwner,
     /// These parents are not finished.
     WaitingForParents(Vec<String>),
     /// The processor has been made and is told where to start.

@@ -109,8 +109,15 @@ impl<P: RecordProcessor> Worker<P> {
             &self.held,
             &mut self.rng,
         );
-        for lease in wanted {
-            self.take(lease).await;
+        let (expired, live): (Vec<Lease>, Vec<Lease>) = wanted
+            .into_iter()
+            .partition(|lease| taker.is_available(lease, &self.observations, Instant::now()));
+        for lease in expired {
+            self.take(lease, Duration::ZERO).await;
+        }
+        for lease in live {
+            // Its owner learns of it at its next renewal, at the latest when its term ends.
+            self.take(lease, self.context.settings.failover_time).await;
         }
     }
 
@@ -156,7 +163,8 @@ impl<P: RecordProcessor> Worker<P> {
         self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
     }
 
-    async fn take(&mut self, lease: Lease) {
+    /// Takes a lease and starts work on its shard, after `quarantine` if the last owner may still be at it.
+    async fn take(&mut self, lease: Lease, quarantine: Duration) {
         let asked_at = Instant::now();
         let asked = self.context.table.take(&lease, &self.worker_id);
         let taken = match in_table_time(&self.context, asked).await {
@@ -172,6 +180,7 @@ impl<P: RecordProcessor> Worker<P> {
             shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
             checkpoint = %taken.checkpoint, "lease taken"
         );
+        let not_before = Instant::now() + quarantine;
         let settings = &self.context.settings;
         let held = Arc::new(HeldLease::new(
             taken,
@@ -186,7 +195,7 @@ impl<P: RecordProcessor> Worker<P> {
             .enter(&lease.lease_key, ShardStep::Starting);
         let context = Arc::clone(&self.context);
         self.shards.spawn(async move {
-            let outcome = shard_consumer::run(context, held).await;
+            let outcome = shard_consumer::run(context, held, not_before).await;
             (lease.lease_key, outcome)
         });
     }

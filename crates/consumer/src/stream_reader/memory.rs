@@ -165,6 +165,30 @@ impl MemoryStream {
         })
     }
 
+    /// The sequence numbers of a shard's records, in order; empty for an unknown shard.
+    pub fn sequence_numbers(&self, shard_id: &str) -> Vec<u64> {
+        self.with(|state| {
+            let records = state.shards.get(shard_id).map(|shard| &shard.records);
+            let records = records.into_iter().flatten();
+            records.map(|(number, _)| *number).collect()
+        })
+    }
+
+    /// The ids of all shards, open and closed, with those of their parents.
+    pub fn lineage(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.with(|state| {
+            let shards = state.shards.values();
+            shards
+                .map(|shard| {
+                    (
+                        shard.shard.shard_id.clone(),
+                        shard.shard.parent_shard_ids.clone(),
+                    )
+                })
+                .collect()
+        })
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

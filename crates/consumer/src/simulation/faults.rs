@@ -1,0 +1,211 @@
+//! A worker's connection to table and stream: slow, failing, or cut off.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::audit::Audit;
+use crate::{
+    Conditional, GetRecords, IteratorPosition, Lease, LeaseTable, LeaseTableError,
+    MemoryLeaseTable, MemoryStream, ReadError, ReadFuture, Shard, StreamReader, TableFuture,
+};
+
+#[derive(Debug, Clone)]
+pub(super) struct Faulty {
+    table: MemoryLeaseTable,
+    stream: MemoryStream,
+    audit: Audit,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    rng: StdRng,
+    cut_off_until: Instant,
+    failures_percent: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Succeeds,
+    /// The request never arrives.
+    Unsent,
+    /// The request takes effect, its answer never arrives.
+    Unanswered,
+}
+
+impl Faulty {
+    pub(super) fn new(
+        table: MemoryLeaseTable,
+        stream: MemoryStream,
+        audit: Audit,
+        seed: u64,
+    ) -> Self {
+        let state = State {
+            rng: StdRng::seed_from_u64(seed),
+            cut_off_until: Instant::now(),
+            failures_percent: 5,
+        };
+        Self {
+            table,
+            stream,
+            audit,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    pub(super) fn cut_off_for(&self, pause: Duration) {
+        self.state.lock().unwrap().cut_off_until = Instant::now() + pause;
+    }
+
+    pub(super) fn calm(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.failures_percent = 0;
+        state.cut_off_until = Instant::now();
+    }
+
+    fn draw(&self) -> (Fate, Duration, Duration) {
+        let mut state = self.state.lock().unwrap();
+        let fails = state.rng.random_range(0..100) < state.failures_percent;
+        let fate = match (fails, state.rng.random()) {
+            (false, _) => Fate::Succeeds,
+            (true, false) => Fate::Unsent,
+            (true, true) => Fate::Unanswered,
+        };
+        let mut latency = || {
+            // Now and then an answer takes longer than callers wait.
+            let ms = if state.rng.random_range(0..200) == 0 {
+                6000
+            } else {
+                60
+            };
+            Duration::from_millis(state.rng.random_range(1..ms))
+        };
+        (fate, latency(), latency())
+    }
+
+    async fn until_connected(&self) {
+        let until = self.state.lock().unwrap().cut_off_until;
+        sleep_until(until).await;
+    }
+
+    fn on_table<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&MemoryLeaseTable, &Audit) -> TableFuture<T> + Send + 'static,
+    ) -> TableFuture<T> {
+        let this = self.clone();
+        async move {
+            let (fate, before, after) = this.draw();
+            this.until_connected().await;
+            sleep(before).await;
+            let lost = || LeaseTableError::Unavailable {
+                table: "simulated".into(),
+                source: "cut off".into(),
+            };
+            if fate == Fate::Unsent {
+                return Err(lost());
+            }
+            let answer = call(&this.table, &this.audit).await;
+            sleep(after).await;
+            this.until_connected().await;
+            if fate == Fate::Unanswered {
+                return Err(lost());
+            }
+            answer
+        }
+        .boxed()
+    }
+
+    fn on_stream<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&MemoryStream) -> ReadFuture<T> + Send + 'static,
+    ) -> ReadFuture<T> {
+        let this = self.clone();
+        async move {
+            let (fate, before, after) = this.draw();
+            this.until_connected().await;
+            sleep(before).await;
+            let answer = call(&this.stream).await;
+            sleep(after).await;
+            match fate {
+                Fate::Succeeds => answer,
+                Fate::Unsent if before.as_millis() % 2 == 0 => Err(ReadError::Throttled),
+                Fate::Unsent => Err(ReadError::ExpiredIterator),
+                Fate::Unanswered => Err(ReadError::Unavailable("cut off".into())),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl LeaseTable for Faulty {
+    fn ensure_exists(&self) -> TableFuture<()> {
+        self.on_table(|table, _audit| table.ensure_exists())
+    }
+
+    fn list(&self) -> TableFuture<Vec<Lease>> {
+        self.on_table(|table, _audit| table.list())
+    }
+
+    fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
+        let lease_key = lease_key.to_owned();
+        self.on_table(move |table, _audit| table.get(&lease_key))
+    }
+
+    fn create(&self, lease: Lease) -> TableFuture<bool> {
+        self.on_table(move |table, audit| {
+            audit.note_created(&table.rows(), &lease);
+            table.create(lease)
+        })
+    }
+
+    fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let lease = lease.clone();
+        self.on_table(move |table, _audit| table.renew(&lease))
+    }
+
+    fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let (lease, worker_id) = (lease.clone(), worker_id.to_owned());
+        self.on_table(move |table, _audit| table.take(&lease, &worker_id))
+    }
+
+    fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let lease = lease.clone();
+        self.on_table(move |table, audit| {
+            let before = table.rows();
+            let answer = table.update(&lease);
+            audit.note_update(&before, &table.rows(), &lease);
+            answer
+        })
+    }
+
+    fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
+        let lease = lease.clone();
+        self.on_table(move |table, _audit| table.release(&lease))
+    }
+
+    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+        let lease_key = lease_key.to_owned();
+        self.on_table(move |table, _audit| table.delete_finished(&lease_key))
+    }
+}
+
+impl StreamReader for Faulty {
+    fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
+        self.on_stream(MemoryStream::list_shards)
+    }
+
+    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String> {
+        let shard_id = shard_id.to_owned();
+        self.on_stream(move |stream| stream.shard_iterator(&shard_id, position))
+    }
+
+    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords> {
+        let shard_iterator = shard_iterator.to_owned();
+        self.on_stream(move |stream| stream.get_records(&shard_iterator, records_max))
+    }
+}
