@@ -1,5 +1,4 @@
 //! What the codecs cost: `cargo bench -p millstream-wire`. Throughput is in records.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "inputs are made here")]
 
 use std::fmt::Write;

@@ -4,6 +4,9 @@ mod reader;
 mod serializer;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use reader::parse;
 pub(crate) use serializer::CborSerializer;
 pub(crate) use writer::CborWriter;

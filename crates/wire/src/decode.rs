@@ -3,6 +3,9 @@
 mod fast;
 mod put;
 
+#[cfg(test)]
+mod tests;
+
 use serde::Deserialize;
 
 use crate::encoding::Encoding;
