@@ -1,3 +1,36 @@
-//! The millstream binary.
+//! The `millstream` binary: the commands, and nothing of what they do.
 
-fn main() {}
+mod client;
+mod connection;
+mod failure;
+mod moment;
+mod output;
+mod records;
+mod streams;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Kinesis streams that you run yourself.
+#[derive(Debug, Parser)]
+#[command(name = "millstream", version, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create, list, describe, delete and reshard streams, on Millstream or AWS
+    Streams(streams::Arguments),
+    /// Write, read and follow records, on Millstream or AWS
+    Records(records::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Streams(arguments) => client::run(streams::run(arguments)),
+        Command::Records(arguments) => client::run(records::run(arguments)),
+    }
+}
