@@ -101,6 +101,6 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
     fn verify(&self) -> LogFuture<Result<(), EngineError>>;
 
     /// Finishes what was submitted, makes it durable and ends the engine's tasks and threads. Later writes are
-    /// [`Stopped`](EngineError::Stopped). Idempotent.
+    /// [`Stopped`](EngineError::Stopped); reads that wait are answered at once with what there is. Idempotent.
     fn stop(&self) -> LogFuture<Result<(), EngineError>>;
 }

@@ -217,6 +217,32 @@ fn large_files_and_page_borders_come_through() {
     assert!(bytes == expected);
 }
 
+/// What was cut off reads as zeros when the file grows again, although the disk still holds it.
+#[test]
+fn truncated_bytes_do_not_come_back() {
+    let bench = Bench::new();
+    let mut writer = bench.writer();
+    writer.tell(&[
+        "create a",
+        "fill a 3",
+        "sync a",
+        "truncate a 100",
+        "truncate a 12288",
+    ]);
+    assert_eq!(writer.ask("read a 98 4"), "xx00");
+    assert_eq!(writer.ask("read a 8192 4"), "0000");
+    assert_eq!(&bench.disk("a")[8192..8196], "xxxx");
+    writer.tell(&["write a 4096 y", "sync a"]);
+    writer.kill();
+    let expected = format!(
+        "{}{}y{}",
+        "x".repeat(100),
+        "0".repeat(3996),
+        "0".repeat(8191)
+    );
+    assert!(bench.disk("a") == expected);
+}
+
 #[test]
 fn names_last_once_their_folder_is_synced() {
     let bench = Bench::new();
@@ -267,6 +293,7 @@ fn names_last_once_their_folder_is_synced() {
 fn synced_names_are_never_undone() {
     let bench = Bench::new();
     fs::write(bench.data().join("old"), "old").unwrap();
+    fs::create_dir(bench.data().join("folder")).unwrap();
     let mut writer = bench.writer();
     writer.tell(&[
         "create new",
@@ -278,11 +305,12 @@ fn synced_names_are_never_undone() {
         "sync-folder .",
     ]);
     assert!(writer.ask("rename missing old").starts_with("error"));
+    assert!(writer.ask("rename old folder").starts_with("error"));
     assert!(writer.ask("unlink missing").starts_with("error"));
     assert!(writer.ask("create old").starts_with("error"));
     writer.kill();
     assert_eq!(bench.power.lose_names(), 0);
-    assert_eq!(bench.names(), ["old"]);
+    assert_eq!(bench.names(), ["folder", "old"]);
     assert_eq!(bench.disk("old"), "new");
 }
 
