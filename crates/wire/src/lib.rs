@@ -20,7 +20,10 @@ mod test_cases;
 mod value;
 
 pub use decode::{decode, decode_get_records, decode_put_record, decode_put_records};
-pub use encode::{encode, encode_error, encode_get_records, encode_put_record, encode_put_records};
+pub use encode::{
+    encode, encode_error, encode_get_records, encode_put_record, encode_put_records,
+    encode_subscribe_to_shard_event,
+};
 pub use encoding::Encoding;
 pub use error_code::{ApiError, ErrorCode};
 pub use operation::{OPERATIONS_NOT_SERVED, Operation};

@@ -344,7 +344,7 @@ fn any_request() -> impl Strategy<Value = (Operation, Value<'static>)> {
     })
 }
 
-/// The shape of the operation, if it has one here, as text; the error otherwise.
+/// The request as text, or the error; nothing for puts, which have functions of their own.
 fn decoded(
     operation: Operation,
     encoding: Encoding,
@@ -358,19 +358,47 @@ fn decoded(
         decode::<T>(operation, encoding, body).map(|request| format!("{request:?}"))
     }
     let read = match operation {
+        Operation::AddTagsToStream => shape::<AddTagsToStreamRequest>,
         Operation::CreateStream => shape::<CreateStreamRequest>,
         Operation::DecreaseStreamRetentionPeriod => shape::<DecreaseStreamRetentionPeriodRequest>,
+        Operation::DeleteResourcePolicy => shape::<DeleteResourcePolicyRequest>,
         Operation::DeleteStream => shape::<DeleteStreamRequest>,
+        Operation::DeregisterStreamConsumer => shape::<DeregisterStreamConsumerRequest>,
+        Operation::DescribeAccountSettings => shape::<DescribeAccountSettingsRequest>,
+        Operation::DescribeLimits => shape::<DescribeLimitsRequest>,
         Operation::DescribeStream => shape::<DescribeStreamRequest>,
+        Operation::DescribeStreamConsumer => shape::<DescribeStreamConsumerRequest>,
         Operation::DescribeStreamSummary => shape::<DescribeStreamSummaryRequest>,
+        Operation::DisableEnhancedMonitoring => shape::<DisableEnhancedMonitoringRequest>,
+        Operation::EnableEnhancedMonitoring => shape::<EnableEnhancedMonitoringRequest>,
         Operation::GetRecords => shape::<GetRecordsRequest>,
+        Operation::GetResourcePolicy => shape::<GetResourcePolicyRequest>,
         Operation::GetShardIterator => shape::<GetShardIteratorRequest>,
         Operation::IncreaseStreamRetentionPeriod => shape::<IncreaseStreamRetentionPeriodRequest>,
         Operation::ListShards => shape::<ListShardsRequest>,
+        Operation::ListStreamConsumers => shape::<ListStreamConsumersRequest>,
         Operation::ListStreams => shape::<ListStreamsRequest>,
+        Operation::ListTagsForResource => shape::<ListTagsForResourceRequest>,
+        Operation::ListTagsForStream => shape::<ListTagsForStreamRequest>,
         Operation::MergeShards => shape::<MergeShardsRequest>,
+        Operation::PutResourcePolicy => shape::<PutResourcePolicyRequest>,
+        Operation::RegisterStreamConsumer => shape::<RegisterStreamConsumerRequest>,
+        Operation::RemoveTagsFromStream => shape::<RemoveTagsFromStreamRequest>,
         Operation::SplitShard => shape::<SplitShardRequest>,
-        _ => return None,
+        Operation::StartStreamEncryption => shape::<StartStreamEncryptionRequest>,
+        Operation::StopStreamEncryption => shape::<StopStreamEncryptionRequest>,
+        Operation::SubscribeToShard => shape::<SubscribeToShardRequest>,
+        Operation::TagResource => shape::<TagResourceRequest>,
+        Operation::UntagResource => shape::<UntagResourceRequest>,
+        Operation::UpdateAccountSettings => shape::<UpdateAccountSettingsRequest>,
+        Operation::UpdateMaxRecordSize => shape::<UpdateMaxRecordSizeRequest>,
+        Operation::UpdateShardCount => shape::<UpdateShardCountRequest>,
+        Operation::UpdateStreamMode => shape::<UpdateStreamModeRequest>,
+        Operation::UpdateStreamRecordDistributionStrategy => {
+            shape::<UpdateStreamRecordDistributionStrategyRequest>
+        }
+        Operation::UpdateStreamWarmThroughput => shape::<UpdateStreamWarmThroughputRequest>,
+        Operation::PutRecord | Operation::PutRecords => return None,
     };
     Some(read(operation, encoding, body))
 }

@@ -1,4 +1,4 @@
-//! Answers of GetRecords.
+//! Answers of GetRecords and events of SubscribeToShard.
 
 use std::io::Write;
 
@@ -9,33 +9,104 @@ use super::json_text::write_json_text;
 use super::sequence_digits::{DIGITS, SequenceDigits};
 use crate::cbor::{CborSerializer, CborWriter};
 use crate::encoding::Encoding;
-use crate::shapes::{GetRecordsResponse, Record};
+use crate::shapes::{ChildShard, GetRecordsResponse, Record, SubscribeToShardEvent};
 
 /// The body of GetRecords' answer.
 pub fn encode_get_records(encoding: Encoding, answer: &GetRecordsResponse) -> Vec<u8> {
-    match encoding {
-        Encoding::Json => json(answer),
-        Encoding::Cbor => cbor(answer),
+    let iterator = answer.next_shard_iterator.as_deref();
+    Batch {
+        records: &answer.records,
+        continuation: ("NextShardIterator", iterator.map(str::as_bytes)),
+        millis_behind_latest: answer.millis_behind_latest,
+        child_shards: answer.child_shards.as_deref(),
     }
+    .encode(encoding)
 }
 
-fn json(answer: &GetRecordsResponse) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024 + answer.records.iter().map(json_bytes).sum::<usize>());
-    out.extend_from_slice(br#"{"Records":["#);
-    write_json_records(&mut out, &answer.records);
-    out.push(b']');
-    if let Some(iterator) = &answer.next_shard_iterator {
-        out.extend_from_slice(br#","NextShardIterator":"#);
-        write_json_text(&mut out, iterator.as_bytes());
+/// The payload of one event of SubscribeToShard's answer.
+pub fn encode_subscribe_to_shard_event(
+    encoding: Encoding,
+    event: &SubscribeToShardEvent,
+) -> Vec<u8> {
+    let continuation = event
+        .continuation_sequence_number
+        .map(|number| SequenceDigits::new().of(number));
+    Batch {
+        records: &event.records,
+        continuation: (
+            "ContinuationSequenceNumber",
+            continuation.as_ref().map(|digits| &digits[..]),
+        ),
+        millis_behind_latest: event.millis_behind_latest,
+        child_shards: event.child_shards.as_deref(),
     }
-    out.extend_from_slice(br#","MillisBehindLatest":"#);
-    out.extend_from_slice(answer.millis_behind_latest.to_string().as_bytes());
-    if let Some(children) = &answer.child_shards {
-        out.extend_from_slice(br#","ChildShards":"#);
-        serde_json::to_writer(&mut out, children).expect("shards are always written to memory");
+    .encode(encoding)
+}
+
+/// Records and where to go on.
+struct Batch<'a> {
+    records: &'a [Record],
+    /// The member that says where to go on; text that is UTF-8.
+    continuation: (&'static str, Option<&'a [u8]>),
+    millis_behind_latest: u64,
+    child_shards: Option<&'a [ChildShard]>,
+}
+
+impl Batch<'_> {
+    fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        match encoding {
+            Encoding::Json => self.json(),
+            Encoding::Cbor => self.cbor(),
+        }
     }
-    out.push(b'}');
-    out
+
+    fn json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1024 + self.records.iter().map(json_bytes).sum::<usize>());
+        out.extend_from_slice(br#"{"Records":["#);
+        write_json_records(&mut out, self.records);
+        out.push(b']');
+        if let (name, Some(text)) = self.continuation {
+            out.push(b',');
+            write_json_text(&mut out, name.as_bytes());
+            out.push(b':');
+            write_json_text(&mut out, text);
+        }
+        out.extend_from_slice(br#","MillisBehindLatest":"#);
+        out.extend_from_slice(self.millis_behind_latest.to_string().as_bytes());
+        if let Some(children) = self.child_shards {
+            out.extend_from_slice(br#","ChildShards":"#);
+            serde_json::to_writer(&mut out, children).expect("shards are always written to memory");
+        }
+        out.push(b'}');
+        out
+    }
+
+    fn cbor(&self) -> Vec<u8> {
+        let mut writer = CborWriter::default();
+        writer
+            .out
+            .reserve(1024 + self.records.iter().map(cbor_bytes).sum::<usize>());
+        writer.begin_map();
+        writer.text("Records");
+        write_cbor_records(&mut writer, self.records);
+        if let (name, Some(text)) = self.continuation {
+            writer.text(name);
+            writer.text_bytes(text);
+        }
+        writer.text("MillisBehindLatest");
+        writer.unsigned(self.millis_behind_latest);
+        if let Some(children) = self.child_shards {
+            writer.text("ChildShards");
+            let serializer = CborSerializer {
+                writer: &mut writer,
+            };
+            children
+                .serialize(serializer)
+                .expect("shards are structures of plain values");
+        }
+        writer.end();
+        writer.out
+    }
 }
 
 /// About how many bytes a record takes, more only if its key needs escapes.
@@ -83,17 +154,14 @@ impl Arrival {
     }
 }
 
-fn cbor(answer: &GetRecordsResponse) -> Vec<u8> {
+fn cbor_bytes(record: &Record) -> usize {
+    100 + DIGITS + record.data.len() + record.partition_key.len()
+}
+
+fn write_cbor_records(writer: &mut CborWriter, records: &[Record]) {
     let mut digits = SequenceDigits::new();
-    let mut writer = CborWriter::default();
-    let bytes = |record: &Record| 100 + DIGITS + record.data.len() + record.partition_key.len();
-    writer
-        .out
-        .reserve(1024 + answer.records.iter().map(bytes).sum::<usize>());
-    writer.begin_map();
-    writer.text("Records");
     writer.begin_list();
-    for record in &answer.records {
+    for record in records {
         writer.begin_map();
         writer.text("SequenceNumber");
         writer.text_bytes(&digits.of(record.sequence_number));
@@ -107,21 +175,4 @@ fn cbor(answer: &GetRecordsResponse) -> Vec<u8> {
         writer.end();
     }
     writer.end();
-    if let Some(iterator) = &answer.next_shard_iterator {
-        writer.text("NextShardIterator");
-        writer.text(iterator);
-    }
-    writer.text("MillisBehindLatest");
-    writer.unsigned(answer.millis_behind_latest);
-    if let Some(children) = &answer.child_shards {
-        writer.text("ChildShards");
-        let serializer = CborSerializer {
-            writer: &mut writer,
-        };
-        children
-            .serialize(serializer)
-            .expect("shards are structures of plain values");
-    }
-    writer.end();
-    writer.out
 }

@@ -3,7 +3,10 @@
 use millstream_types::{HashKey, HashKeyRange, SequenceNumber, TimestampMs};
 use proptest::prelude::*;
 
-use super::{encode, encode_get_records, encode_put_record, encode_put_records};
+use super::{
+    encode, encode_get_records, encode_put_record, encode_put_records,
+    encode_subscribe_to_shard_event,
+};
 use crate::encoding::{Encoding, Timestamp};
 use crate::shapes::*;
 use crate::test_cases::cases;
@@ -105,6 +108,38 @@ fn get_records_at_the_end_of_a_shard() {
     assert_eq!(
         json_of(encode_get_records(Encoding::Json, &answer)),
         r#"{"Records":[],"MillisBehindLatest":0,"ChildShards":[{"ShardId":"shardId-000000000002","ParentShards":["shardId-000000000000"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"9"}}]}"#
+    );
+}
+
+#[test]
+fn events_of_a_subscription() {
+    let event = SubscribeToShardEvent {
+        records: vec![one_record()],
+        continuation_sequence_number: Some(FIRST.parse().unwrap()),
+        millis_behind_latest: 0,
+        child_shards: None,
+    };
+    let body = encode_subscribe_to_shard_event(Encoding::Json, &event);
+    both_are_the_same(
+        &body,
+        &encode_subscribe_to_shard_event(Encoding::Cbor, &event),
+    )
+    .unwrap();
+    assert_eq!(
+        json_of(body),
+        format!(
+            r#"{{"Records":[{{"SequenceNumber":"{FIRST}","ApproximateArrivalTimestamp":1793620957.318,"Data":"eyJ0ZW1wIjoyMS41fQ==","PartitionKey":"sensor-7"}}],"ContinuationSequenceNumber":"{FIRST}","MillisBehindLatest":0}}"#
+        )
+    );
+    let last = SubscribeToShardEvent {
+        records: Vec::new(),
+        continuation_sequence_number: None,
+        millis_behind_latest: 0,
+        child_shards: Some(Vec::new()),
+    };
+    assert_eq!(
+        json_of(encode_subscribe_to_shard_event(Encoding::Json, &last)),
+        r#"{"Records":[],"MillisBehindLatest":0,"ChildShards":[]}"#
     );
 }
 
