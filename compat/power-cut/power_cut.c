@@ -233,8 +233,9 @@ static int push(int fd, struct overlay *overlay) {
     int to_close, failed = 0, usable = plain(fd, &to_close);
     struct stat disk;
     if (raw_stat(fd, &disk)) return -1;
-    if (overlay->disk_valid < disk.st_size) failed = REAL(ftruncate)(usable, overlay->disk_valid);
-    if (!failed && overlay->size != disk.st_size) failed = REAL(ftruncate)(usable, overlay->size);
+    int is_cut = overlay->disk_valid < disk.st_size;
+    if (is_cut) failed = REAL(ftruncate)(usable, overlay->disk_valid);
+    if (!failed && (is_cut || overlay->size != disk.st_size)) failed = REAL(ftruncate)(usable, overlay->size);
     for (int bucket = 0; bucket < BUCKETS && !failed; bucket++)
         for (struct page *page = overlay->pages[bucket]; page && !failed; page = page->next) {
             off_t from = page->index * PAGE, length = overlay->size - from;
