@@ -1,1 +1,38 @@
-//! The catalog and the stream service: put, get, iterators, resharding, retention; no HTTP.
+//! The stream service: the catalog of streams, and what can be done with them.
+//!
+//! [`StreamService`] has one method for each operation of the API; each lives in a file of its own under
+//! `operations/`, with its own error. The [`catalog`] is a state machine that can be driven without a service.
+//!
+//! * A control-plane call proposes a command, which one task appends to the command log and applies once it is
+//!   durable. Work that a command begins (logs to create, close or delete) is done by a life-cycle task, which
+//!   resumes it after a crash.
+//! * A put is routed, turned into one envelope per shard and submitted within the call; a get reads the log.
+//!
+//! Deliberately absent: HTTP, encodings, access control.
+
+mod caller;
+pub mod catalog;
+mod close_entry;
+mod command_log;
+mod envelope;
+mod life_cycle;
+mod operations;
+mod retention;
+mod service;
+mod settings;
+mod tasks;
+mod tokens;
+mod view;
+
+pub use caller::Caller;
+pub use operations::{
+    CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError, DeleteStreamError,
+    DescribeStreamError, DescribeStreamSummaryError, EncodedShard, FindStreamError,
+    GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
+    InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,
+    PutRecordsError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded,
+    ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
+};
+pub use service::{OpenError, StreamService};
+pub use settings::{Limits, StreamSettings};
+pub use tokens::UtcText;

@@ -1,0 +1,197 @@
+//! The catalog: what streams there are, as a state machine over a log of commands.
+//!
+//! [`Catalog::apply`] is pure and total: no clock, no randomness, no I/O, no map with a random order. A command
+//! carries its proposer's time; ids come from counters in the state. Whoever applies the same commands in the same
+//! order has the same catalog, so a replay, a snapshot and a second node all agree.
+//!
+//! A change of a stream that needs work outside (logs to create, to close or to delete) takes two commands: *begin*
+//! records what will be done, *finish* that it was done. What stands between them is [`Stream::change`] or the status
+//! DELETING, and can be resumed by anybody.
+
+mod command;
+mod decide;
+mod decide_reshard;
+mod rejected;
+mod shard;
+mod snapshot;
+mod stored;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millstream_types::{AccountId, Region, StreamName};
+
+pub use command::{ClosedShard, Command, CommandEntry, CreatedLog, InvalidCommand, StreamSpec};
+pub use rejected::Rejected;
+pub(crate) use shard::ENVELOPE_RECORDS_MAX;
+pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
+pub use snapshot::InvalidSnapshot;
+pub use stream::{Change, Stream, StreamId, StreamKey};
+
+use decide::Decision;
+
+/// The key that iterators and tokens are sealed with.
+pub type TokenKey = [u8; 32];
+
+/// Days in the past after which the creation second of a deleted stream is remembered only as part of a floor.
+const NAMESAKE_KEPT_S: u64 = 24 * 60 * 60;
+/// A sweep of what is remembered of deleted streams follows every so many of them.
+const NAMESAKES_PER_SWEEP: usize = 256;
+
+/// All streams of all accounts and regions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    token_key: Option<TokenKey>,
+    /// Number of the last stream that was begun; ids start at 1.
+    last_stream_id: u64,
+    /// Number of the last log that was asked for; ids start at 1.
+    last_log_id: u64,
+    by_id: BTreeMap<StreamId, Arc<Stream>>,
+    by_name: BTreeMap<AccountId, BTreeMap<Region, BTreeMap<StreamName, Arc<Stream>>>>,
+    /// Creation second of the youngest shard of a deleted stream: a namesake starts above it.
+    namesakes: BTreeMap<StreamKey, u64>,
+    /// No new stream starts at or below this second; covers namesakes that are no longer remembered one by one.
+    namesakes_floor_s: u64,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// The stream that it made, changed or removed.
+    pub stream: Option<StreamId>,
+}
+
+impl Catalog {
+    /// Says whether [`apply`](Self::apply) would accept the command, and changes nothing.
+    ///
+    /// # Errors
+    /// As `apply`.
+    pub fn check(&self, entry: &CommandEntry) -> Result<(), Rejected> {
+        self.decide(entry).map(drop)
+    }
+
+    /// Applies one command.
+    ///
+    /// # Errors
+    /// A rejected command leaves the catalog as it is; the same command is rejected by every replay.
+    pub fn apply(&mut self, entry: &CommandEntry) -> Result<Applied, Rejected> {
+        let decision = self.decide(entry)?;
+        Ok(self.commit(decision))
+    }
+
+    /// The stream with this name.
+    pub fn find(&self, account: &AccountId, region: &Region, name: &str) -> Option<&Arc<Stream>> {
+        self.in_region(account, region)?.get(name)
+    }
+
+    /// The stream with this id.
+    pub fn get(&self, id: StreamId) -> Option<&Arc<Stream>> {
+        self.by_id.get(&id)
+    }
+
+    /// The streams of one account and region by name; `None` where there never was one.
+    pub fn in_region(
+        &self,
+        account: &AccountId,
+        region: &Region,
+    ) -> Option<&BTreeMap<StreamName, Arc<Stream>>> {
+        self.by_name.get(account)?.get(region)
+    }
+
+    /// All streams in the order of their creation.
+    pub fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {
+        self.by_id.values()
+    }
+
+    /// The streams whose id is above `after`.
+    pub fn streams_after(&self, after: StreamId) -> impl Iterator<Item = &Arc<Stream>> {
+        let range = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        self.by_id.range(range).map(|(_, stream)| stream)
+    }
+
+    /// The key of iterators and tokens, once it is set.
+    pub fn token_key(&self) -> Option<&TokenKey> {
+        self.token_key.as_ref()
+    }
+
+    /// Shards that count toward the account's quota in a region: those of provisioned streams that take records or
+    /// are being created.
+    pub fn shards_in_quota(&self, account: &AccountId, region: &Region) -> u64 {
+        self.in_region(account, region)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .map(|stream| stream.shards_in_quota())
+            .sum()
+    }
+
+    pub(crate) fn commit(&mut self, decision: Decision) -> Applied {
+        match decision {
+            Decision::SetTokenKey(key) => {
+                self.token_key = Some(key);
+                Applied { stream: None }
+            }
+            Decision::Store { stream, logs_used } => {
+                let id = stream.id;
+                self.last_stream_id = self.last_stream_id.max(id.0);
+                self.last_log_id += logs_used;
+                self.store(Arc::new(*stream));
+                Applied { stream: Some(id) }
+            }
+            Decision::Remove { id, now_s } => {
+                self.remove(id, now_s);
+                Applied { stream: Some(id) }
+            }
+        }
+    }
+
+    fn store(&mut self, stream: Arc<Stream>) {
+        let StreamKey {
+            account,
+            region,
+            name,
+        } = stream.key.clone();
+        self.by_id.insert(stream.id, Arc::clone(&stream));
+        let regions = self.by_name.entry(account).or_default();
+        regions.entry(region).or_default().insert(name, stream);
+    }
+
+    fn remove(&mut self, id: StreamId, now_s: u64) {
+        let Some(stream) = self.by_id.remove(&id) else {
+            return;
+        };
+        let key = &stream.key;
+        if let Some(regions) = self.by_name.get_mut(&key.account) {
+            if let Some(names) = regions.get_mut(&key.region) {
+                names.remove(&key.name);
+            }
+            regions.retain(|_, names| !names.is_empty());
+            if regions.is_empty() {
+                self.by_name.remove(&key.account);
+            }
+        }
+        self.namesakes.insert(key.clone(), stream.last_created_s);
+        if self.namesakes.len().is_multiple_of(NAMESAKES_PER_SWEEP) {
+            self.sweep_namesakes(now_s);
+        }
+    }
+
+    fn sweep_namesakes(&mut self, now_s: u64) {
+        let floor_s = &mut self.namesakes_floor_s;
+        self.namesakes.retain(|_, created_s| {
+            let keep = created_s.saturating_add(NAMESAKE_KEPT_S) >= now_s;
+            if !keep {
+                *floor_s = (*floor_s).max(*created_s);
+            }
+            keep
+        });
+    }
+
+    /// The lowest second at which a stream with this key may be created.
+    fn created_s_min(&self, key: &StreamKey) -> u64 {
+        let namesake_s = self.namesakes.get(key).copied().unwrap_or(0);
+        namesake_s.max(self.namesakes_floor_s).saturating_add(1)
+    }
+}

@@ -1,0 +1,58 @@
+//! Why the catalog does not accept a command.
+
+use millstream_types::{HashKeyRange, ShardId};
+use millstream_wire::shapes::StreamStatus;
+
+/// A command that the catalog does not accept. It changed nothing; each replay rejects it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The token key is there already.
+    #[error("the token key is set already")]
+    TokenKeySet,
+    /// A stream with this name is there, in whatever state.
+    #[error("the stream exists already")]
+    StreamExists,
+    /// The stream is gone.
+    #[error("the stream does not exist")]
+    NoSuchStream,
+    /// The stream's state forbids it.
+    #[error("the stream is in state {0:?}")]
+    NotActive(StreamStatus),
+    /// Nothing of this kind has begun, or it was something else: the proposer looked at an old state.
+    #[error("the change that the command finishes has not begun")]
+    NotBegun,
+    /// The stream never had the shard, or it is removed.
+    #[error("the stream has no {0}")]
+    NoSuchShard(ShardId),
+    /// The shard takes no records any more.
+    #[error("{0} was split or merged already")]
+    ShardEnded(ShardId),
+    /// The hash key does not cut the shard's range in two.
+    #[error("the hash key does not lie inside of the shard's range {0:?}")]
+    SplitKeyOutside(HashKeyRange),
+    /// The second shard's range does not follow the first one's.
+    #[error("the shards are not adjacent")]
+    NotAdjacent,
+    /// Shards of an on-demand stream are not its owner's to change.
+    #[error("the stream is in on-demand mode")]
+    OnDemand,
+    /// More shards than there may be.
+    #[error("{current} shards and {additional} more exceed the limit of {limit}")]
+    TooManyShards {
+        /// How many there are.
+        current: u64,
+        /// How many there may be.
+        limit: u64,
+        /// How many would have come.
+        additional: u64,
+    },
+    /// An increase below the present period, which is given in hours.
+    #[error("the retention period of {0} hours is longer")]
+    RetentionIsLonger(u32),
+    /// A decrease above the present period, which is given in hours.
+    #[error("the retention period of {0} hours is shorter")]
+    RetentionIsShorter(u32),
+    /// Ids or seconds are used up, or the proposer's clock is out of what sequence numbers can hold.
+    #[error("there are no more ids, or the clock is out of bounds")]
+    OutOfIds,
+}

@@ -1,0 +1,193 @@
+//! A stream as the catalog keeps it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use millstream_log::GroupId;
+use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamName, TimestampMs};
+use millstream_wire::shapes::{StreamMode, StreamStatus};
+use serde::{Deserialize, Serialize};
+
+use super::{NewShard, Shard, ShardState};
+
+/// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamId(pub u64);
+
+impl StreamId {
+    /// The group that holds the stream's logs.
+    pub fn group(self) -> GroupId {
+        GroupId(self.0)
+    }
+}
+
+/// What a stream is called, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamKey {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Where it is.
+    pub region: Region,
+    /// Its name there.
+    pub name: StreamName,
+}
+
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.account, self.region, self.name)
+    }
+}
+
+/// What has begun and is not finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    /// The logs of the first shards are to be created.
+    Create {
+        /// The first shards.
+        shards: Vec<NewShard>,
+    },
+    /// The children's logs are to be created and the parents' logs to be closed.
+    Reshard {
+        /// One shard that is split, or two that are merged, the lower range first.
+        parents: Vec<ShardId>,
+        /// What follows them.
+        children: Vec<NewShard>,
+    },
+}
+
+/// A stream. Later fields (consumers, policy, encryption, shard-level metrics) are added with a default, so that
+/// snapshots of today stay readable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// Its id.
+    pub id: StreamId,
+    /// Its name and place.
+    pub key: StreamKey,
+    /// When CreateStream was called.
+    pub created_ms: TimestampMs,
+    /// Where it is in its life.
+    pub status: StreamStatus,
+    /// Its capacity mode.
+    pub mode: StreamMode,
+    /// How long records are kept, in hours.
+    pub retention_hours: u32,
+    /// Largest record, data and partition key, in KiB.
+    pub max_record_size_kib: u32,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// In order of index: shards that take records, and closed ones that may still hold some.
+    pub shards: Vec<Shard>,
+    /// Index of the next shard.
+    pub next_shard_index: u32,
+    /// Creation second of its youngest shard, removed ones included.
+    pub last_created_s: u64,
+    /// What has begun and is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// Derived: the shards that take records by the start of their ranges.
+    #[serde(skip)]
+    pub(super) routes: Vec<Route>,
+}
+
+/// Start of a range and the position of its shard in [`Stream::shards`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Route {
+    start: HashKey,
+    position: usize,
+}
+
+impl Stream {
+    /// The stream's ARN.
+    pub fn arn(&self) -> StreamArn {
+        StreamArn {
+            region: self.key.region.clone(),
+            account: self.key.account.clone(),
+            stream: self.key.name.clone(),
+        }
+    }
+
+    /// The shard with this id, unless it never was or is removed.
+    pub fn shard(&self, id: ShardId) -> Option<&Shard> {
+        let position = self.position(id)?;
+        self.shards.get(position)
+    }
+
+    /// Position of a shard in [`shards`](Self::shards).
+    pub fn position(&self, id: ShardId) -> Option<usize> {
+        self.shards.binary_search_by_key(&id, |shard| shard.id).ok()
+    }
+
+    /// Position of the shard that takes records with this hash key; `None` while the stream is being created.
+    pub fn route(&self, key: HashKey) -> Option<usize> {
+        let after = self.routes.partition_point(|route| route.start <= key);
+        let route = self.routes.get(after.checked_sub(1)?)?;
+        Some(route.position)
+    }
+
+    /// The shards that take records, in the order of their ranges.
+    pub fn open_shards(&self) -> impl ExactSizeIterator<Item = &Shard> {
+        self.routes.iter().map(|route| &self.shards[route.position])
+    }
+
+    /// The shards that follow a closed one.
+    pub fn children_of(&self, parent: ShardId) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().filter(move |shard| {
+            shard.parent == Some(parent) || shard.adjacent_parent == Some(parent)
+        })
+    }
+
+    /// Whether records can be written and read.
+    pub fn is_usable(&self) -> bool {
+        matches!(self.status, StreamStatus::Active | StreamStatus::Updating)
+    }
+
+    /// Whether work outside the catalog is due.
+    pub fn is_changing(&self) -> bool {
+        self.change.is_some() || self.status == StreamStatus::Deleting
+    }
+
+    /// How long records are kept, in milliseconds.
+    pub fn retention_ms(&self) -> u64 {
+        u64::from(self.retention_hours) * 60 * 60 * 1000
+    }
+
+    /// The oldest arrival time that may still be read: records that arrived before it are past retention.
+    pub fn trim_horizon(&self, now: TimestampMs) -> TimestampMs {
+        TimestampMs((now.0 + 1).saturating_sub(self.retention_ms()))
+    }
+
+    /// Largest record, data and partition key, in bytes.
+    pub fn record_bytes_max(&self) -> usize {
+        self.max_record_size_kib as usize * 1024
+    }
+
+    /// Shards that count toward the account's quota.
+    pub(super) fn shards_in_quota(&self) -> u64 {
+        if self.mode != StreamMode::Provisioned {
+            return 0;
+        }
+        match &self.change {
+            Some(Change::Create { shards }) => shards.len() as u64,
+            Some(Change::Reshard { .. }) | None => self.routes.len() as u64,
+        }
+    }
+
+    /// To be called after a change of `shards`.
+    pub(super) fn rebuild_routes(&mut self) {
+        self.routes = self
+            .shards
+            .iter()
+            .enumerate()
+            .filter(|(_, shard)| !matches!(shard.state, ShardState::Closed { .. }))
+            .map(|(position, shard)| Route {
+                start: shard.range.start,
+                position,
+            })
+            .collect();
+        self.routes.sort_by_key(|route| route.start);
+    }
+}

@@ -1,0 +1,518 @@
+//! The catalog under random commands, and its stored forms byte by byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use millstream_log::Place;
+use millstream_types::{HashKey, ShardId, TimestampMs};
+use millstream_wire::shapes::{StreamMode, StreamStatus};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+const START_MS: u64 = 1_793_620_837_250;
+
+fn key(name: &str) -> StreamKey {
+    StreamKey {
+        account: "210987654321".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+fn shard(index: u32) -> ShardId {
+    ShardId::new(index).unwrap()
+}
+
+fn spec(name: &str, shard_count: u32) -> StreamSpec {
+    StreamSpec {
+        key: key(name),
+        mode: StreamMode::Provisioned,
+        shard_count,
+        retention_hours: 24,
+        max_record_size_kib: 1024,
+        tags: [("team".to_owned(), "grid".to_owned())].into(),
+    }
+}
+
+fn place(log: u64) -> Place {
+    let mut bytes = [0; Place::BYTES];
+    bytes[..8].copy_from_slice(&log.to_le_bytes());
+    Place::from_bytes(bytes)
+}
+
+fn created(shards: &[NewShard]) -> Vec<CreatedLog> {
+    let log = |shard: &NewShard| CreatedLog {
+        shard: shard.id,
+        place: place(shard.log.0),
+    };
+    shards.iter().map(log).collect()
+}
+
+/// The command that finishes what a stream has begun.
+fn finish(stream: &Stream, now_ms: u64) -> Option<Command> {
+    let id = stream.id;
+    if stream.status == StreamStatus::Deleting {
+        return Some(Command::FinishDeleteStream { id });
+    }
+    match stream.change.as_ref()? {
+        Change::Create { shards } => Some(Command::FinishCreateStream {
+            id,
+            logs: created(shards),
+        }),
+        Change::Reshard { parents, children } => Some(Command::FinishReshard {
+            id,
+            closed: parents
+                .iter()
+                .map(|shard| ClosedShard {
+                    shard: *shard,
+                    end: 7,
+                    closed_ms: TimestampMs(now_ms),
+                })
+                .collect(),
+            logs: created(children),
+        }),
+    }
+}
+
+/// Something to try; numbers are taken modulo what there is.
+#[derive(Debug, Clone)]
+enum Action {
+    Create { name: u8, shards: u32 },
+    Delete { name: u8 },
+    Finish { name: u8 },
+    Split { name: u8, shard: usize, key: u128 },
+    Merge { name: u8, shard: usize },
+    Retention { name: u8, hours: u32, longer: bool },
+    Forget { name: u8 },
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let name = 0..3u8;
+    prop_oneof![
+        2 => (name.clone(), 1..5u32).prop_map(|(name, shards)| Action::Create { name, shards }),
+        1 => name.clone().prop_map(|name| Action::Delete { name }),
+        6 => name.clone().prop_map(|name| Action::Finish { name }),
+        4 => (name.clone(), 0..9usize, any::<u128>())
+            .prop_map(|(name, shard, key)| Action::Split { name, shard, key }),
+        3 => (name.clone(), 0..9usize).prop_map(|(name, shard)| Action::Merge { name, shard }),
+        1 => (name.clone(), 24..100u32, any::<bool>())
+            .prop_map(|(name, hours, longer)| Action::Retention { name, hours, longer }),
+        1 => name.prop_map(|name| Action::Forget { name }),
+    ]
+}
+
+fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
+    let name_of = |name: &u8| format!("stream-{name}");
+    let find = |name: &u8| {
+        let key = key(&name_of(name));
+        catalog.find(&key.account, &key.region, key.name.as_str())
+    };
+    Some(match action {
+        Action::Create { name, shards } => Command::BeginCreateStream {
+            stream: spec(&name_of(name), *shards),
+            account_shards_max: None,
+        },
+        Action::Delete { name } => Command::BeginDeleteStream { id: find(name)?.id },
+        Action::Finish { name } => finish(find(name)?, now_ms)?,
+        Action::Split { name, shard, key } => {
+            let stream = find(name)?;
+            let open = stream
+                .open_shards()
+                .nth(shard % stream.open_shards().len().max(1))?;
+            let (start, end) = (open.range.start.0, open.range.end.0);
+            let width = (end - start).max(1);
+            Command::BeginSplitShard {
+                id: stream.id,
+                shard: open.id,
+                new_starting_hash_key: HashKey(start + key % width),
+                account_shards_max: None,
+            }
+        }
+        Action::Merge { name, shard } => {
+            let stream = find(name)?;
+            let first = shard % stream.open_shards().len().max(1);
+            let mut open = stream.open_shards().skip(first);
+            Command::BeginMergeShards {
+                id: stream.id,
+                shard: open.next()?.id,
+                adjacent_shard: open.next()?.id,
+            }
+        }
+        Action::Retention {
+            name,
+            hours,
+            longer,
+        } => {
+            let (id, hours) = (find(name)?.id, *hours);
+            match longer {
+                true => Command::IncreaseRetention { id, hours },
+                false => Command::DecreaseRetention { id, hours },
+            }
+        }
+        Action::Forget { name } => {
+            let stream = find(name)?;
+            let closed = stream.shards.iter().filter(|shard| shard.is_closed());
+            Command::RemoveShards {
+                id: stream.id,
+                shards: closed.map(|shard| shard.id).collect(),
+            }
+        }
+    })
+}
+
+/// What must hold over the whole history.
+#[derive(Default)]
+struct History {
+    /// Stream, shard and creation second of every log there ever was.
+    logs: BTreeMap<u64, (StreamId, ShardId, u64)>,
+    /// Stream id and youngest creation second of the latest life of each name.
+    names: BTreeMap<String, (StreamId, u64)>,
+    parents: BTreeSet<(StreamId, ShardId)>,
+}
+
+impl History {
+    fn check(&mut self, catalog: &Catalog) {
+        for stream in catalog.streams() {
+            let name = stream.key.name.to_string();
+            let oldest_s = shards_of(stream).map(|(_, _, created_s)| created_s).min();
+            if let Some((id, youngest_s)) = self.names.get(&name)
+                && *id != stream.id
+            {
+                assert!(*id < stream.id, "ids of streams are not used again");
+                assert!(oldest_s.is_none_or(|oldest_s| oldest_s > *youngest_s));
+            }
+            for (log, id, created_s) in shards_of(stream) {
+                let shard = (stream.id, id, created_s);
+                let known = self.logs.entry(log).or_insert(shard);
+                assert_eq!(*known, shard, "ids of logs are not used again");
+                assert!(created_s <= stream.last_created_s);
+            }
+            self.names.insert(name, (stream.id, stream.last_created_s));
+            check_tiling(stream);
+            self.check_parents(stream);
+        }
+    }
+
+    fn check_parents(&mut self, stream: &Stream) {
+        for child in &stream.shards {
+            for parent in child.parent.into_iter().chain(child.adjacent_parent) {
+                self.parents.insert((stream.id, parent));
+                if let Some(parent) = stream.shard(parent) {
+                    assert!(parent.is_closed());
+                    assert!(child.created_s > parent.created_s);
+                    assert!(
+                        child.starting_sequence_number() > parent.ending_sequence_number().unwrap()
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
+    let new = match &stream.change {
+        Some(
+            Change::Create { shards }
+            | Change::Reshard {
+                children: shards, ..
+            },
+        ) => &shards[..],
+        None => &[],
+    };
+    let new = new
+        .iter()
+        .map(|shard| (shard.log.0, shard.id, shard.created_s));
+    let shards = stream.shards.iter();
+    shards
+        .map(|shard| (shard.log.0, shard.id, shard.created_s))
+        .chain(new)
+}
+
+fn check_tiling(stream: &Stream) {
+    let ranges: Vec<_> = stream.open_shards().map(|shard| shard.range).collect();
+    if !stream.is_usable() && ranges.is_empty() {
+        return;
+    }
+    assert_eq!(ranges[0].start, HashKey::MIN);
+    assert_eq!(ranges[ranges.len() - 1].end, HashKey::MAX);
+    assert!(
+        ranges
+            .windows(2)
+            .all(|pair| pair[0].is_followed_by(&pair[1]))
+    );
+    for range in ranges {
+        for key in [range.start, range.end] {
+            let position = stream.route(key).unwrap();
+            assert_eq!(stream.shards[position].range, range);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_commands_keep_the_rules_and_replay(
+        actions in vec((action(), prop_oneof![3 => 0..2_000i64, 1 => -90_000..400_000_000i64]), 1..80),
+        snapshot_at in any::<prop::sample::Index>(),
+    ) {
+        let mut live = Catalog::default();
+        let mut history = History::default();
+        let mut log = Vec::new();
+        let mut snapshot = None;
+        let snapshot_at = snapshot_at.index(actions.len());
+        let mut now_ms = START_MS;
+        for (number, (action, step_ms)) in actions.iter().enumerate() {
+            if number == snapshot_at {
+                snapshot = Some((live.encode(), log.len()));
+            }
+            now_ms = now_ms.saturating_add_signed(*step_ms);
+            let Some(command) = command(&live, action, now_ms) else { continue };
+            let entry = CommandEntry::new(TimestampMs(now_ms), command);
+            let before = live.clone();
+            let checked = live.check(&entry);
+            prop_assert_eq!(&live, &before);
+            let applied = live.apply(&entry);
+            prop_assert_eq!(applied.map(drop), checked);
+            if applied.is_err() {
+                prop_assert_eq!(&live, &before);
+            }
+            history.check(&live);
+            log.push(entry.encode());
+        }
+        let mut replayed = Catalog::default();
+        for bytes in &log {
+            // Rejected commands are in the log of this test too: a replay rejects them again.
+            let _ = replayed.apply(&CommandEntry::decode(bytes).unwrap());
+        }
+        prop_assert_eq!(&replayed, &live);
+        let (state, next) = snapshot.unwrap();
+        let mut restored = Catalog::decode(&state).unwrap();
+        for bytes in &log[next..] {
+            let _ = restored.apply(&CommandEntry::decode(bytes).unwrap());
+        }
+        prop_assert_eq!(&restored, &live);
+        prop_assert_eq!(restored.encode(), live.encode());
+    }
+
+    #[test]
+    fn bytes_of_any_kind_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        prop_assert!(CommandEntry::decode(&bytes).is_err());
+        prop_assert!(Catalog::decode(&bytes).is_err());
+    }
+}
+
+#[test]
+fn what_deleted_streams_leave_behind_is_bounded() {
+    let mut catalog = Catalog::default();
+    let mut now_ms = START_MS;
+    for number in 0..2_000 {
+        now_ms += 600_000;
+        let apply = |catalog: &mut Catalog, command| {
+            let entry = CommandEntry::new(TimestampMs(now_ms), command);
+            catalog.apply(&entry).unwrap()
+        };
+        let begin = Command::BeginCreateStream {
+            stream: spec(&format!("stream-{number}"), 1),
+            account_shards_max: None,
+        };
+        let id = apply(&mut catalog, begin).stream.unwrap();
+        apply(&mut catalog, Command::BeginDeleteStream { id });
+        apply(&mut catalog, Command::FinishDeleteStream { id });
+    }
+    // 144 were deleted within a day; a sweep follows every 256.
+    assert!(
+        catalog.namesakes.len() <= 400,
+        "{}",
+        catalog.namesakes.len()
+    );
+    assert!(catalog.by_name.is_empty());
+    // The clock steps back by a month: the first stream's name is still safe.
+    let begin = Command::BeginCreateStream {
+        stream: spec("stream-0", 1),
+        account_shards_max: None,
+    };
+    let long_ago = TimestampMs(START_MS - 30 * 86_400_000);
+    let id = catalog
+        .apply(&CommandEntry::new(long_ago, begin))
+        .unwrap()
+        .stream
+        .unwrap();
+    assert!(catalog.get(id).unwrap().last_created_s > START_MS / 1000 + 600 - 3);
+}
+
+/// Every command, as it is stored. These bytes are in the logs of existing installations: they never change.
+#[test]
+fn stored_commands_are_frozen() {
+    let id = StreamId(3);
+    let logs = vec![CreatedLog {
+        shard: shard(1),
+        place: place(0x0102),
+    }];
+    let logs_text = r#"[{"shard":1,"place":"020100000000000000000000000000000000000000000000"}]"#;
+    let cases = [
+        (
+            Command::SetTokenKey { key: [0xa5; 32] },
+            format!(r#"{{"set_token_key":{{"key":"{}"}}}}"#, "a5".repeat(32)),
+        ),
+        (
+            Command::BeginCreateStream { stream: spec("meters", 2), account_shards_max: Some(9) },
+            r#"{"begin_create_stream":{"stream":{"key":{"account":"210987654321","region":"eu-west-1","name":"meters"},"mode":"PROVISIONED","shard_count":2,"retention_hours":24,"max_record_size_kib":1024,"tags":{"team":"grid"}},"account_shards_max":9}}"#.into(),
+        ),
+        (
+            Command::FinishCreateStream { id, logs: logs.clone() },
+            format!(r#"{{"finish_create_stream":{{"id":3,"logs":{logs_text}}}}}"#),
+        ),
+        (Command::BeginDeleteStream { id }, r#"{"begin_delete_stream":{"id":3}}"#.into()),
+        (Command::FinishDeleteStream { id }, r#"{"finish_delete_stream":{"id":3}}"#.into()),
+        (
+            Command::BeginSplitShard {
+                id,
+                shard: shard(1),
+                new_starting_hash_key: HashKey::MAX,
+                account_shards_max: None,
+            },
+            r#"{"begin_split_shard":{"id":3,"shard":1,"new_starting_hash_key":"340282366920938463463374607431768211455"}}"#.into(),
+        ),
+        (
+            Command::BeginMergeShards { id, shard: shard(1), adjacent_shard: shard(2) },
+            r#"{"begin_merge_shards":{"id":3,"shard":1,"adjacent_shard":2}}"#.into(),
+        ),
+        (
+            Command::FinishReshard {
+                id,
+                closed: vec![ClosedShard { shard: shard(0), end: 5, closed_ms: TimestampMs(6) }],
+                logs,
+            },
+            format!(r#"{{"finish_reshard":{{"id":3,"closed":[{{"shard":0,"end":5,"closed_ms":6}}],"logs":{logs_text}}}}}"#),
+        ),
+        (
+            Command::IncreaseRetention { id, hours: 48 },
+            r#"{"increase_retention":{"id":3,"hours":48}}"#.into(),
+        ),
+        (
+            Command::DecreaseRetention { id, hours: 24 },
+            r#"{"decrease_retention":{"id":3,"hours":24}}"#.into(),
+        ),
+        (
+            Command::RemoveShards { id, shards: vec![shard(0), shard(4)] },
+            r#"{"remove_shards":{"id":3,"shards":[0,4]}}"#.into(),
+        ),
+    ];
+    for (command, text) in cases {
+        let entry = CommandEntry::new(TimestampMs(1_793_620_837_250), command);
+        let stored = format!(r#"{{"v":1,"at_ms":1793620837250,"command":{text}}}"#);
+        assert_eq!(std::str::from_utf8(&entry.encode()).unwrap(), stored);
+        assert_eq!(CommandEntry::decode(stored.as_bytes()).unwrap(), entry);
+    }
+}
+
+#[test]
+fn unknown_commands_versions_and_fields_stop_the_reader() {
+    for bytes in [
+        r#"{"v":2,"at_ms":1,"command":{"begin_delete_stream":{"id":3}}}"#,
+        r#"{"v":1,"at_ms":1,"command":{"paint_stream":{"id":3}}}"#,
+        r#"{"v":1,"at_ms":1,"command":{"begin_delete_stream":{"id":3,"softly":true}}}"#,
+        r#"{"v":1,"at_ms":1,"why":"","command":{"begin_delete_stream":{"id":3}}}"#,
+        r#"{"v":1,"at_ms":1,"command":{"begin_delete_stream":{"id":3}}} "x""#,
+    ] {
+        assert!(CommandEntry::decode(bytes.as_bytes()).is_err(), "{bytes}");
+    }
+    assert!(matches!(
+        Catalog::decode(br#"{"v":2}"#),
+        Err(InvalidSnapshot::Version(2))
+    ));
+}
+
+/// A snapshot of the first version: it must be readable for ever.
+#[test]
+fn stored_snapshots_are_frozen() {
+    let stored = concat!(
+        r#"{"v":1,"token_key":"0707070707070707070707070707070707070707070707070707070707070707","last_stream_id":2,"#,
+        r#""last_log_id":4,"namesakes":[{"key":{"account":"210987654321","region":"eu-west-1","name":"old"},"#,
+        r#""created_s":1793620834}],"namesakes_floor_s":0,"streams":[{"id":2,"key":{"account":"210987654321","#,
+        r#""region":"eu-west-1","name":"meters"},"created_ms":1793620837250,"status":"UPDATING","#,
+        r#""mode":"PROVISIONED","retention_hours":24,"max_record_size_kib":1024,"tags":{"team":"grid"},"#,
+        r#""shards":[{"id":0,"range":{"start":"0","end":"340282366920938463463374607431768211455"},"#,
+        r#""created_s":1793620834,"opened_ms":1793620837250,"log":2,"#,
+        r#""place":"020000000000000000000000000000000000000000000000","state":"closing"}],"next_shard_index":3,"#,
+        r#""last_created_s":1793620837,"change":{"reshard":{"parents":[0],"children":[{"id":1,"#,
+        r#""range":{"start":"0","end":"9"},"created_s":1793620837,"log":3},{"id":2,"range":{"start":"10","#,
+        r#""end":"340282366920938463463374607431768211455"},"created_s":1793620837,"log":4}]}}}]}"#,
+    );
+    let mut catalog = Catalog::default();
+    let mut apply = |command| {
+        let entry = CommandEntry::new(TimestampMs(START_MS), command);
+        let id = catalog.apply(&entry).unwrap().stream;
+        id.and_then(|id| catalog.get(id).cloned())
+    };
+    apply(Command::SetTokenKey { key: [7; 32] });
+    for name in ["old", "meters"] {
+        let begin = Command::BeginCreateStream {
+            stream: spec(name, 1),
+            account_shards_max: None,
+        };
+        let stream = apply(begin).unwrap();
+        apply(finish(&stream, START_MS).unwrap());
+    }
+    apply(Command::BeginDeleteStream { id: StreamId(1) });
+    apply(Command::FinishDeleteStream { id: StreamId(1) });
+    apply(Command::BeginSplitShard {
+        id: StreamId(2),
+        shard: shard(0),
+        new_starting_hash_key: HashKey(10),
+        account_shards_max: None,
+    });
+    assert_eq!(std::str::from_utf8(&catalog.encode()).unwrap(), stored);
+    assert_eq!(Catalog::decode(stored.as_bytes()).unwrap(), catalog);
+}
+
+#[test]
+fn quotas_count_provisioned_shards_open_or_to_come() {
+    let mut catalog = Catalog::default();
+    let mut apply = |command| {
+        let entry = CommandEntry::new(TimestampMs(START_MS), command);
+        catalog
+            .apply(&entry)
+            .map(|applied| catalog.get(applied.stream.unwrap()).cloned())
+    };
+    let begin = |name, shards, mode| Command::BeginCreateStream {
+        stream: StreamSpec {
+            mode,
+            ..spec(name, shards)
+        },
+        account_shards_max: Some(4),
+    };
+    let refused = |current, additional| {
+        Err(Rejected::TooManyShards {
+            current,
+            limit: 4,
+            additional,
+        })
+    };
+    let provisioned = StreamMode::Provisioned;
+    assert_eq!(apply(begin("a", 5, provisioned)).map(drop), refused(0, 5));
+    let stream = apply(begin("a", 3, provisioned)).unwrap().unwrap();
+    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
+    apply(finish(&stream, START_MS).unwrap()).unwrap();
+    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
+    let split = |index| Command::BeginSplitShard {
+        id: stream.id,
+        shard: shard(index),
+        new_starting_hash_key: HashKey(u128::from(index) * (u128::MAX / 3) + 1_000),
+        account_shards_max: Some(4),
+    };
+    let stream = apply(split(0)).unwrap().unwrap();
+    apply(finish(&stream, START_MS).unwrap()).unwrap();
+    assert_eq!(apply(split(1)).map(drop), refused(4, 1));
+    assert!(apply(begin("c", 4, StreamMode::OnDemand)).is_ok());
+    let huge = Command::BeginCreateStream {
+        stream: spec("d", 10_001),
+        account_shards_max: None,
+    };
+    let too_many = Rejected::TooManyShards {
+        current: 0,
+        limit: 10_000,
+        additional: 10_001,
+    };
+    assert_eq!(apply(huge).map(drop), Err(too_many));
+}

@@ -1,0 +1,156 @@
+//! What each change consists of.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use millstream_log::{
+    Append, AppendError, AppendId, EngineError, EntryKind, LogSpec, NotWritten, Place, ReadFrom,
+    ReadOutcome,
+};
+use millstream_types::ShardId;
+use millstream_wire::shapes::StreamStatus;
+
+use super::LifeCycle;
+use crate::catalog::{Change, ClosedShard, Command, CreatedLog, NewShard, Shard, Stream, StreamId};
+use crate::close_entry;
+use crate::command_log::ProposeError;
+
+/// Logs that are created at the same time.
+const CREATES_MAX: usize = 128;
+
+/// Why a step is to be done again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error("the log engine failed: {0}")]
+    Engine(#[from] EngineError),
+    #[error("{shard} was not closed: {source}")]
+    Close { shard: ShardId, source: AppendError },
+    #[error("the end of {0} was not found in its log")]
+    EndNotFound(ShardId),
+    #[error("the stream has no {0}")]
+    NoSuchShard(ShardId),
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+}
+
+impl LifeCycle {
+    pub(super) async fn step(&self, stream: &Stream) -> Result<(), StepError> {
+        if stream.status == StreamStatus::Deleting {
+            return self.delete(stream.id).await;
+        }
+        match &stream.change {
+            Some(Change::Create { shards }) => self.create(stream.id, shards).await,
+            Some(Change::Reshard { parents, children }) => {
+                self.reshard(stream, parents, children).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn create(&self, id: StreamId, shards: &[NewShard]) -> Result<(), StepError> {
+        let logs = self.create_logs(id, shards).await?;
+        let finish = Command::FinishCreateStream { id, logs };
+        self.commands.propose(finish).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, id: StreamId) -> Result<(), StepError> {
+        self.engine.delete_group(id.group()).await?;
+        let finish = Command::FinishDeleteStream { id };
+        self.commands.propose(finish).await?;
+        Ok(())
+    }
+
+    async fn reshard(
+        &self,
+        stream: &Stream,
+        parents: &[ShardId],
+        children: &[NewShard],
+    ) -> Result<(), StepError> {
+        let id = stream.id;
+        let logs = self.create_logs(id, children).await?;
+        let mut closed = Vec::with_capacity(parents.len());
+        for parent in parents {
+            let shard = stream.shard(*parent);
+            let shard = shard.ok_or(StepError::NoSuchShard(*parent))?;
+            closed.push(self.close(shard, children).await?);
+        }
+        let finish = Command::FinishReshard { id, closed, logs };
+        self.commands.propose(finish).await?;
+        Ok(())
+    }
+
+    async fn create_logs(
+        &self,
+        id: StreamId,
+        shards: &[NewShard],
+    ) -> Result<Vec<CreatedLog>, EngineError> {
+        let mut logs = Vec::with_capacity(shards.len());
+        for shards in shards.chunks(CREATES_MAX) {
+            let create = |shard: &NewShard| {
+                self.engine
+                    .create(id.group(), shard.log, LogSpec::default())
+            };
+            let places = try_join_all(shards.iter().map(create)).await?;
+            let created = shards.iter().zip(places);
+            logs.extend(
+                created.map(|(NewShard { id: shard, .. }, place)| CreatedLog {
+                    shard: *shard,
+                    place,
+                }),
+            );
+        }
+        Ok(logs)
+    }
+
+    /// Appends the CLOSE entry, or finds the one that an earlier attempt appended.
+    async fn close(&self, shard: &Shard, children: &[NewShard]) -> Result<ClosedShard, StepError> {
+        let append = Append {
+            place: shard.place,
+            kind: EntryKind::Close,
+            payload: close_entry::encode(children),
+            // Records carry no id, so in its own log any constant is unique.
+            id: Some(AppendId(1)),
+        };
+        let answer = self.engine.append_many(vec![append]).await.pop();
+        let (end, closed_ms) = match answer.unwrap_or(Err(AppendError::OutcomeUnknown)) {
+            Ok(appended) => (appended.offset, appended.time),
+            Err(AppendError::NotWritten(NotWritten::Closed)) => {
+                return self.find_close(shard.id, shard.place).await;
+            }
+            Err(source) => {
+                let shard = shard.id;
+                return Err(StepError::Close { shard, source });
+            }
+        };
+        Ok(ClosedShard {
+            shard: shard.id,
+            end,
+            closed_ms,
+        })
+    }
+
+    async fn find_close(&self, shard: ShardId, place: Place) -> Result<ClosedShard, StepError> {
+        let bounds = self.engine.bounds(place).await?;
+        let read = ReadFrom {
+            place,
+            from: bounds.next.saturating_sub(1),
+            bytes_max: 1,
+        };
+        let outcome = self
+            .engine
+            .read_many(vec![read], Duration::ZERO)
+            .await
+            .pop();
+        let Some(ReadOutcome::Entries { entries, .. }) = outcome else {
+            return Err(StepError::EndNotFound(shard));
+        };
+        let close = entries.iter().find(|entry| entry.kind == EntryKind::Close);
+        let close = close.ok_or(StepError::EndNotFound(shard))?;
+        Ok(ClosedShard {
+            shard,
+            end: close.offset,
+            closed_ms: close.time,
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! CreateStream.
+
+use millstream_types::limits::{
+    RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT,
+};
+use millstream_types::{AccountId, Region, StreamName};
+use millstream_wire::shapes::{CreateStreamRequest, StreamMode};
+use millstream_wire::{ApiError, ErrorCode};
+
+use super::unavailable::Unavailable;
+use super::unverified_texts as texts;
+use crate::catalog::{Command, Rejected, StreamKey, StreamSpec};
+use crate::{Caller, StreamService};
+
+/// How CreateStream fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CreateStreamError {
+    /// A shard count with on-demand mode.
+    #[error("{}", texts::ON_DEMAND_WITH_SHARD_COUNT)]
+    OnDemandWithShardCount,
+    /// Provisioned mode without a shard count.
+    #[error("{}", texts::PROVISIONED_WITHOUT_SHARD_COUNT)]
+    ProvisionedWithoutShardCount,
+    /// The name is taken.
+    #[error("Stream {name} under account {account} already exists.")]
+    Exists {
+        /// The name.
+        name: StreamName,
+        /// The account.
+        account: AccountId,
+    },
+    /// More shards than there may be.
+    #[error(transparent)]
+    TooManyShards(#[from] ShardLimitExceeded),
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A request would bring more shards than the account, or a stream, may have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "This request would exceed the shard limit for the account {account} in {region}. Current shard count for the \
+     account: {current}. Limit: {limit}. Number of additional shards that would have resulted from this request: \
+     {additional}. Refer to the AWS Service Limits page \
+     (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to request \
+     higher limits."
+)]
+pub struct ShardLimitExceeded {
+    /// Whose limit.
+    pub account: AccountId,
+    /// Where.
+    pub region: Region,
+    /// Shards that there are.
+    pub current: u64,
+    /// Shards that there may be.
+    pub limit: u64,
+    /// Shards that would have come.
+    pub additional: u64,
+}
+
+impl From<CreateStreamError> for ApiError {
+    fn from(error: CreateStreamError) -> Self {
+        let code = match &error {
+            CreateStreamError::OnDemandWithShardCount
+            | CreateStreamError::ProvisionedWithoutShardCount => ErrorCode::Validation,
+            CreateStreamError::Exists { .. } => ErrorCode::ResourceInUse,
+            CreateStreamError::TooManyShards(_) => ErrorCode::LimitExceeded,
+            CreateStreamError::Unavailable(error) => return (*error).into(),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl StreamService {
+    /// Creates a stream. It is ACTIVE when this returns, unless a transition time is set, or creating its logs takes
+    /// more than ten seconds or fails (it is tried again until it succeeds): then it is CREATING.
+    ///
+    /// If the future is dropped, the stream may still be created.
+    ///
+    /// # Errors
+    /// See [`CreateStreamError`].
+    pub async fn create_stream(
+        &self,
+        caller: &Caller,
+        request: CreateStreamRequest,
+    ) -> Result<(), CreateStreamError> {
+        let _call = self.enter()?;
+        let (mode, shard_count) = mode_and_count(&request)?;
+        let default_kib = u32::try_from(RECORD_BYTES_DEFAULT_MAX / 1024).expect("1024");
+        let spec = StreamSpec {
+            key: StreamKey {
+                account: caller.account.clone(),
+                region: caller.region.clone(),
+                name: request.stream_name,
+            },
+            mode,
+            shard_count,
+            retention_hours: RETENTION_HOURS_MIN,
+            max_record_size_kib: request.max_record_size_in_kib.unwrap_or(default_kib),
+            tags: request.tags,
+        };
+        let name = spec.key.name.clone();
+        let begin = Command::BeginCreateStream {
+            stream: spec,
+            account_shards_max: self.inner.settings.account_shards_max,
+        };
+        let begun = self.inner.commands.propose(begin).await;
+        let applied = begun.map_err(|error| match Unavailable::unless_rejected(error) {
+            Ok(reason) => rejected(reason, caller, name),
+            Err(unavailable) => unavailable.into(),
+        })?;
+        if let Some(id) = applied.stream {
+            self.settled(id).await;
+        }
+        Ok(())
+    }
+}
+
+fn mode_and_count(request: &CreateStreamRequest) -> Result<(StreamMode, u32), CreateStreamError> {
+    let mode = request
+        .stream_mode_details
+        .map(|details| details.stream_mode);
+    match (mode, request.shard_count) {
+        (None | Some(StreamMode::Provisioned), Some(count)) => Ok((StreamMode::Provisioned, count)),
+        (None | Some(StreamMode::OnDemand), None) => {
+            Ok((StreamMode::OnDemand, SHARD_COUNT_DEFAULT))
+        }
+        (Some(StreamMode::OnDemand), Some(_)) => Err(CreateStreamError::OnDemandWithShardCount),
+        (Some(StreamMode::Provisioned), None) => {
+            Err(CreateStreamError::ProvisionedWithoutShardCount)
+        }
+    }
+}
+
+fn rejected(reason: Rejected, caller: &Caller, name: StreamName) -> CreateStreamError {
+    match reason {
+        Rejected::StreamExists => CreateStreamError::Exists {
+            name,
+            account: caller.account.clone(),
+        },
+        Rejected::TooManyShards {
+            current,
+            limit,
+            additional,
+        } => ShardLimitExceeded {
+            account: caller.account.clone(),
+            region: caller.region.clone(),
+            current,
+            limit,
+            additional,
+        }
+        .into(),
+        Rejected::TokenKeySet
+        | Rejected::NoSuchStream
+        | Rejected::NotActive(_)
+        | Rejected::NotBegun
+        | Rejected::NoSuchShard(_)
+        | Rejected::ShardEnded(_)
+        | Rejected::SplitKeyOutside(_)
+        | Rejected::NotAdjacent
+        | Rejected::OnDemand
+        | Rejected::RetentionIsLonger(_)
+        | Rejected::RetentionIsShorter(_)
+        | Rejected::OutOfIds => Unavailable::unexpected(reason).into(),
+    }
+}

@@ -1,0 +1,178 @@
+//! PutRecord.
+
+use std::sync::Arc;
+
+use millstream_types::{AccountId, SequenceNumber, ShardId};
+use millstream_wire::shapes::{PutRecordRequest, PutRecordResponse};
+use millstream_wire::{ApiError, ErrorCode};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::find_stream::{FindStreamError, NamedStream};
+use super::not_found::StreamNotFound;
+use super::put::{PutFailure, Routing, Submitted, hash_key};
+use super::unavailable::Unavailable;
+use super::unverified_texts as texts;
+use crate::catalog::Stream;
+use crate::envelope::data_bytes;
+use crate::{Caller, StreamService};
+
+/// How PutRecord fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutRecordError {
+    /// The request names no stream that takes records.
+    #[error(transparent)]
+    Find(#[from] FindStreamError),
+    /// Data and partition key together are larger than the stream allows; in bytes.
+    #[error("1 validation error detected: {}", texts::too_long(&"data", *.0))]
+    TooLarge(usize),
+    /// The explicit hash key is above 2^128 − 1.
+    #[error(transparent)]
+    InvalidHashKey(#[from] InvalidExplicitHashKey),
+    /// `SequenceNumberForOrdering` is not a number that the service can have given.
+    #[error(
+        "ExclusiveMinimumSequenceNumber {number} used in PutRecord on stream {name} under account {account} is \
+         invalid."
+    )]
+    InvalidMinimum {
+        /// As given.
+        number: String,
+        /// The stream.
+        name: String,
+        /// Its account.
+        account: AccountId,
+    },
+    /// Not stored: no room for the moment.
+    #[error(transparent)]
+    Throttled(#[from] ShardThrottled),
+    /// See [`Unavailable`]; [`Failed`](Unavailable::Failed) may mean that the record is stored.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// An explicit hash key above 2^128 − 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {0}"
+)]
+pub struct InvalidExplicitHashKey(pub String);
+
+/// A shard takes no more records for the moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Rate exceeded for shard {shard} in stream {name} under account {account}.")]
+pub struct ShardThrottled {
+    /// The shard.
+    pub shard: ShardId,
+    /// Its stream.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+}
+
+impl ShardThrottled {
+    pub(super) fn of(stream: &Stream, shard: ShardId) -> Self {
+        Self {
+            shard,
+            name: stream.key.name.to_string(),
+            account: stream.key.account.clone(),
+        }
+    }
+}
+
+impl From<PutRecordError> for ApiError {
+    fn from(error: PutRecordError) -> Self {
+        let code = match error {
+            PutRecordError::Find(error) => return error.into(),
+            PutRecordError::Unavailable(error) => return error.into(),
+            PutRecordError::TooLarge(_) => ErrorCode::Validation,
+            PutRecordError::InvalidHashKey(_) | PutRecordError::InvalidMinimum { .. } => {
+                ErrorCode::InvalidArgument
+            }
+            PutRecordError::Throttled(_) => ErrorCode::ProvisionedThroughputExceeded,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl StreamService {
+    /// Stores a record. Checked, routed and submitted within the call: records that one caller puts on one shard,
+    /// call after call, are stored in that order. The future waits until the record is durable.
+    ///
+    /// If the future is dropped, the record may still be stored.
+    ///
+    /// # Errors
+    /// See [`PutRecordError`].
+    pub fn put_record(
+        &self,
+        caller: &Caller,
+        request: PutRecordRequest<'_>,
+    ) -> impl Future<Output = Result<PutRecordResponse, PutRecordError>> + Send + use<> {
+        let submitted = self.submit_record(caller, &request);
+        async move {
+            let (call, submitted) = submitted?;
+            let put = submitted.finish().await;
+            drop(call);
+            let (shard, result) = put.results().next().ok_or(Unavailable::Failed)?;
+            let sequence_number = result.map_err(|failure| match failure {
+                PutFailure::Busy => ShardThrottled::of(&put.stream, shard.id).into(),
+                PutFailure::StreamGone => {
+                    FindStreamError::from(StreamNotFound::of(&put.stream.key)).into()
+                }
+                PutFailure::Unknown | PutFailure::Failed => {
+                    PutRecordError::from(Unavailable::Failed)
+                }
+            })?;
+            Ok(PutRecordResponse { sequence_number })
+        }
+    }
+
+    fn submit_record(
+        &self,
+        caller: &Caller,
+        request: &PutRecordRequest<'_>,
+    ) -> Result<(TaskTrackerToken, Submitted), PutRecordError> {
+        let call = self.enter()?;
+        let (name, arn) = (
+            request.stream_name.as_deref(),
+            request.stream_arn.as_deref(),
+        );
+        let named = NamedStream::new(caller, name, arn)?;
+        let not_found = || FindStreamError::from(named.not_found());
+        let stream = self
+            .look_up(caller, &named)
+            .filter(|stream| stream.is_usable());
+        let stream = stream.ok_or_else(not_found)?;
+        let record = &request.record;
+        let bytes = record.partition_key.len() + data_bytes(&record.data);
+        if bytes > stream.record_bytes_max() {
+            return Err(PutRecordError::TooLarge(stream.record_bytes_max()));
+        }
+        let hash = hash_key(record).map_err(|text| InvalidExplicitHashKey(text.to_owned()))?;
+        if let Some(number) = request.sequence_number_for_ordering.as_deref() {
+            self.check_minimum(number, &stream)?;
+        }
+        let mut routing = Routing::new(Arc::clone(&stream), 1);
+        if !routing.add(hash, bytes) {
+            return Err(not_found().into());
+        }
+        let key = record.partition_key.as_bytes();
+        let records = std::iter::once((key, &record.data));
+        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine);
+        Ok((call, submitted))
+    }
+
+    /// A number that was given for a put that was acknowledged is below every number that is given later, in the same
+    /// shard and in its descendants: there is nothing to do but to refuse what cannot have been given.
+    fn check_minimum(&self, text: &str, stream: &Stream) -> Result<(), PutRecordError> {
+        // A shard's second of creation, and so its numbers, may be ahead of the clock.
+        let now_s = self.inner.clock.now().as_secs().max(stream.last_created_s);
+        let number: Option<SequenceNumber> = text.parse().ok();
+        if number.is_some_and(|number| number.written_s() <= now_s && number.created_s() <= now_s) {
+            return Ok(());
+        }
+        Err(PutRecordError::InvalidMinimum {
+            number: text.to_owned(),
+            name: stream.key.name.to_string(),
+            account: stream.key.account.clone(),
+        })
+    }
+}

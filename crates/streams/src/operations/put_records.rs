@@ -1,0 +1,182 @@
+//! PutRecords.
+
+use std::sync::Arc;
+
+use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
+use millstream_wire::shapes::{PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry};
+use millstream_wire::{ApiError, ErrorCode};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::find_stream::{FindStreamError, NamedStream};
+use super::not_found::StreamNotFound;
+use super::put::{Put, PutFailure, Routing, Submitted, hash_key};
+use super::put_record::{InvalidExplicitHashKey, ShardThrottled};
+use super::unavailable::Unavailable;
+use super::unverified_texts as texts;
+use crate::catalog::Stream;
+use crate::envelope::data_bytes;
+use crate::{Caller, StreamService};
+
+/// AWS lists no more errors in one text.
+const ERRORS_LISTED_MAX: usize = 10;
+
+/// How PutRecords fails as a whole: nothing is written then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutRecordsError {
+    /// The request names no stream that takes records.
+    #[error(transparent)]
+    Find(#[from] FindStreamError),
+    /// More than 500 records.
+    #[error("{}", texts::TOO_MANY_RECORDS)]
+    TooMany,
+    /// Some records, data and partition key together, are larger than the stream allows.
+    #[error("{}", too_large_text(.numbers, *.bytes_max))]
+    TooLarge {
+        /// Which, counted from 1; the first ten.
+        numbers: Vec<usize>,
+        /// The largest record that the stream allows, in bytes.
+        bytes_max: usize,
+    },
+    /// The records together are larger than a request may be.
+    #[error("{}", texts::RECORDS_TOO_LARGE)]
+    TotalTooLarge,
+    /// An explicit hash key is above 2^128 − 1.
+    #[error(transparent)]
+    InvalidHashKey(#[from] InvalidExplicitHashKey),
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+fn too_large_text(numbers: &[usize], bytes_max: usize) -> String {
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    let texts: Vec<String> = numbers
+        .iter()
+        .map(|number| texts::too_long(&format_args!("records.{number}.member.data"), bytes_max))
+        .collect();
+    format!(
+        "{} validation error{plural} detected: {}",
+        numbers.len(),
+        texts.join("; ")
+    )
+}
+
+impl From<PutRecordsError> for ApiError {
+    fn from(error: PutRecordsError) -> Self {
+        let code = match error {
+            PutRecordsError::Find(error) => return error.into(),
+            PutRecordsError::Unavailable(error) => return error.into(),
+            PutRecordsError::TooMany | PutRecordsError::TooLarge { .. } => ErrorCode::Validation,
+            PutRecordsError::TotalTooLarge | PutRecordsError::InvalidHashKey(_) => {
+                ErrorCode::InvalidArgument
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl StreamService {
+    /// Stores records. Checked, routed and submitted within the call; the records of one shard are stored together
+    /// and in the request's order. The future waits until each is durable or has failed.
+    ///
+    /// If the future is dropped, the records may still be stored.
+    ///
+    /// # Errors
+    /// See [`PutRecordsError`]. Failures of single records are in the answer.
+    pub fn put_records(
+        &self,
+        caller: &Caller,
+        request: PutRecordsRequest<'_>,
+    ) -> impl Future<Output = Result<PutRecordsResponse, PutRecordsError>> + Send + use<> {
+        let submitted = self.submit_records(caller, &request);
+        async move {
+            let (call, submitted) = submitted?;
+            let put = submitted.finish().await;
+            drop(call);
+            response(&put)
+        }
+    }
+
+    fn submit_records(
+        &self,
+        caller: &Caller,
+        request: &PutRecordsRequest<'_>,
+    ) -> Result<(TaskTrackerToken, Submitted), PutRecordsError> {
+        let call = self.enter()?;
+        let (name, arn) = (
+            request.stream_name.as_deref(),
+            request.stream_arn.as_deref(),
+        );
+        let named = NamedStream::new(caller, name, arn)?;
+        let not_found = || FindStreamError::from(named.not_found());
+        let stream = self
+            .look_up(caller, &named)
+            .filter(|stream| stream.is_usable());
+        let stream = stream.ok_or_else(not_found)?;
+        let routing = route(&stream, request, not_found)?;
+        let records = request.records.iter();
+        let records = records.map(|record| (record.partition_key.as_bytes(), &record.data));
+        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine);
+        Ok((call, submitted))
+    }
+}
+
+/// Checks every record before any is written: one bad record fails the call.
+fn route(
+    stream: &Arc<Stream>,
+    request: &PutRecordsRequest<'_>,
+    not_found: impl Fn() -> FindStreamError,
+) -> Result<Routing, PutRecordsError> {
+    let records = &request.records;
+    if records.len() > PUT_RECORDS_COUNT_MAX {
+        return Err(PutRecordsError::TooMany);
+    }
+    let bytes_max = stream.record_bytes_max();
+    let mut routing = Routing::new(Arc::clone(stream), records.len());
+    let (mut total, mut too_large, mut bad_hash_key) = (0, Vec::new(), None);
+    for (number, record) in (1..).zip(records) {
+        let bytes = record.partition_key.len() + data_bytes(&record.data);
+        total += bytes;
+        if bytes > bytes_max && too_large.len() < ERRORS_LISTED_MAX {
+            too_large.push(number);
+        }
+        match hash_key(record) {
+            Ok(hash) if routing.add(hash, bytes) => {}
+            Ok(_) => return Err(not_found().into()),
+            Err(text) => bad_hash_key = bad_hash_key.or(Some(text)),
+        }
+    }
+    if !too_large.is_empty() {
+        return Err(PutRecordsError::TooLarge {
+            numbers: too_large,
+            bytes_max,
+        });
+    }
+    if total > PUT_RECORDS_BYTES_MAX {
+        return Err(PutRecordsError::TotalTooLarge);
+    }
+    match bad_hash_key {
+        None => Ok(routing),
+        Some(text) => Err(InvalidExplicitHashKey(text.to_owned()).into()),
+    }
+}
+
+fn response(put: &Put) -> Result<PutRecordsResponse, PutRecordsError> {
+    let stream = &put.stream;
+    let records = put.results().map(|(shard, result)| match result {
+        Ok(number) => Ok(PutRecordsResultEntry::Stored(number)),
+        Err(PutFailure::Busy) => Ok(PutRecordsResultEntry::Failed {
+            code: ErrorCode::ProvisionedThroughputExceeded,
+            message: ShardThrottled::of(stream, shard.id).to_string(),
+        }),
+        Err(PutFailure::StreamGone) => {
+            Err(FindStreamError::from(StreamNotFound::of(&stream.key)).into())
+        }
+        Err(PutFailure::Unknown | PutFailure::Failed) => Ok(PutRecordsResultEntry::Failed {
+            code: ErrorCode::InternalFailure,
+            message: Unavailable::Failed.to_string(),
+        }),
+    });
+    let records = records.collect::<Result<_, PutRecordsError>>()?;
+    Ok(PutRecordsResponse { records })
+}

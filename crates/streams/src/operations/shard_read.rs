@@ -1,0 +1,248 @@
+//! Reading records from a shard's log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
+use millstream_types::TimestampMs;
+use millstream_types::limits::GET_RECORDS_BYTES_MAX;
+use millstream_wire::shapes::Record;
+
+use crate::catalog::{Shard, ShardNumbers, ShardState};
+use crate::envelope::{EnvelopeReader, InvalidEnvelope};
+use crate::tokens::Position;
+
+/// Bytes that one read of the log asks for at most.
+const PIECE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that it asks for at least, and for each record that is wanted.
+const PIECE_BYTES_MIN: usize = 16 * 1024;
+const PIECE_BYTES_PER_RECORD: usize = 1024;
+/// Reads of the log for one answer: one that has nothing but old records to pass over ends here and goes on with the
+/// next iterator.
+const PIECES_MAX: usize = 64;
+
+/// What was read.
+#[derive(Debug)]
+pub(super) struct ShardRead {
+    pub(super) records: Vec<Record>,
+    /// Where to read on.
+    pub(super) next: Position,
+    /// `None` at the tip; else the time of what was read or passed over last.
+    pub(super) behind: Option<TimestampMs>,
+}
+
+/// Why nothing was read.
+#[derive(Debug)]
+pub(super) enum ReadShardError {
+    NoSuchLog,
+    Failed(String),
+}
+
+/// Reads up to `limit` records, and up to 10 MiB unless one record alone is larger, of those that arrived at or after
+/// `horizon`.
+pub(super) async fn read_shard(
+    engine: &dyn LogEngine,
+    shard: &Shard,
+    from: Position,
+    horizon: TimestampMs,
+    limit: usize,
+) -> Result<ShardRead, ReadShardError> {
+    let mut reading = Reading {
+        numbers: shard.numbers(),
+        end: match shard.state {
+            ShardState::Closed { end, .. } => Some(end),
+            ShardState::Open | ShardState::Closing => None,
+        },
+        floor: horizon.max(from.not_before),
+        limit,
+        records: Vec::new(),
+        bytes: 0,
+        position: from,
+        last: None,
+    };
+    for _ in 0..PIECES_MAX {
+        if reading.is_at_end() {
+            return Ok(reading.at_tip());
+        }
+        let read = ReadFrom {
+            place: shard.place,
+            from: reading.position.offset,
+            bytes_max: reading.piece_bytes(),
+        };
+        let outcome = engine.read_many(vec![read], Duration::ZERO).await.pop();
+        match outcome.unwrap_or(ReadOutcome::NoSuchLog) {
+            ReadOutcome::Entries { entries, bounds } => {
+                if let Some(old) = entries.first().filter(|first| first.time < reading.floor) {
+                    let old = old.offset;
+                    if reading.jump(engine, shard, old).await? {
+                        continue;
+                    }
+                }
+                match reading.take(&entries)? {
+                    Taken::Full => return Ok(reading.part()),
+                    Taken::Close => return Ok(reading.at_tip()),
+                    Taken::All if reading.position.offset >= bounds.next => {
+                        return Ok(reading.at_tip());
+                    }
+                    Taken::All => {}
+                }
+            }
+            ReadOutcome::OutOfRange(bounds) if reading.position.offset < bounds.first => {
+                reading.move_to(bounds.first);
+            }
+            // Above what there is: a made-up sequence number. It comes, or the shard ends.
+            ReadOutcome::OutOfRange(bounds) => {
+                reading.move_to(bounds.next);
+                return Ok(reading.at_tip());
+            }
+            ReadOutcome::NoSuchLog => match reading.end {
+                // Retention deleted the log and is about to remove the shard.
+                Some(end) => reading.move_to(end),
+                None => return Err(ReadShardError::NoSuchLog),
+            },
+            ReadOutcome::Unreadable { reason } => return Err(ReadShardError::Failed(reason)),
+        }
+    }
+    Ok(reading.part())
+}
+
+struct Reading {
+    numbers: ShardNumbers,
+    /// Offset of the CLOSE entry of a closed shard.
+    end: Option<u64>,
+    /// Records that arrived before are passed over.
+    floor: TimestampMs,
+    limit: usize,
+    records: Vec<Record>,
+    bytes: usize,
+    position: Position,
+    /// Arrival of what was read or passed over last.
+    last: Option<TimestampMs>,
+}
+
+enum Taken {
+    /// Every entry.
+    All,
+    /// The answer holds no more.
+    Full,
+    /// The CLOSE entry was met.
+    Close,
+}
+
+impl Reading {
+    fn is_at_end(&self) -> bool {
+        self.end.is_some_and(|end| self.position.offset >= end)
+    }
+
+    fn piece_bytes(&self) -> usize {
+        let wanted = (self.limit - self.records.len()).saturating_mul(PIECE_BYTES_PER_RECORD);
+        let room = GET_RECORDS_BYTES_MAX.saturating_sub(self.bytes);
+        wanted
+            .max(PIECE_BYTES_MIN)
+            .min(PIECE_BYTES_MAX)
+            .min(room)
+            .max(1)
+    }
+
+    fn move_to(&mut self, offset: u64) {
+        self.position.offset = offset;
+        self.position.index = 0;
+    }
+
+    /// Goes to where records at or after the floor begin; false if that is not ahead.
+    async fn jump(
+        &mut self,
+        engine: &dyn LogEngine,
+        shard: &Shard,
+        old: u64,
+    ) -> Result<bool, ReadShardError> {
+        let found = engine.offset_for_time(shard.place, self.floor).await;
+        let found = found.map_err(|error| ReadShardError::Failed(error.to_string()))?;
+        let is_ahead = found > old;
+        if is_ahead {
+            self.move_to(found);
+        }
+        Ok(is_ahead)
+    }
+
+    fn take(&mut self, entries: &[Entry]) -> Result<Taken, ReadShardError> {
+        for entry in entries {
+            if entry.kind == EntryKind::Close {
+                self.move_to(entry.offset);
+                return Ok(Taken::Close);
+            }
+            if entry.time < self.floor {
+                self.last = Some(entry.time);
+                self.move_to(entry.offset + 1);
+                continue;
+            }
+            let is_whole = self.take_envelope(entry).map_err(|InvalidEnvelope| {
+                ReadShardError::Failed(format!("entry {}: {InvalidEnvelope}", entry.offset))
+            })?;
+            if !is_whole {
+                return Ok(Taken::Full);
+            }
+            self.move_to(entry.offset + 1);
+        }
+        Ok(Taken::All)
+    }
+
+    /// Takes the records of one entry from the position on; false if the answer is full before all are taken.
+    fn take_envelope(&mut self, entry: &Entry) -> Result<bool, InvalidEnvelope> {
+        let payload = &entry.payload;
+        let mut reader = EnvelopeReader::new(payload)?;
+        let mut index = 0;
+        while let Some(ranges) = reader.next()? {
+            if index >= self.position.index {
+                let size_bytes = ranges.size_bytes();
+                let is_full = self.records.len() == self.limit
+                    || (!self.records.is_empty()
+                        && self.bytes + size_bytes > GET_RECORDS_BYTES_MAX);
+                if is_full {
+                    self.position.offset = entry.offset;
+                    self.position.index = index;
+                    return Ok(false);
+                }
+                self.bytes += size_bytes;
+                self.last = Some(entry.time);
+                self.records
+                    .push(self.record(entry, index, payload, &ranges));
+            }
+            index += 1;
+        }
+        Ok(true)
+    }
+
+    fn record(
+        &self,
+        entry: &Entry,
+        index: u16,
+        payload: &Bytes,
+        ranges: &crate::envelope::RecordRanges,
+    ) -> Record {
+        Record {
+            sequence_number: self
+                .numbers
+                .sequence_number(entry.offset, index, entry.time),
+            approximate_arrival_timestamp: entry.time,
+            data: payload.slice(ranges.data.clone()),
+            partition_key: payload.slice(ranges.key.clone()),
+        }
+    }
+
+    fn at_tip(self) -> ShardRead {
+        ShardRead {
+            records: self.records,
+            next: self.position,
+            behind: None,
+        }
+    }
+
+    fn part(self) -> ShardRead {
+        ShardRead {
+            behind: Some(self.last.unwrap_or(self.floor)),
+            records: self.records,
+            next: self.position,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Texts that nobody has seen AWS write. They are in one place so that one look at the real service settles them.
+
+use std::fmt::Display;
+
+pub(super) const STREAM_NOT_NAMED: &str = "Either StreamName or StreamARN should be provided.";
+pub(super) const INVALID_NEXT_TOKEN: &str = "Invalid NextToken.";
+pub(super) const ON_DEMAND_WITH_SHARD_COUNT: &str =
+    "Request is invalid. ShardCount must not be specified when StreamMode is ON_DEMAND.";
+pub(super) const PROVISIONED_WITHOUT_SHARD_COUNT: &str =
+    "Request is invalid. ShardCount is required when StreamMode is PROVISIONED.";
+pub(super) const SHARD_FILTER_WITHOUT_SHARD_ID: &str =
+    "ShardFilter of type AFTER_SHARD_ID requires ShardId.";
+pub(super) const SHARD_FILTER_WITHOUT_TIMESTAMP: &str =
+    "ShardFilter of type AT_TIMESTAMP or FROM_TIMESTAMP requires Timestamp.";
+pub(super) const RECORDS_TOO_LARGE: &str = "Records size exceeds 10 MB limit";
+pub(super) const TOO_MANY_RECORDS: &str = "1 validation error detected: Value at 'records' failed to satisfy \
+     constraint: Member must have length less than or equal to 500";
+
+pub(super) fn names_differ(name: &dyn Display, arn: &dyn Display) -> String {
+    format!("StreamName {name} and StreamARN {arn} do not refer to the same stream.")
+}
+
+pub(super) fn invalid_arn(arn: &dyn Display) -> String {
+    format!(
+        "1 validation error detected: Value '{arn}' at 'streamARN' failed to satisfy constraint: Member must satisfy \
+         regular expression pattern: arn:aws.*:kinesis:.*:\\d{{12}}:stream/\\S+"
+    )
+}
+
+pub(super) fn on_demand(name: &dyn Display, account: &dyn Display) -> String {
+    format!("Request is invalid. Stream {name} under account {account} is in On-Demand mode.")
+}
+
+pub(super) fn not_both(second: &dyn Display) -> String {
+    format!("NextToken and {second} cannot be provided together.")
+}
+
+pub(super) fn next_token_expired(issued: &dyn Display, now: &dyn Display) -> String {
+    format!(
+        "NextToken expired. The token was created at time {issued} while right now it is {now} which is further in \
+         the future than the tolerated delay of 300000 milliseconds."
+    )
+}
+
+pub(super) fn arn_of_other_stream(arn: &dyn Display) -> String {
+    format!("StreamARN {arn} does not refer to the stream of the ShardIterator.")
+}
+
+pub(super) fn shard_ended(
+    shard: &dyn Display,
+    name: &dyn Display,
+    account: &dyn Display,
+) -> String {
+    format!(
+        "Shard {shard} in stream {name} under account {account} has already been merged or split, and thus is not \
+         eligible for merging or splitting."
+    )
+}
+
+/// One entry of a validation error's text for a member whose value is not printed.
+pub(super) fn too_long(path: &dyn Display, length_max: usize) -> String {
+    format!(
+        "Value at '{path}' failed to satisfy constraint: Member must have length less than or equal to {length_max}"
+    )
+}

@@ -1,0 +1,236 @@
+//! The service as a whole: opening, stopping, and what its operations share.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_log::{EngineError, LogEngine, SnapshotStore};
+use millstream_types::WallClock;
+use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::catalog::{Command, StreamId};
+use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
+use crate::envelope;
+use crate::life_cycle::{Changing, LifeCycle};
+use crate::operations::Unavailable;
+use crate::retention::Retention;
+use crate::tasks::Tasks;
+use crate::tokens::Tokens;
+use crate::view::View;
+use crate::{Limits, StreamSettings};
+
+/// How long a control-plane call waits for its change to be finished before it returns all the same.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The stream service: one method for each operation of the API.
+///
+/// Cheap to clone; all clones are one service. Dropping the last one stops its tasks without waiting for them: what
+/// was acknowledged is durable, and what had begun is finished at the next opening.
+#[derive(Debug, Clone)]
+pub struct StreamService {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Arc<dyn LogEngine>,
+    pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) settings: StreamSettings,
+    pub(crate) view: Arc<View>,
+    pub(crate) commands: CommandLog,
+    pub(crate) tokens: Tokens,
+    pub(crate) retention: Arc<Retention>,
+    /// Calls that are being served.
+    calls: TaskTracker,
+    stopping: CancellationToken,
+    /// What proposes commands besides the calls.
+    workers: Arc<Tasks>,
+    /// The owner of the command log; stopped last.
+    owner: Tasks,
+}
+
+/// Why a service does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The profile is not built yet.
+    #[error("the limits profile {0:?} is not built yet")]
+    Limits(Limits),
+    /// The engine cannot keep the largest request, or recognises no append that is sent again.
+    #[error(
+        "the log engine's limits are too low: an entry of {entry_bytes} bytes and one append id are needed"
+    )]
+    Caps {
+        /// Bytes that one entry must be able to hold.
+        entry_bytes: usize,
+    },
+    /// The catalog cannot be read.
+    #[error("the catalog cannot be read")]
+    Catalog(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The first command was not written.
+    #[error("the catalog cannot be written")]
+    FirstCommand(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Randomness(getrandom::Error),
+    /// The engine's own check failed.
+    #[error("the log engine")]
+    Engine(#[from] EngineError),
+}
+
+impl From<CommandLogError> for OpenError {
+    fn from(error: CommandLogError) -> Self {
+        Self::Catalog(Box::new(error))
+    }
+}
+
+impl StreamService {
+    /// Opens the service on an engine: reads the catalog and resumes what a crash interrupted.
+    ///
+    /// There must be one service at a time on an engine. Needs a tokio runtime with a timer.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing runs then.
+    pub async fn open(
+        engine: Arc<dyn LogEngine>,
+        snapshots: Arc<dyn SnapshotStore>,
+        clock: Arc<dyn WallClock>,
+        settings: StreamSettings,
+    ) -> Result<Self, OpenError> {
+        check(&*engine, &settings)?;
+        let changing = Arc::new(Changing::default());
+        let (view, owner, commands) = command_log::open(
+            Arc::clone(&engine),
+            snapshots,
+            Arc::clone(&clock),
+            Arc::clone(&changing),
+            &settings,
+        )
+        .await?;
+        let owner_tasks = Tasks::default();
+        owner_tasks.spawn("command log", |stop| owner.run(stop));
+        let tokens = Tokens::new(&token_key(&view, &commands).await?);
+        let workers = Arc::new(Tasks::default());
+        let life_cycle = Arc::new(LifeCycle {
+            engine: Arc::clone(&engine),
+            view: Arc::clone(&view),
+            commands: commands.clone(),
+            changing,
+            transition: settings.transition,
+            running: Mutex::new(BTreeSet::new()),
+        });
+        let tasks = Arc::clone(&workers);
+        workers.spawn("stream changes", |stop| life_cycle.supervise(tasks, stop));
+        let retention = Arc::new(Retention::new(
+            Arc::clone(&engine),
+            Arc::clone(&clock),
+            Arc::clone(&view),
+            commands.clone(),
+        ));
+        let (task, interval) = (Arc::clone(&retention), settings.retention_interval);
+        workers.spawn("retention", |stop| task.run(interval, stop));
+        let inner = Inner {
+            engine,
+            clock,
+            settings,
+            view,
+            commands,
+            tokens: tokens.map_err(OpenError::Randomness)?,
+            retention,
+            calls: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            workers,
+            owner: owner_tasks,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Stops: refuses new calls, lets those in flight and the commands that wait finish, stores the catalog and joins
+    /// the tasks. True if everything had ended after `grace`; the engine may be stopped then.
+    ///
+    /// Idempotent. What had begun and is not finished (a split, say) is resumed at the next opening.
+    pub async fn stop(&self, grace: Duration) -> bool {
+        let inner = &self.inner;
+        let deadline = Instant::now() + grace;
+        inner.stopping.cancel();
+        inner.calls.close();
+        let calls_ended = tokio::time::timeout_at(deadline, inner.calls.wait()).await;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let workers_ended = inner.workers.stop(left()).await;
+        let owner_ended = inner.owner.stop(left()).await;
+        calls_ended.is_ok() && workers_ended && owner_ended
+    }
+
+    /// Looks at every log once for records that are past retention, without the pauses of the task that does so in
+    /// the background, and forgets closed shards that hold no records any more. Reads are exact without it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] while the service is stopping.
+    pub async fn enforce_retention(&self) -> Result<(), Unavailable> {
+        let _call = self.enter()?;
+        self.inner.retention.pass().await;
+        Ok(())
+    }
+
+    /// Whether one of the service's tasks failed. It serves no calls then; end the process.
+    pub fn has_failed(&self) -> bool {
+        self.inner.workers.have_failed() || self.inner.owner.have_failed()
+    }
+
+    /// Begins a call; it counts as in flight until the token is dropped.
+    pub(crate) fn enter(&self) -> Result<TaskTrackerToken, Unavailable> {
+        let token = self.inner.calls.token();
+        // The token comes first: a stop that begins now either waits for it or is seen here.
+        if self.inner.stopping.is_cancelled() {
+            return Err(Unavailable::Stopping);
+        }
+        if self.has_failed() {
+            return Err(Unavailable::Failed);
+        }
+        Ok(token)
+    }
+
+    /// Waits for a change that a command began, unless the operator asked for slow transitions.
+    pub(crate) async fn settled(&self, id: StreamId) {
+        if !self.inner.settings.transition.is_zero() {
+            return;
+        }
+        let settled = self.inner.view.wait_for(SETTLE_PATIENCE, |catalog| {
+            let is_changing = catalog.get(id).is_some_and(|stream| stream.is_changing());
+            (!is_changing).then_some(())
+        });
+        // If it takes longer, the stream's status says so, as on AWS.
+        let _ = settled.await;
+    }
+}
+
+fn check(engine: &dyn LogEngine, settings: &StreamSettings) -> Result<(), OpenError> {
+    match settings.limits {
+        Limits::Off => {}
+        Limits::Aws => return Err(OpenError::Limits(settings.limits)),
+    }
+    let entry_bytes = envelope::size_bytes(PUT_RECORDS_COUNT_MAX, PUT_RECORDS_BYTES_MAX);
+    let caps = engine.caps();
+    if caps.entry_bytes_max < entry_bytes || caps.append_ids_kept == 0 {
+        return Err(OpenError::Caps { entry_bytes });
+    }
+    Ok(())
+}
+
+/// The catalog's token key; made and proposed at the first opening.
+async fn token_key(view: &View, commands: &CommandLog) -> Result<[u8; 32], OpenError> {
+    if let Some(key) = view.read(|catalog| catalog.token_key().copied()) {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(OpenError::Randomness)?;
+    let proposed = commands.propose(Command::SetTokenKey { key }).await;
+    proposed.map_err(|error: ProposeError| OpenError::FirstCommand(Box::new(error)))?;
+    Ok(key)
+}

@@ -1,0 +1,45 @@
+//! What an operator chooses.
+
+use std::time::Duration;
+
+/// Which of AWS's rate limits hold. Structural limits (sizes, counts per request) always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Limits {
+    /// None; only the process itself is protected.
+    #[default]
+    Off,
+    /// AWS's own. Not built yet: a service with it does not open.
+    Aws,
+}
+
+/// Settings of the stream service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// How long a stream stays CREATING, UPDATING or DELETING at least. With 0 (the default) a change takes as long as
+    /// it really does, and the call that makes it returns when it is done; otherwise the call returns at once. A change
+    /// that a restart interrupted is finished without this wait.
+    pub transition: Duration,
+    /// Most open shards of all provisioned streams of an account in a region; `None` (the default) for no quota.
+    pub account_shards_max: Option<u64>,
+    /// Which rate limits hold. Default: off.
+    pub limits: Limits,
+    /// The catalog is stored whole after this many commands, or after as many as it has shards if that is more.
+    /// Default 1000; at least 1.
+    pub commands_per_snapshot: u64,
+    /// How often a slice of the logs is looked at for records past retention. Reads are exact in any case: this only
+    /// frees room. Default 1 s.
+    pub retention_interval: Duration,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            transition: Duration::ZERO,
+            account_shards_max: None,
+            limits: Limits::Off,
+            commands_per_snapshot: 1000,
+            retention_interval: Duration::from_secs(1),
+        }
+    }
+}

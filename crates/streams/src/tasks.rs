@@ -1,0 +1,87 @@
+//! Tasks have an owner: whoever starts them can stop them, waits for them, and learns when one failed.
+
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// A group of tasks that are stopped together.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    failed: CancellationToken,
+}
+
+impl Tasks {
+    /// Starts a task that runs until it is asked to stop; ending earlier counts as a failure.
+    pub(crate) fn spawn<F>(&self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        let run = task(stop.clone());
+        self.track(name, run, move |guard| {
+            if stop.is_cancelled() {
+                drop(guard.disarm());
+            }
+        });
+    }
+
+    /// Starts a task that ends by itself; only a panic counts as a failure.
+    pub(crate) fn spawn_once<F>(
+        &self,
+        name: &'static str,
+        task: impl FnOnce(CancellationToken) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.track(name, task(self.stop.clone()), |guard| drop(guard.disarm()));
+    }
+
+    fn track(
+        &self,
+        name: &'static str,
+        run: impl Future<Output = ()> + Send + 'static,
+        ended: impl FnOnce(DropGuard) + Send + 'static,
+    ) {
+        let guard = self.failed.clone().drop_guard();
+        let watched = async move {
+            run.await;
+            ended(guard);
+        };
+        let span = tracing::info_span!("task", name);
+        // The tracker keeps the task; nobody needs its handle.
+        drop(self.tracker.spawn(watched.instrument(span)));
+    }
+
+    /// Whether a task ended unasked or panicked.
+    pub(crate) fn have_failed(&self) -> bool {
+        self.failed.is_cancelled()
+    }
+
+    /// Asks every task to stop; false if some had not after `grace`, in which case they go on.
+    pub(crate) async fn stop(&self, grace: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::time::timeout(grace, self.tracker.wait())
+            .await
+            .is_ok()
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Runs a computation of milliseconds or more away from the threads that serve requests.
+///
+/// Dropping the future does not stop the computation.
+pub(crate) async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    tokio::task::spawn_blocking(work).await
+}

@@ -1,0 +1,69 @@
+//! The catalog as everybody in the process sees it: durable commands only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::Caller;
+use crate::catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
+
+/// The shared catalog. One task changes it; whoever reads takes an `Arc` and lets go of the lock.
+#[derive(Debug)]
+pub(crate) struct View {
+    catalog: RwLock<Catalog>,
+    changes: watch::Sender<u64>,
+}
+
+impl View {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Self {
+            catalog: RwLock::new(catalog),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Runs `look` on the catalog; it must be quick.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Catalog) -> T) -> T {
+        look(&self.catalog.read())
+    }
+
+    /// The caller's stream with this name.
+    pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Stream>> {
+        self.read(|catalog| catalog.find(&caller.account, &caller.region, name).cloned())
+    }
+
+    /// The stream with this id.
+    pub(crate) fn get(&self, id: StreamId) -> Option<Arc<Stream>> {
+        self.read(|catalog| catalog.get(id).cloned())
+    }
+
+    /// Applies a command that is durable. Only the command log's owner calls this.
+    pub(crate) fn apply(&self, entry: &CommandEntry) -> Result<Applied, Rejected> {
+        // The new state is worked out beside the readers; they wait for the exchange only.
+        let decision = self.catalog.read().decide(entry)?;
+        let applied = self.catalog.write().commit(decision);
+        self.changes.send_modify(|version| *version += 1);
+        Ok(applied)
+    }
+
+    /// Waits until `look` finds something, at most `patience`. Safe to drop.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        patience: Duration,
+        mut look: impl FnMut(&Catalog) -> Option<T>,
+    ) -> Option<T> {
+        let mut changes = self.changes.subscribe();
+        let found = async {
+            loop {
+                changes.mark_unchanged();
+                if let Some(found) = self.read(&mut look) {
+                    return Some(found);
+                }
+                changes.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(patience, found).await.ok().flatten()
+    }
+}

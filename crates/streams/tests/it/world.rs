@@ -1,0 +1,340 @@
+//! A service, what it stands on, and short forms of its calls.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
+use millstream_streams::{
+    Caller, GetRecordsError, GetShardIteratorError, PutRecordError, PutRecordsError, StreamService,
+    StreamSettings,
+};
+use millstream_types::{SequenceNumber, TimestampMs, WallClock};
+use millstream_wire::encoding::Timestamp;
+use millstream_wire::shapes::{
+    CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
+    GetRecordsResponse, GetShardIteratorRequest, ListShardsRequest, ListShardsResponse,
+    ListStreamsRequest, MergeShardsRequest, PutRecordRequest, PutRecordsRequest,
+    PutRecordsResultEntry, RecordData, RecordToPut, Shard, ShardIteratorType, SplitShardRequest,
+    StreamDescription,
+};
+use millstream_wire::{ApiError, ErrorCode};
+
+pub const ACCOUNT: &str = "210987654321";
+/// 2026-11-02T12:00:37.250Z
+pub const START_MS: u64 = 1_793_620_837_250;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub fn new(now_ms: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(now_ms)))
+    }
+
+    pub fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub fn set_ms(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::SeqCst);
+    }
+}
+
+impl WallClock for ManualClock {
+    fn now(&self) -> TimestampMs {
+        TimestampMs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A service and what it stands on.
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub memory: MemoryEngine,
+    pub snapshots: Arc<MemorySnapshots>,
+    pub settings: StreamSettings,
+    pub service: StreamService,
+    pub caller: Caller,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(StreamSettings::default()).await
+    }
+
+    pub async fn with(settings: StreamSettings) -> Self {
+        let clock = ManualClock::new(START_MS);
+        let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
+        // The service has an engine over the same logs; this one is only the handle to them.
+        let engine = memory.reopen();
+        let snapshots = Arc::new(MemorySnapshots::new());
+        let service = open(Arc::new(engine), &snapshots, &clock, &settings).await;
+        Self {
+            clock,
+            memory,
+            snapshots,
+            settings,
+            service,
+            caller: caller(),
+        }
+    }
+
+    /// Kills the service and starts another one on the same logs.
+    pub async fn crash(&mut self) {
+        let engine = Arc::new(self.memory.reopen());
+        self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+    }
+
+    /// Kills the service and starts another one on an engine over the same logs.
+    pub async fn crash_onto(&mut self, engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>) {
+        let engine = engine(self.memory.reopen());
+        self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+    }
+
+    pub async fn create(&self, name: &str, shards: u32) {
+        let created = self
+            .service
+            .create_stream(&self.caller, create(name, shards));
+        created.await.expect("created");
+    }
+
+    pub async fn delete(&self, name: &str) {
+        let request = DeleteStreamRequest {
+            stream_name: Some(name.parse().unwrap()),
+            stream_arn: None,
+            enforce_consumer_deletion: None,
+        };
+        let deleted = self.service.delete_stream(&self.caller, request);
+        deleted.await.expect("deleted");
+    }
+
+    pub async fn describe(&self, name: &str) -> StreamDescription {
+        let described = self.service.describe_stream(&self.caller, describe(name));
+        described.await.expect("described").stream_description
+    }
+
+    pub async fn list_shards(&self, name: &str) -> Vec<Shard> {
+        self.list_shards_with(|request| request.stream_name = Some(name.parse().unwrap()))
+            .await
+            .expect("listed")
+            .shards
+    }
+
+    pub async fn list_shards_with(
+        &self,
+        change: impl FnOnce(&mut ListShardsRequest),
+    ) -> Result<ListShardsResponse, ApiError> {
+        let mut request = ListShardsRequest {
+            stream_name: None,
+            stream_arn: None,
+            next_token: None,
+            exclusive_start_shard_id: None,
+            max_results: None,
+            stream_creation_timestamp: None,
+            shard_filter: None,
+        };
+        change(&mut request);
+        let listed = self.service.list_shards(&self.caller, request).await;
+        listed.map_err(ApiError::from)
+    }
+
+    pub async fn stream_names(&self) -> Vec<String> {
+        let request = ListStreamsRequest {
+            limit: None,
+            exclusive_start_stream_name: None,
+            next_token: None,
+        };
+        let listed = self.service.list_streams(&self.caller, request).await;
+        let names = listed.expect("listed").stream_names;
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    pub async fn split(&self, name: &str, shard: &str, key: u128) -> Result<(), ApiError> {
+        let request = SplitShardRequest {
+            stream_name: Some(name.parse().unwrap()),
+            stream_arn: None,
+            shard_to_split: shard.into(),
+            new_starting_hash_key: key.to_string(),
+        };
+        let split = self.service.split_shard(&self.caller, request).await;
+        split.map_err(ApiError::from)
+    }
+
+    pub async fn merge(&self, name: &str, shard: &str, adjacent: &str) -> Result<(), ApiError> {
+        let request = MergeShardsRequest {
+            stream_name: Some(name.parse().unwrap()),
+            stream_arn: None,
+            shard_to_merge: shard.into(),
+            adjacent_shard_to_merge: adjacent.into(),
+        };
+        let merged = self.service.merge_shards(&self.caller, request).await;
+        merged.map_err(ApiError::from)
+    }
+
+    pub async fn put(&self, name: &str, key: &str, data: &[u8]) -> SequenceNumber {
+        self.try_put(name, key, data).await.expect("stored")
+    }
+
+    pub async fn try_put(
+        &self,
+        name: &str,
+        key: &str,
+        data: &[u8],
+    ) -> Result<SequenceNumber, PutRecordError> {
+        let request = PutRecordRequest {
+            stream_name: Some(name.into()),
+            stream_arn: None,
+            record: record(key, data),
+            sequence_number_for_ordering: None,
+        };
+        let put = self.service.put_record(&self.caller, request).await;
+        put.map(|answer| answer.sequence_number)
+    }
+
+    pub async fn put_many(
+        &self,
+        name: &str,
+        records: Vec<RecordToPut<'_>>,
+    ) -> Result<Vec<PutRecordsResultEntry>, PutRecordsError> {
+        let request = PutRecordsRequest {
+            stream_name: Some(name.into()),
+            stream_arn: None,
+            records,
+        };
+        let put = self.service.put_records(&self.caller, request).await;
+        put.map(|answer| answer.records)
+    }
+
+    pub async fn iterator(&self, name: &str, shard: &str, start: Start<'_>) -> String {
+        self.try_iterator(name, shard, start).await.expect("given")
+    }
+
+    pub async fn try_iterator(
+        &self,
+        name: &str,
+        shard: &str,
+        start: Start<'_>,
+    ) -> Result<String, GetShardIteratorError> {
+        let request = iterator_request(name, shard, start);
+        let given = self.service.get_shard_iterator(&self.caller, request).await;
+        given.map(|answer| answer.shard_iterator)
+    }
+
+    pub async fn get(&self, iterator: &str) -> GetRecordsResponse {
+        self.try_get(iterator, None).await.expect("read")
+    }
+
+    pub async fn try_get(
+        &self,
+        iterator: &str,
+        limit: Option<u32>,
+    ) -> Result<GetRecordsResponse, GetRecordsError> {
+        let request = GetRecordsRequest {
+            shard_iterator: iterator.into(),
+            limit,
+            stream_arn: None,
+        };
+        self.service.get_records(&self.caller, request).await
+    }
+
+    /// Everything that a shard holds now, as (partition key, data).
+    pub async fn read_shard(&self, name: &str, shard: &str) -> Vec<(String, Vec<u8>)> {
+        let mut iterator = Some(self.iterator(name, shard, Start::TrimHorizon).await);
+        let mut records = Vec::new();
+        while let Some(from) = iterator {
+            let answer = self.get(&from).await;
+            let is_at_tip = answer.records.is_empty() && answer.millis_behind_latest == 0;
+            records.extend(answer.records.iter().map(|record| {
+                let key = String::from_utf8(record.partition_key.to_vec()).unwrap();
+                (key, record.data.to_vec())
+            }));
+            iterator = answer.next_shard_iterator.filter(|_| !is_at_tip);
+        }
+        records
+    }
+}
+
+/// Where an iterator starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    TrimHorizon,
+    Latest,
+    At(&'a str),
+    After(&'a str),
+    Time(u64),
+}
+
+pub fn iterator_request(name: &str, shard: &str, start: Start<'_>) -> GetShardIteratorRequest {
+    let (shard_iterator_type, number, time) = match start {
+        Start::TrimHorizon => (ShardIteratorType::TrimHorizon, None, None),
+        Start::Latest => (ShardIteratorType::Latest, None, None),
+        Start::At(number) => (ShardIteratorType::AtSequenceNumber, Some(number), None),
+        Start::After(number) => (ShardIteratorType::AfterSequenceNumber, Some(number), None),
+        Start::Time(time) => (ShardIteratorType::AtTimestamp, None, Some(time)),
+    };
+    GetShardIteratorRequest {
+        stream_name: Some(name.parse().unwrap()),
+        stream_arn: None,
+        shard_id: shard.into(),
+        shard_iterator_type,
+        starting_sequence_number: number.map(Into::into),
+        timestamp: time.map(|ms| Timestamp(TimestampMs(ms))),
+    }
+}
+
+pub async fn open(
+    engine: Arc<dyn LogEngine>,
+    snapshots: &Arc<MemorySnapshots>,
+    clock: &Arc<ManualClock>,
+    settings: &StreamSettings,
+) -> StreamService {
+    StreamService::open(engine, snapshots.clone(), clock.clone(), settings.clone())
+        .await
+        .expect("opens")
+}
+
+pub fn caller() -> Caller {
+    Caller {
+        account: ACCOUNT.parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+    }
+}
+
+pub fn create(name: &str, shards: u32) -> CreateStreamRequest {
+    CreateStreamRequest {
+        stream_name: name.parse().unwrap(),
+        shard_count: Some(shards),
+        stream_mode_details: None,
+        tags: Default::default(),
+        max_record_size_in_kib: None,
+    }
+}
+
+pub fn describe(name: &str) -> DescribeStreamRequest {
+    DescribeStreamRequest {
+        stream_name: Some(name.parse().unwrap()),
+        stream_arn: None,
+        limit: None,
+        exclusive_start_shard_id: None,
+    }
+}
+
+pub fn record<'a>(key: &'a str, data: &'a [u8]) -> RecordToPut<'a> {
+    RecordToPut {
+        partition_key: Cow::Borrowed(key),
+        explicit_hash_key: None,
+        data: RecordData::Raw(Cow::Borrowed(data)),
+    }
+}
+
+/// Code and text of an error, as a client sees them.
+pub fn on_wire<T: std::fmt::Debug, E: Into<ApiError>>(result: Result<T, E>) -> (ErrorCode, String) {
+    let error: ApiError = result.expect_err("an error").into();
+    (error.code, error.message)
+}
+
+pub const SHARD_0: &str = "shardId-000000000000";
+pub const SHARD_1: &str = "shardId-000000000001";
+pub const SHARD_2: &str = "shardId-000000000002";
+pub const SHARD_3: &str = "shardId-000000000003";
