@@ -1,0 +1,269 @@
+//! The committing thread: takes everything that was submitted, writes it with one write and one fdatasync, publishes
+//! it. It does nothing else, and blocks while there is nothing to do.
+
+mod publish;
+mod refuse;
+mod seal;
+
+use std::sync::Arc;
+
+pub(crate) use seal::sealed_segment;
+
+use crate::disk::DiskFile;
+use crate::format::SEGMENT_HEADER_BYTES;
+use crate::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
+use crate::group::{Ending, Group};
+use crate::prepared::{self, Filling, PreparedSegment};
+use crate::segment_index::{FooterSize, SegmentIndex};
+use crate::settings::Durability;
+use crate::shared::Shared;
+use crate::state::{OpenSegment, Phase, SegmentRow};
+use crate::stats::count;
+
+#[derive(Debug)]
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    segment: Option<SegmentWriter>,
+    /// Of the last frame written.
+    lsn: u64,
+    frames: Frames,
+}
+
+/// The segment that frames are appended to.
+#[derive(Debug)]
+struct SegmentWriter {
+    number: u32,
+    file: Arc<dyn DiskFile>,
+    file_bytes: u64,
+    position: u64,
+    footer: FooterSize,
+    first_lsn: u64,
+}
+
+impl SegmentWriter {
+    fn room_bytes(&self) -> u64 {
+        (self.file_bytes - self.position).saturating_sub(self.footer.bytes())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.position == SEGMENT_HEADER_BYTES
+    }
+}
+
+/// Why a group did not become durable.
+#[derive(Debug)]
+enum CommitError {
+    /// No segment can be made. Nothing of what is left was given to the disk.
+    NoRoom,
+    /// A write or an fsync failed.
+    Failed(String),
+}
+
+impl Committer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let lsn = shared.state.lock().durable_lsn;
+        Self {
+            shared,
+            segment: None,
+            lsn,
+            frames: Frames::default(),
+        }
+    }
+
+    /// Runs until the engine is stopped or fails.
+    pub(crate) fn run(mut self) {
+        let mut group = Group::default();
+        while self.next_group(&mut group) {
+            if !self.commit(&mut group) {
+                return;
+            }
+        }
+        self.finish();
+    }
+
+    /// Waits for something to do; false: the engine stops and nothing is left.
+    fn next_group(&self, group: &mut Group) -> bool {
+        group.clear();
+        let mut state = self.shared.state.lock();
+        while state.pending.is_empty() {
+            if state.phase != Phase::Running {
+                return false;
+            }
+            state.committer_parked = true;
+            self.shared.committer_bell.wait(&mut state);
+            state.committer_parked = false;
+        }
+        std::mem::swap(&mut state.pending, group);
+        true
+    }
+
+    /// Makes a group durable, or answers why not. False: the engine has failed.
+    fn commit(&mut self, group: &mut Group) -> bool {
+        while let Err(error) = self.write_group(group) {
+            match error {
+                CommitError::NoRoom => self.refuse_records(group),
+                CommitError::Failed(reason) => return self.fail(group, reason),
+            }
+        }
+        self.answer(group, Ending::Durable);
+        count(&self.shared.counters.commits, 1);
+        true
+    }
+
+    /// Writes and publishes what is left of a group, segment by segment.
+    fn write_group(&mut self, group: &mut Group) -> Result<(), CommitError> {
+        let runs = plan_runs(group.control_ops.len(), &mut group.entries);
+        let mut done = 0;
+        let mut written = Written::default();
+        let result = loop {
+            let left = &runs[done..];
+            let Some(first) = left.first() else {
+                break Ok(());
+            };
+            let room = self.segment.as_ref().map_or(0, SegmentWriter::room_bytes);
+            let fitting = count_fitting(left, room);
+            let step = if fitting == 0 {
+                self.next_segment(first.room_bytes_max())
+            } else {
+                let part = &left[..fitting];
+                written.count(part);
+                done += fitting;
+                self.write_part(group, part)
+            };
+            if let Err(error) = step {
+                break Err(error);
+            }
+        };
+        group.control_ops.drain(..written.control_ops);
+        group.entries.drain(..written.entries);
+        result
+    }
+
+    /// Writes runs that fit into the segment, makes them durable and publishes them.
+    fn write_part(&mut self, group: &mut Group, runs: &[GroupRun]) -> Result<(), CommitError> {
+        let segment = self
+            .segment
+            .as_mut()
+            .expect("a part fits into a segment that is there");
+        let at = FramesAt {
+            generation: u64::from(segment.number),
+            position: segment.position,
+            next_lsn: self.lsn + 1,
+            durable_lsn: match self.shared.settings.durability {
+                Durability::Fsync => self.lsn,
+                Durability::Os => 0,
+            },
+        };
+        let frames = self
+            .frames
+            .encode(runs, &group.control_ops, &group.entries, at);
+        let written = segment
+            .file
+            .write_at(&self.frames.parts(), segment.position);
+        let synced = written.and_then(|()| match self.shared.settings.durability {
+            Durability::Fsync => {
+                count(&self.shared.counters.fsyncs, 1);
+                segment.file.sync_data()
+            }
+            Durability::Os => Ok(()),
+        });
+        synced.map_err(|error| {
+            let path = crate::shared::segment_path(segment.number);
+            CommitError::Failed(format!("{path} at byte {}: {error}", segment.position))
+        })?;
+        count(&self.shared.counters.written_bytes, self.frames.bytes());
+        segment.position += self.frames.bytes();
+        self.lsn += frames;
+        for run in &self.frames.runs {
+            segment.footer.add_run(run.key, run.ids.len());
+        }
+        self.publish(group, runs);
+        Ok(())
+    }
+
+    /// Seals the segment and opens one with so much room.
+    fn next_segment(&mut self, room_bytes: u64) -> Result<(), CommitError> {
+        self.seal().map_err(CommitError::Failed)?;
+        let prepared = match self.shared.prepared.take(room_bytes) {
+            Some(prepared) => prepared,
+            None => self.make_segment(room_bytes)?,
+        };
+        self.open(prepared);
+        Ok(())
+    }
+
+    /// None is ready: reserves one without writing it, which is quick.
+    fn make_segment(&self, room_bytes: u64) -> Result<PreparedSegment, CommitError> {
+        let shared = &self.shared;
+        let least = room_bytes + SEGMENT_HEADER_BYTES + crate::format::TRAILER_BYTES;
+        let due = shared.prepared.size_due(&shared.settings);
+        let number = shared.state.lock().take_unsealed_number();
+        let bytes = due.max(least.next_multiple_of(4096));
+        match prepared::make(&*shared.disk, number, bytes, Filling::Reserved) {
+            Ok(made) => {
+                shared.prepared.count_unprepared();
+                count(&shared.counters.unprepared_segments, 1);
+                Ok(made)
+            }
+            Err(error) => {
+                shared.state.lock().unsealed.remove(&number);
+                tracing::error!(%error, "no segment can be made");
+                Err(CommitError::NoRoom)
+            }
+        }
+    }
+
+    fn open(&mut self, prepared: PreparedSegment) {
+        let mut state = self.shared.state.lock();
+        state.segments.insert(
+            prepared.number,
+            SegmentRow {
+                live_logs: 0,
+                sealed: None,
+                settled: false,
+                damaged: false,
+            },
+        );
+        state.open = Some(OpenSegment {
+            number: prepared.number,
+            file: Arc::clone(&prepared.file),
+            index: SegmentIndex::default(),
+        });
+        self.segment = Some(SegmentWriter {
+            number: prepared.number,
+            file: prepared.file,
+            file_bytes: prepared.file_bytes,
+            position: SEGMENT_HEADER_BYTES,
+            footer: FooterSize::default(),
+            first_lsn: self.lsn + 1,
+        });
+    }
+
+    /// The engine stops: leave the segment sealed.
+    fn finish(&mut self) {
+        let phase = self.shared.state.lock().phase.clone();
+        if phase == Phase::Stopping
+            && let Err(reason) = self.seal()
+        {
+            self.shared.fail(reason);
+        }
+    }
+}
+
+/// How much of a group was written: always a beginning, of its control operations and of its sorted entries.
+#[derive(Debug, Default)]
+struct Written {
+    control_ops: usize,
+    entries: usize,
+}
+
+impl Written {
+    fn count(&mut self, runs: &[GroupRun]) {
+        for run in runs {
+            match run {
+                GroupRun::Control(ops) => self.control_ops = ops.end,
+                GroupRun::Data { entries, .. } => self.entries = entries.end,
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Opening and stopping.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use millstream_log::{EngineError, LogFuture};
+use millstream_types::WallClock;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use super::LocalEngine;
+use crate::committer::Committer;
+use crate::disk::{Disk, OsDisk};
+use crate::file_cache::FileCache;
+use crate::footer_cache::FooterCache;
+use crate::housekeeping::{self, write_manifest};
+use crate::prepared::{self, PreparedSegments};
+use crate::read_pool::ReadPool;
+use crate::realtime::{self, Scheduling};
+use crate::recovery::{OpenError, recover};
+use crate::settings::LocalSettings;
+use crate::shared::{FolderLock, Shared};
+use crate::state::Phase;
+use crate::stats::Counters;
+
+/// The engine's threads, to be waited for.
+#[derive(Debug, Default)]
+pub(super) struct Threads {
+    handles: Vec<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    /// Set by the first stop: what all stops answer.
+    stopping: Option<watch::Receiver<Option<Result<(), EngineError>>>>,
+}
+
+impl LocalEngine {
+    /// Opens the data folder of the settings, and creates it if it is not there. Blocks: reads the manifest and
+    /// scans the last segment, which takes some ten milliseconds at most.
+    pub fn open(settings: LocalSettings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
+        let disk = OsDisk::open(&settings.directory).map_err(OpenError::io(format!(
+            "opening {}",
+            settings.directory.display()
+        )))?;
+        Self::open_on(Arc::new(disk), settings, clock)
+    }
+
+    /// Opens a data folder on a given disk; the settings' directory is not looked at.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        settings: LocalSettings,
+        clock: Arc<dyn WallClock>,
+    ) -> Result<Self, OpenError> {
+        settings.check().map_err(OpenError::Settings)?;
+        let lock = disk.lock().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => OpenError::InUse,
+            _ => OpenError::io("locking the data folder")(error),
+        })?;
+        let recovered = recover(&disk, &settings)?;
+        let shared = Arc::new(Shared {
+            disk,
+            clock,
+            state: Mutex::new(recovered.state),
+            committer_bell: Condvar::new(),
+            housekeeping_bell: Condvar::new(),
+            prepared: PreparedSegments::default(),
+            files: FileCache::new(settings.open_files_max),
+            footers: FooterCache::new(settings.footer_cache_bytes),
+            pool: ReadPool::new(),
+            counters: Counters::default(),
+            lock: Mutex::new(Some(Arc::new(FolderLock(lock)))),
+            settings,
+        });
+        if recovered.manifest_due {
+            write_manifest(&shared, false).map_err(OpenError::io("writing the manifest"))?;
+        }
+        start(shared).map_err(OpenError::io("starting threads"))
+    }
+}
+
+fn start(shared: Arc<Shared>) -> io::Result<LocalEngine> {
+    let mut engine = LocalEngine {
+        shared: Arc::clone(&shared),
+        threads: Arc::default(),
+        scheduling: Scheduling::Ordinary,
+    };
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let committing = Arc::clone(&shared);
+    engine.spawn("log-commit", move || {
+        let scheduling = realtime::ask(committing.settings.realtime);
+        // The receiver waits for this.
+        drop(tell.send(scheduling));
+        Committer::new(committing).run();
+    })?;
+    let preparing = Arc::clone(&shared);
+    engine.spawn("log-prepare", move || prepared::run(&preparing))?;
+    let keeping = Arc::clone(&shared);
+    engine.spawn("log-housekeep", move || housekeeping::run(&keeping))?;
+    engine.threads.lock().readers = shared.pool.start(shared.settings.read_threads)?;
+    engine.scheduling = told.recv().unwrap_or(Scheduling::Ordinary);
+    tracing::info!(
+        scheduling = ?engine.scheduling,
+        durability = ?shared.settings.durability,
+        "the log engine is open"
+    );
+    Ok(engine)
+}
+
+impl LocalEngine {
+    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let handle = thread.spawn(work)?;
+        self.threads.lock().handles.push(handle);
+        Ok(())
+    }
+}
+
+/// The engine's `stop`. The first call does the work, on a thread of its own; all answer when it is done.
+pub(super) fn stop(
+    shared: &Arc<Shared>,
+    threads: &Arc<Mutex<Threads>>,
+) -> LogFuture<Result<(), EngineError>> {
+    let mut stopped = {
+        let mut guard = threads.lock();
+        match &guard.stopping {
+            Some(stopped) => stopped.clone(),
+            None => {
+                begin_stop(shared);
+                let (tell, told) = watch::channel(None);
+                let (shared, threads) = (Arc::clone(shared), Arc::clone(threads));
+                let spawned = std::thread::Builder::new()
+                    .name("log-stop".to_owned())
+                    .spawn(move || {
+                        tell.send_replace(Some(finish_stop(&shared, &threads)));
+                    });
+                if let Err(error) = spawned {
+                    return Box::pin(std::future::ready(Err(EngineError::Io(error.to_string()))));
+                }
+                guard.stopping = Some(told.clone());
+                told
+            }
+        }
+    };
+    Box::pin(async move {
+        let result = stopped.wait_for(Option::is_some).await;
+        let result = result.ok().and_then(|result| result.clone());
+        result.unwrap_or(Err(EngineError::OutcomeUnknown))
+    })
+}
+
+/// From here on no writes are taken; reads that wait are woken.
+fn begin_stop(shared: &Shared) {
+    let mut state = shared.state.lock();
+    if state.phase == Phase::Running {
+        state.phase = Phase::Stopping;
+    }
+    let mut waiters = Vec::new();
+    for log in state.table.iter_mut() {
+        if let Some(active) = &mut log.active {
+            waiters.append(&mut active.waiters);
+        }
+    }
+    shared.committer_bell.notify_all();
+    shared.housekeeping_bell.notify_all();
+    drop(state);
+    shared.prepared.stop();
+    waiters.iter().for_each(|waiter| waiter.ring());
+}
+
+/// Waits for the threads, writes the last manifest, gives the folder free.
+fn finish_stop(shared: &Shared, threads: &Mutex<Threads>) -> Result<(), EngineError> {
+    let handles = std::mem::take(&mut threads.lock().handles);
+    let joined = join(handles);
+    let phase = shared.state.lock().phase.clone();
+    let result = match (phase, joined) {
+        (Phase::Failed(reason), _) => Err(EngineError::Io(reason)),
+        (_, Err(panicked)) => Err(EngineError::Io(panicked)),
+        _ => write_manifest(shared, true)
+            .map(|_| ())
+            .map_err(|error| EngineError::Io(format!("writing the manifest: {error}"))),
+    };
+    close(shared, threads);
+    result
+}
+
+/// No more reads either: the folder may belong to somebody else from here on.
+fn close(shared: &Shared, threads: &Mutex<Threads>) {
+    shared.pool.stop();
+    let readers = std::mem::take(&mut threads.lock().readers);
+    if let Err(panicked) = join(readers) {
+        tracing::error!(panicked, "a reading thread had failed");
+    }
+    {
+        let mut state = shared.state.lock();
+        if !matches!(state.phase, Phase::Failed(_)) {
+            state.phase = Phase::Stopped;
+        }
+    }
+    shared.lock.lock().take();
+}
+
+fn join(handles: Vec<JoinHandle<()>>) -> Result<(), String> {
+    let mut result = Ok(());
+    for handle in handles {
+        let name = handle.thread().name().unwrap_or_default().to_owned();
+        if handle.join().is_err() {
+            result = Err(format!("the thread {name} panicked"));
+        }
+    }
+    result
+}
+
+impl Drop for LocalEngine {
+    fn drop(&mut self) {
+        if self.threads.lock().stopping.is_some() {
+            return;
+        }
+        begin_stop(&self.shared);
+        let handles = std::mem::take(&mut self.threads.lock().handles);
+        if let Err(panicked) = join(handles) {
+            tracing::error!(panicked, "a thread of the log engine had failed");
+        }
+        close(&self.shared, &self.threads);
+    }
+}

@@ -1,0 +1,125 @@
+//! Writing the manifest while everything goes on.
+
+use std::collections::BTreeSet;
+use std::io::{self, IoSlice};
+
+use crate::format::{Manifest, ManifestLog, ManifestSegment};
+use crate::recovery::{MANIFEST, MANIFEST_NEW};
+use crate::settings::Durability;
+use crate::shared::Shared;
+use crate::stats::count;
+use crate::table::{LogRow, SKIPPED};
+
+/// Logs copied under one lock.
+const ROWS_AT_ONCE: u32 = 1024;
+
+/// A manifest that is durable.
+#[derive(Debug)]
+pub(crate) struct WrittenManifest {
+    pub(crate) bytes: u64,
+    /// Last frame of the segments that it lists.
+    pub(crate) listed_lsn: u64,
+    /// Segments that it no longer lists: they may be removed.
+    pub(crate) dead: Vec<u32>,
+}
+
+/// Writes the manifest aside, syncs it and renames it.
+///
+/// The logs are copied piece by piece, so that nobody waits long. What changes meanwhile is in frames above
+/// `covered_lsn`, and replaying a frame on a log that already has it changes nothing.
+pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<WrittenManifest> {
+    let mut dead = Vec::new();
+    let mut manifest = {
+        let state = shared.state.lock();
+        let mut segments: Vec<ManifestSegment> = Vec::new();
+        for (number, segment) in state.segments.iter().filter(|(_, segment)| segment.settled) {
+            match segment.sealed {
+                Some(sealed) if segment.live_logs > 0 => segments.push(sealed),
+                _ => dead.push(*number),
+            }
+        }
+        segments.sort_unstable_by_key(|segment| segment.first_lsn);
+        Manifest {
+            next_number: state.next_number,
+            unsealed: state.unsealed.iter().copied().collect(),
+            covered_lsn: state.durable_lsn,
+            clean,
+            durability: shared.settings.durability,
+            epoch: state.epoch,
+            segments,
+            tombstones: Default::default(),
+            logs: Vec::new(),
+        }
+    };
+    let logs = copy_logs(shared, &manifest.segments);
+    // Later than the logs: a log that was deleted meanwhile must not look as if it had never been created.
+    manifest.tombstones = shared.state.lock().table.tombstones.clone();
+    if shared.settings.durability == Durability::Os {
+        let open = shared
+            .state
+            .lock()
+            .open
+            .as_ref()
+            .map(|open| open.file.clone());
+        open.map_or(Ok(()), |file| file.sync_data())?;
+    }
+    let bytes = manifest.encode_with(&logs);
+    store(shared, &bytes)?;
+    count(&shared.counters.manifests, 1);
+    Ok(WrittenManifest {
+        bytes: bytes.len() as u64,
+        listed_lsn: manifest.segments.last().map_or(0, |last| last.last_lsn),
+        dead,
+    })
+}
+
+fn store(shared: &Shared, bytes: &[u8]) -> io::Result<()> {
+    match shared.disk.unlink(MANIFEST_NEW) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = shared.disk.create(MANIFEST_NEW)?;
+    file.write_at(&[IoSlice::new(bytes)], 0)?;
+    file.sync_data()?;
+    shared.disk.rename(MANIFEST_NEW, MANIFEST)?;
+    shared.disk.sync_directory("")
+}
+
+fn copy_logs(shared: &Shared, segments: &[ManifestSegment]) -> Vec<u8> {
+    let listed: BTreeSet<u32> = segments.iter().map(|segment| segment.number).collect();
+    let mut out = Vec::new();
+    let mut start = 0;
+    loop {
+        let state = shared.state.lock();
+        let end = state.table.row_limit().min(start + ROWS_AT_ONCE);
+        for row in start..end {
+            if let Some(log) = state.table.get(row).filter(|log| log.created) {
+                manifest_log(log, &listed).encode(&mut out);
+            }
+        }
+        if start == end {
+            return out;
+        }
+        start = end;
+    }
+}
+
+fn manifest_log(log: &LogRow, listed: &BTreeSet<u32>) -> ManifestLog {
+    let refs = log.segments.as_slice().iter();
+    let ids = log.active.iter().flat_map(|active| &active.ids);
+    ManifestLog {
+        key: log.key,
+        first: log.first,
+        next: log.next,
+        last_time: log.last_time,
+        closed: log.closed,
+        segments: refs
+            .filter(|segment| segment.number == SKIPPED || listed.contains(&segment.number))
+            .map(|segment| (segment.number, segment.directory_index, segment.first()))
+            .collect(),
+        ids: ids
+            .filter(|recent| recent.offset < log.next)
+            .copied()
+            .collect(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the engine has done since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalStats {
+    /// Groups that became durable together.
+    pub commits: u64,
+    /// Entries that became durable.
+    pub entries: u64,
+    /// Calls of fsync or fdatasync by the committing thread, sealing included.
+    pub fsyncs: u64,
+    /// Bytes written by the committing thread: frames and footers.
+    pub written_bytes: u64,
+    /// Bytes of payload in them.
+    pub payload_bytes: u64,
+    /// Segments sealed.
+    pub sealed_segments: u64,
+    /// Segments that the committing thread had to make itself because none was ready.
+    pub unprepared_segments: u64,
+    /// Segments removed because nothing in them was live.
+    pub removed_segments: u64,
+    /// Segments that compactions read; and bytes that they wrote.
+    pub compacted_segments: u64,
+    /// See `compacted_segments`.
+    pub compacted_bytes: u64,
+    /// Manifests written.
+    pub manifests: u64,
+    /// Reads served from memory, from the page cache, and by a thread that waited for the disk.
+    pub tail_reads: u64,
+    /// See `tail_reads`.
+    pub warm_reads: u64,
+    /// See `tail_reads`.
+    pub cold_reads: u64,
+    /// Bytes in the tail cache now, overhead included.
+    pub tail_cache_bytes: u64,
+    /// Segments now, the open one included.
+    pub segments: u64,
+    /// Logs now.
+    pub logs: u64,
+}
+
+macro_rules! counters {
+    ($($name:ident),+ $(,)?) => {
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)+
+        }
+
+        impl Counters {
+            pub(crate) fn read(&self) -> LocalStats {
+                LocalStats {
+                    $($name: self.$name.load(Ordering::Relaxed),)+
+                    ..LocalStats::default()
+                }
+            }
+        }
+    };
+}
+
+counters!(
+    commits,
+    entries,
+    fsyncs,
+    written_bytes,
+    payload_bytes,
+    sealed_segments,
+    unprepared_segments,
+    removed_segments,
+    compacted_segments,
+    compacted_bytes,
+    manifests,
+    tail_reads,
+    warm_reads,
+    cold_reads,
+);
+
+/// Adds to a counter.
+pub(crate) fn count(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}

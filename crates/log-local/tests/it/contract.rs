@@ -1,0 +1,67 @@
+//! The contract that every engine keeps.
+
+use std::sync::Arc;
+
+use millstream_log::contract::Subject;
+use millstream_log::{
+    LogEngine, log_engine_contract, log_engine_reopen_contract, snapshot_store_contract,
+};
+use millstream_log_local::{LocalEngine, LocalSettings, LocalSnapshots};
+use millstream_types::{SystemClock, WallClock};
+use tempfile::TempDir;
+
+fn settings(folder: &TempDir) -> LocalSettings {
+    LocalSettings {
+        segment_bytes: vec![64 << 10],
+        reserve_bytes: 64 << 10,
+        tail_cache_bytes: 2 << 10,
+        free_space_floor_bytes: 0,
+        ..LocalSettings::new(folder.path())
+    }
+}
+
+async fn open(clock: Arc<dyn WallClock>) -> Subject {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let open = move || -> Arc<dyn LogEngine> {
+        Arc::new(LocalEngine::open(settings(&folder), Arc::clone(&clock)).unwrap())
+    };
+    Subject::new(open()).with_reopen(move || std::future::ready(open()))
+}
+
+/// Snapshots, and the folder that they are in.
+#[derive(Debug)]
+struct Snapshots {
+    snapshots: LocalSnapshots,
+    _folder: TempDir,
+}
+
+impl millstream_log::SnapshotStore for Snapshots {
+    fn save(
+        &self,
+        snapshot: millstream_log::Snapshot,
+    ) -> millstream_log::LogFuture<Result<(), millstream_log::EngineError>> {
+        self.snapshots.save(snapshot)
+    }
+
+    fn load(
+        &self,
+    ) -> millstream_log::LogFuture<Result<Vec<millstream_log::Snapshot>, millstream_log::EngineError>>
+    {
+        self.snapshots.load()
+    }
+}
+
+async fn open_snapshots() -> Snapshots {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = LocalEngine::open(settings(&folder), Arc::new(SystemClock)).unwrap();
+    let snapshots = engine.snapshots().expect("the engine runs");
+    engine.stop().await.unwrap();
+    Snapshots {
+        snapshots,
+        _folder: folder,
+    }
+}
+
+log_engine_contract!(local, open);
+log_engine_reopen_contract!(local_reopened, open);
+snapshot_store_contract!(local_snapshots, open_snapshots);
