@@ -145,11 +145,6 @@ impl Trial {
             .collect()
     }
 
-    /// Whether the engine can be opened again.
-    pub fn can_reopen(&self) -> bool {
-        self.subject.reopen.is_some()
-    }
-
     /// Stops the engine and opens the same logs again.
     pub async fn reopen(&mut self) {
         self.engine().stop().await.expect("the engine stops");

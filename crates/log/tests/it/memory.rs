@@ -20,10 +20,19 @@ async fn open(clock: Arc<dyn WallClock>) -> Subject {
         })
 }
 
+/// As an engine with threads of its own is tested.
+async fn open_in_real_time(clock: Arc<dyn WallClock>) -> Subject {
+    Subject::new(Arc::new(MemoryEngine::new(
+        MemorySettings::default(),
+        clock,
+    )))
+}
+
 async fn open_store() -> MemorySnapshots {
     MemorySnapshots::new()
 }
 
 log_engine_contract!(engine, open);
+log_engine_contract!(engine_in_real_time, open_in_real_time);
 log_engine_reopen_contract!(engine_reopened, open);
 snapshot_store_contract!(snapshot_store, open_store);
