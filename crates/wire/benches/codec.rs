@@ -31,6 +31,32 @@ fn put_records_body(count: usize, data_bytes: usize) -> String {
     body + "]}"
 }
 
+/// The same in CBOR, written as AWS's clients do: lengths known.
+fn put_records_cbor(count: usize, data_bytes: usize) -> Vec<u8> {
+    use ciborium::Value;
+    let text = |text: &str| Value::Text(text.to_owned());
+    let record = |place: usize| {
+        let data: Vec<u8> = (0..data_bytes)
+            .map(|at| (at * 31 + place * 7) as u8)
+            .collect();
+        Value::Map(vec![
+            (text("Data"), Value::Bytes(data)),
+            (
+                text("PartitionKey"),
+                Value::Text(format!("sensor-{place:08}")),
+            ),
+        ])
+    };
+    let records = Value::Array((0..count).map(record).collect());
+    let request = Value::Map(vec![
+        (text("StreamName"), text("meters")),
+        (text("Records"), records),
+    ]);
+    let mut body = Vec::new();
+    ciborium::into_writer(&request, &mut body).unwrap();
+    body
+}
+
 fn numbers(count: u64, shards: u64) -> impl Iterator<Item = SequenceNumber> {
     (0..count).map(move |place| {
         let shard = (place * 7) % shards;
@@ -77,6 +103,18 @@ fn decoding(criterion: &mut Criterion) {
                 let body = body.replacen('{', r#"{"Unknown": 1, "#, 1);
                 bencher.iter(|| {
                     decode_put_records(Encoding::Json, black_box(body.as_bytes()))
+                        .unwrap()
+                        .records
+                        .len()
+                });
+            },
+        );
+        group.bench_function(
+            format!("PutRecords {count} x {data_bytes} B, CBOR"),
+            |bencher| {
+                let body = put_records_cbor(count, data_bytes);
+                bencher.iter(|| {
+                    decode_put_records(Encoding::Cbor, black_box(&body))
                         .unwrap()
                         .records
                         .len()
