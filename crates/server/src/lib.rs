@@ -1,1 +1,24 @@
-//! HTTP, routing, access, tables, settings.
+//! The server: one port for everything that applications of Kinesis speak.
+//!
+//! [`Settings`] say what to run, [`Server`] runs it. A request comes in through `http` (connections, deadlines,
+//! bounds), is checked and routed by `edge`, and goes to `kinesis` (the stream service) or `tables` (where the KCL keeps
+//! its leases). A handler decodes, calls and encodes; it holds no rule of the service.
+//!
+//! Deliberately absent: what a stream is (`millstream-streams`), what a body looks like (`millstream-wire`).
+
+mod edge;
+mod engine;
+mod http;
+mod kinesis;
+mod process;
+mod server;
+mod settings;
+mod tables;
+
+pub use engine::EngineOpenError;
+pub use process::{log_to_standard_error, raise_open_files_limit};
+pub use server::{Ended, OpenError, Server, bind};
+pub use settings::{
+    Durability, EngineKind, HttpSettings, InvalidSettings, LogFormat, Settings, SettingsSource,
+    Switch, TableSettings,
+};

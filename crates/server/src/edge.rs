@@ -1,0 +1,138 @@
+//! What happens to every request before and after its service: who may call, routing, the answer's common headers.
+
+mod access;
+mod answer;
+mod credentials;
+mod health;
+mod request_id;
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures::FutureExt;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use hyper::body::{Body, Incoming};
+use tracing::Level;
+
+pub(crate) use access::Access;
+pub(crate) use answer::{Answer, Service};
+pub(crate) use credentials::{AuthenticationError, Credentials};
+pub(crate) use health::Health;
+pub(crate) use request_id::RequestIds;
+
+use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
+use crate::kinesis::Kinesis;
+use crate::tables::TablesEdge;
+
+/// The one handler behind the port.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) access: Access,
+    pub(crate) health: Health,
+    pub(crate) ids: RequestIds,
+    pub(crate) kinesis: Kinesis,
+    pub(crate) tables: TablesEdge,
+}
+
+impl Handler for Edge {
+    async fn handle(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+    ) -> Result<Response<AnswerBody>, Unanswerable> {
+        let (head, incoming) = request.into_parts();
+        let began = tracing::enabled!(Level::DEBUG).then(Instant::now);
+        let id = self.ids.next();
+        let origin = match self.access.check(&head) {
+            Ok(origin) => origin,
+            Err(refusal) => {
+                leave(connection, &incoming);
+                return Ok(Answer::access_denied(&refusal.to_string()).into_response(id));
+            }
+        };
+        // What the service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
+        let answered = AssertUnwindSafe(self.route(connection, &head, incoming))
+            .catch_unwind()
+            .await;
+        let answer = match answered {
+            Ok(answer) => answer?,
+            Err(panic) => {
+                let panic = panic_text(&*panic);
+                tracing::error!(request_id = %id, target = target(&head), panic, "a request failed");
+                Answer::internal_failure(&head)
+            }
+        };
+        if let Some(began) = began {
+            tracing::debug!(
+                request_id = %id,
+                target = target(&head),
+                status = answer.status.as_u16(),
+                error = answer.error_type,
+                micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                "request"
+            );
+        }
+        let mut response = answer.into_response(id);
+        if let Some(origin) = origin {
+            origin.expose(response.headers_mut());
+        }
+        Ok(response)
+    }
+}
+
+impl Edge {
+    async fn route(
+        &self,
+        connection: &Connection,
+        head: &Parts,
+        incoming: Incoming,
+    ) -> Result<Answer, Unanswerable> {
+        if head.method == Method::POST {
+            return if TablesEdge::is_target(target(head)) {
+                Box::pin(self.tables.answer(connection, head, incoming)).await
+            } else {
+                self.kinesis.answer(connection, head, incoming).await
+            };
+        }
+        leave(connection, &incoming);
+        if is_health(head) {
+            return Ok(self.health.answer(self.kinesis.streams.has_failed()));
+        }
+        Ok(self
+            .access
+            .preflight(head)
+            .unwrap_or_else(Answer::no_operation))
+    }
+}
+
+/// The body is not wanted; whether it was there decides how the connection closes.
+fn leave(connection: &Connection, incoming: &Incoming) {
+    connection.body_unwanted(!incoming.is_end_stream());
+}
+
+fn is_health(head: &Parts) -> bool {
+    (head.method == Method::GET || head.method == Method::HEAD) && head.uri.path() == "/health"
+}
+
+/// The `X-Amz-Target` header; empty if it is absent or not text.
+pub(crate) fn target(head: &Parts) -> &str {
+    text_header(head, "x-amz-target")
+}
+
+/// A header as text; empty if it is absent or not text.
+pub(crate) fn text_header<'a>(head: &'a Parts, name: &'static str) -> &'a str {
+    head.headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}

@@ -1,0 +1,14 @@
+//! From a socket to a request with a whole body, and back: connections, deadlines, bounds. Knows nothing of AWS.
+
+mod answer_body;
+mod budget;
+mod connection;
+mod listener;
+mod request_body;
+mod timed_io;
+
+pub(crate) use answer_body::AnswerBody;
+pub(crate) use budget::{ByteBudget, Reservation};
+pub(crate) use connection::{Connection, Handler, Unanswerable};
+pub(crate) use listener::{Listening, Stopping};
+pub(crate) use request_body::{BodyError, RequestBody, read_body};

@@ -1,0 +1,161 @@
+//! One connection: what its socket and its requests must know of each other.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+
+use super::AnswerBody;
+
+/// Answers requests.
+pub(crate) trait Handler: Send + Sync + fmt::Debug + 'static {
+    /// Answers one request. An error closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
+    ///
+    /// Dropping the future abandons the request; what it has submitted may still take effect.
+    fn handle(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<AnswerBody>, Unanswerable>> + Send;
+}
+
+/// No answer can be given: the client stopped sending, or sent what is not HTTP.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the request did not arrive whole")]
+pub(crate) struct Unanswerable;
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadlines {
+    /// A request's head, from its first byte.
+    pub(crate) head: Duration,
+    /// A request's body.
+    pub(crate) body: Duration,
+    /// Taking anything of an answer that waits.
+    pub(crate) write: Duration,
+}
+
+/// What an HTTP/1.1 connection waits for from its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A request's head, or nothing at all.
+    Head,
+    /// A request's body.
+    Body,
+    /// Nothing: a request is being worked on.
+    Work,
+    /// It is HTTP/2, where each request has a deadline of its own.
+    Multiplexed,
+}
+
+/// The state that a connection's socket and its requests share.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Number of the request in the upper bits, phase in the lowest two.
+    progress: AtomicU32,
+    lingers: AtomicBool,
+    pub(super) deadlines: Deadlines,
+}
+
+impl Connection {
+    pub(crate) fn new(deadlines: Deadlines) -> Arc<Self> {
+        Arc::new(Self {
+            progress: AtomicU32::new(0),
+            lingers: AtomicBool::new(false),
+            deadlines,
+        })
+    }
+
+    /// Which request is at which point; a number that differs names another request or point.
+    pub(super) fn progress(&self) -> (u32, Phase) {
+        let progress = self.progress.load(Ordering::Relaxed);
+        let phase = match progress & 3 {
+            0 => Phase::Head,
+            1 => Phase::Body,
+            2 => Phase::Work,
+            _ => Phase::Multiplexed,
+        };
+        (progress, phase)
+    }
+
+    /// A request's head has arrived.
+    pub(super) fn begin(&self, version: Version) {
+        if version == Version::HTTP_2 {
+            self.progress.store(3, Ordering::Relaxed);
+        } else {
+            let request = (self.progress.load(Ordering::Relaxed) | 3).wrapping_add(1);
+            self.progress.store(request | 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The request's body has arrived, or nobody wants it.
+    pub(super) fn body_done(&self) {
+        if self.progress().1 == Phase::Body {
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The request is answered.
+    pub(super) fn end(&self) {
+        if self.progress().1 != Phase::Multiplexed {
+            let progress = self.progress.load(Ordering::Relaxed);
+            self.progress.store(progress & !3, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody wants the request's body; `is_coming` says whether there is one.
+    pub(crate) fn body_unwanted(&self, is_coming: bool) {
+        self.body_done();
+        if is_coming {
+            self.leave_body_unread();
+        }
+    }
+
+    /// The answer was given although the body had not arrived: when the connection closes, bytes that still come are
+    /// read and dropped for a moment, because a reset would take the answer from the client.
+    pub(super) fn leave_body_unread(&self) {
+        self.lingers.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn lingers(&self) -> bool {
+        self.lingers.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_and_phase_has_a_number_of_its_own() {
+        let second = Duration::from_secs(1);
+        let connection = Connection::new(Deadlines {
+            head: second,
+            body: second,
+            write: second,
+        });
+        let mut seen = std::collections::HashSet::new();
+        assert_eq!(connection.progress().1, Phase::Head);
+        seen.insert(connection.progress().0);
+        for _ in 0..3 {
+            connection.begin(Version::HTTP_11);
+            assert_eq!(connection.progress().1, Phase::Body);
+            assert!(seen.insert(connection.progress().0));
+            connection.body_done();
+            connection.body_done();
+            assert_eq!(connection.progress().1, Phase::Work);
+            assert!(seen.insert(connection.progress().0));
+            connection.end();
+            assert_eq!(connection.progress().1, Phase::Head);
+            assert!(seen.insert(connection.progress().0));
+        }
+        connection.begin(Version::HTTP_2);
+        connection.body_done();
+        connection.end();
+        assert_eq!(connection.progress().1, Phase::Multiplexed);
+    }
+}

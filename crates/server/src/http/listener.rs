@@ -1,0 +1,217 @@
+//! Takes connections and serves each in a task that the listener owns.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{Connection, Deadlines, Handler};
+use super::timed_io::TimedIo;
+use crate::settings::HttpSettings;
+
+/// Most requests of one HTTP/2 connection at a time.
+const STREAMS_MAX: u32 = 4096;
+/// What a client may send on one stream, and on one connection, before the server takes it up.
+const WINDOW_BYTES: u32 = 1024 * 1024;
+/// Most bytes of all header fields of a request.
+const HEADERS_BYTES_MAX: u32 = 64 * 1024;
+/// An HTTP/2 client that is silent for so long is asked for a sign of life.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// Rest after the system refused a connection, for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// The signal to finish: for the listener, and for every connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stopping {
+    stop: CancellationToken,
+    abort: CancellationToken,
+    /// What the tokens say, for those who look on each wake-up: looking at a token takes a lock that all connections
+    /// share.
+    state: Arc<AtomicU8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Serving,
+    /// Requests that have arrived are answered, then the connection is closed.
+    Finishing,
+    /// Connections are closed as they are.
+    Aborting,
+}
+
+impl Stopping {
+    /// Asks for requests to be finished and connections to be closed then.
+    pub(crate) fn stop(&self) {
+        self.state.fetch_max(1, Ordering::Release);
+        self.stop.cancel();
+    }
+
+    fn abort(&self) {
+        self.state.fetch_max(2, Ordering::Release);
+        self.stop.cancel();
+        self.abort.cancel();
+    }
+
+    fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            0 => State::Serving,
+            1 => State::Finishing,
+            _ => State::Aborting,
+        }
+    }
+}
+
+/// Runs HTTP/2's tasks under the listener's ownership.
+#[derive(Debug, Clone)]
+struct Owned(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Owned
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}
+
+/// A listener and all its connections.
+#[derive(Debug)]
+pub(crate) struct Listening<H> {
+    handler: Arc<H>,
+    settings: HttpSettings,
+    connections: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stopping: Stopping,
+    builder: auto::Builder<Owned>,
+}
+
+impl<H: Handler> Listening<H> {
+    pub(crate) fn new(handler: Arc<H>, settings: HttpSettings, stopping: Stopping) -> Arc<Self> {
+        let tasks = TaskTracker::new();
+        Arc::new(Self {
+            handler,
+            settings,
+            connections: Arc::new(Semaphore::new(settings.connections_max)),
+            builder: protocol(Owned(tasks.clone())),
+            tasks,
+            stopping,
+        })
+    }
+
+    /// Takes connections until told to stop. Returns once none is taken any more; those that are open go on.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut stopped = pin!(self.stopping.stop.cancelled());
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stopped => break,
+            };
+            match accepted {
+                Ok((socket, _)) => self.take(socket),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+        drop(listener);
+        self.tasks.close();
+    }
+
+    /// Waits until every connection has ended, at most for `grace`; those that have not by then are closed as they
+    /// are. Returns whether none had to be.
+    pub(crate) async fn finish(&self, grace: Duration) -> bool {
+        self.tasks.close();
+        let in_time = tokio::time::timeout(grace, self.tasks.wait()).await.is_ok();
+        if !in_time {
+            self.stopping.abort();
+        }
+        in_time
+    }
+
+    fn take(self: &Arc<Self>, socket: TcpStream) {
+        // One connection too many is closed at once: the socket is dropped.
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            tracing::debug!(
+                max = self.settings.connections_max,
+                "a connection too many was closed"
+            );
+            return;
+        };
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone before it was served");
+            return;
+        }
+        self.tasks.spawn(Arc::clone(self).serve(socket, permit));
+    }
+
+    async fn serve(self: Arc<Self>, socket: TcpStream, _permit: OwnedSemaphorePermit) {
+        let connection = Connection::new(Deadlines {
+            head: self.settings.head_timeout,
+            body: self.settings.body_timeout,
+            write: self.settings.write_timeout,
+        });
+        let io = TimedIo::new(socket, Arc::clone(&connection));
+        let handler = Arc::clone(&self.handler);
+        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let (handler, connection) = (Arc::clone(&handler), Arc::clone(&connection));
+            connection.begin(request.version());
+            async move {
+                let answer = handler.handle(&connection, request).await;
+                connection.end();
+                answer
+            }
+        });
+        let mut served = pin!(self.builder.serve_connection(io, service));
+        let mut stopped = pin!(self.stopping.stop.cancelled());
+        let mut aborted = pin!(self.stopping.abort.cancelled());
+        let (mut is_registered, mut is_finishing) = (false, false);
+        let ended = poll_fn(|cx| {
+            if !is_registered {
+                // These polls leave the task's waker behind; what they tell is read from the flag.
+                is_registered = true;
+                let _: (Poll<()>, Poll<()>) =
+                    (stopped.as_mut().poll(cx), aborted.as_mut().poll(cx));
+            }
+            match self.stopping.state() {
+                State::Serving => {}
+                State::Finishing if is_finishing => {}
+                State::Finishing => {
+                    is_finishing = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                State::Aborting => return Poll::Ready(Ok(())),
+            }
+            served.as_mut().poll(cx)
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+fn protocol(executor: Owned) -> auto::Builder<Owned> {
+    let mut builder = auto::Builder::new(executor);
+    // The socket keeps the deadlines, without a timer for each request.
+    builder.http1().header_read_timeout(None);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_header_list_size(HEADERS_BYTES_MAX)
+        .keep_alive_interval(PING_INTERVAL);
+    builder
+}

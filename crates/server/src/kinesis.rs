@@ -1,0 +1,199 @@
+//! The stream service over HTTP: AWS's order of checks, then decode, call, encode. No rule of the service is here.
+
+mod dispatch;
+mod get_records;
+mod put_record;
+mod put_records;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, Version};
+use hyper::body::Incoming;
+use millstream_streams::StreamService;
+use millstream_types::AccountId;
+use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, Value, cbor, json};
+use tokio::sync::Semaphore;
+
+use crate::edge::{Answer, Credentials, target, text_header};
+use crate::http::{
+    BodyError, ByteBudget, Connection, RequestBody, Reservation, Unanswerable, read_body,
+};
+
+/// Longest body that is looked at: 10 MiB of records in base64, and room for the rest.
+pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
+
+/// Answers from this size on count as long as they are in memory, unsent bytes included.
+const LARGE_BYTES: usize = 16 * 1024;
+
+/// The operations of the stream service behind `POST`.
+#[derive(Debug)]
+pub(crate) struct Kinesis {
+    /// The account of access keys that are no account id.
+    pub(crate) account: AccountId,
+    pub(crate) streams: StreamService,
+    pub(crate) bodies: Arc<ByteBudget>,
+    pub(crate) answers: Arc<ByteBudget>,
+    /// One permit for each GetRecords that may read at a time.
+    pub(crate) reads: Semaphore,
+}
+
+/// An answer whose bytes count until the socket has taken them.
+struct Held {
+    body: Vec<u8>,
+    _reservation: Reservation,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// A request that AWS answers without calling the operation.
+enum Refusal {
+    /// In the request's own encoding.
+    Error(Encoding, ErrorCode, String),
+    /// In the old protocol of which nothing but its errors is left.
+    Coral(StatusCode, &'static str),
+    /// No protocol at all.
+    NoOperation,
+    /// No protocol, though an operation is named.
+    UnknownProtocol,
+}
+
+impl Kinesis {
+    /// Answers a `POST`.
+    pub(crate) async fn answer(
+        &self,
+        connection: &Connection,
+        head: &Parts,
+        incoming: Incoming,
+    ) -> Result<Answer, Unanswerable> {
+        let version: Version = head.version;
+        let read = read_body(incoming, version, connection, &self.bodies, BODY_BYTES_MAX).await;
+        let body = match read {
+            Ok(body) => body,
+            Err(BodyError::Incomplete) => return Err(Unanswerable),
+            Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
+            Err(BodyError::NoRoom) => return Ok(no_room(head)),
+        };
+        Ok(match check(head, &body) {
+            Ok((encoding, operation, credentials)) => {
+                self.call(encoding, operation, credentials, body).await
+            }
+            Err(refusal) => refusal.answer(),
+        })
+    }
+
+    /// Counts the bytes of an answer while they are in memory.
+    fn hold(&self, body: Vec<u8>) -> Result<Bytes, ApiError> {
+        if body.len() < LARGE_BYTES {
+            return Ok(body.into());
+        }
+        let reservation = self.answers.try_reserve(body.capacity());
+        let _reservation = reservation.ok_or_else(|| busy("answers"))?;
+        Ok(Bytes::from_owner(Held { body, _reservation }))
+    }
+}
+
+fn busy(what: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::ServiceUnavailable,
+        format!("Too many bytes of {what} are in flight. Try again."),
+    )
+}
+
+/// AWS's checks in AWS's order, up to the operation's own.
+fn check(head: &Parts, body: &RequestBody) -> Result<(Encoding, Operation, Credentials), Refusal> {
+    let content_type = text_header(head, "content-type");
+    let encoding = Encoding::from_content_type(content_type);
+    let operation = Operation::from_target(target(head));
+    if body.bytes.is_empty() {
+        let code = match operation {
+            Some(_) => ErrorCode::Serialization,
+            None => ErrorCode::UnknownOperation,
+        };
+        return Err(Refusal::Error(
+            encoding.unwrap_or(Encoding::Cbor),
+            code,
+            String::new(),
+        ));
+    }
+    let Some(encoding) = encoding else {
+        return Err(without_encoding(head, content_type, body));
+    };
+    let unknown = (ErrorCode::UnknownOperation, String::new());
+    let checked = match operation {
+        Some(operation) => Credentials::of(head)
+            .map(|credentials| (encoding, operation, credentials))
+            .map_err(|error| (error.code(), error.to_string())),
+        None => Err(unknown),
+    };
+    checked.map_err(|(code, text)| {
+        // What cannot be read is refused before what is not allowed; the operation itself reads what is let through.
+        if is_object(encoding, &body.bytes) {
+            Refusal::Error(encoding, code, text)
+        } else {
+            Refusal::Error(encoding, ErrorCode::Serialization, String::new())
+        }
+    })
+}
+
+fn without_encoding(head: &Parts, content_type: &str, body: &RequestBody) -> Refusal {
+    if content_type.split(';').next().map(str::trim) == Some("application/json") {
+        return if is_object(Encoding::Json, &body.bytes) {
+            Refusal::Coral(StatusCode::NOT_FOUND, "UnknownOperationException")
+        } else {
+            Refusal::Coral(StatusCode::BAD_REQUEST, "SerializationException")
+        };
+    }
+    let names_operation = target(head)
+        .split_once('.')
+        .is_some_and(|(service, operation)| !service.is_empty() && !operation.is_empty());
+    if names_operation {
+        Refusal::UnknownProtocol
+    } else {
+        Refusal::NoOperation
+    }
+}
+
+fn is_object(encoding: Encoding, body: &[u8]) -> bool {
+    let parsed = match encoding {
+        Encoding::Json => json::parse(body),
+        Encoding::Cbor => cbor::parse(body),
+    };
+    matches!(parsed, Ok(Value::Map(_)))
+}
+
+fn no_room(head: &Parts) -> Answer {
+    let encoding = Encoding::from_content_type(text_header(head, "content-type"));
+    Answer::error(encoding.unwrap_or(Encoding::Json), &busy("requests"))
+}
+
+impl Refusal {
+    fn answer(self) -> Answer {
+        match self {
+            Self::Error(encoding, code, text) => {
+                Answer::error(encoding, &ApiError::new(code, text))
+            }
+            Self::Coral(status, error) => Answer::plain(
+                status,
+                "application/json",
+                format!(
+                    "{{\"Output\":{{\"__type\":\"com.amazon.coral.service#{error}\"}},\"Version\":\"1.0\"}}"
+                ),
+            ),
+            Self::NoOperation => Answer::no_operation(),
+            Self::UnknownProtocol => Answer {
+                content_type: None,
+                ..Answer::plain(
+                    StatusCode::NOT_FOUND,
+                    "",
+                    &b"<UnknownOperationException/>\n"[..],
+                )
+            },
+        }
+    }
+}

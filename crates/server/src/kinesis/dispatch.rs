@@ -1,0 +1,132 @@
+//! Which operation is which call: the table of the service. The three hot operations are awaited in place; the others
+//! in a box, so that a connection does not have to hold room for the largest of them.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use millstream_streams::{Caller, StreamService};
+use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, decode, encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Kinesis;
+use crate::edge::{Answer, Credentials};
+use crate::http::RequestBody;
+
+/// A request that passed AWS's checks up to its operation's own.
+pub(super) struct Call {
+    pub(super) encoding: Encoding,
+    pub(super) operation: Operation,
+    pub(super) caller: Caller,
+    pub(super) body: RequestBody,
+}
+
+impl Kinesis {
+    pub(super) async fn call(
+        &self,
+        encoding: Encoding,
+        operation: Operation,
+        credentials: Credentials,
+        body: RequestBody,
+    ) -> Answer {
+        let call = Call {
+            encoding,
+            operation,
+            caller: Caller {
+                account: credentials.account.unwrap_or_else(|| self.account.clone()),
+                region: credentials.region,
+            },
+            body,
+        };
+        let answered = match operation {
+            Operation::PutRecord => self.put_record(call).await,
+            Operation::PutRecords => self.put_records(call).await,
+            Operation::GetRecords => self.get_records(call).await,
+            _ => Box::pin(self.control(call)).await,
+        };
+        match answered {
+            Ok(body) => Answer::success(encoding, body),
+            Err(error) => Answer::error(encoding, &error),
+        }
+    }
+
+    async fn control(&self, call: Call) -> Result<Bytes, ApiError> {
+        let (streams, call) = (&self.streams, &call);
+        let body = match call.operation {
+            Operation::CreateStream => empty(call, streams, StreamService::create_stream).await,
+            Operation::DecreaseStreamRetentionPeriod => {
+                empty(
+                    call,
+                    streams,
+                    StreamService::decrease_stream_retention_period,
+                )
+                .await
+            }
+            Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
+            Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
+            Operation::DescribeStreamSummary => {
+                full(call, streams, StreamService::describe_stream_summary).await
+            }
+            Operation::GetShardIterator => {
+                full(call, streams, StreamService::get_shard_iterator).await
+            }
+            Operation::IncreaseStreamRetentionPeriod => {
+                empty(
+                    call,
+                    streams,
+                    StreamService::increase_stream_retention_period,
+                )
+                .await
+            }
+            Operation::ListShards => full(call, streams, StreamService::list_shards).await,
+            Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
+            Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
+            Operation::SplitShard => empty(call, streams, StreamService::split_shard).await,
+            other => Err(not_served(other)),
+        }?;
+        self.hold(body)
+    }
+}
+
+/// Decode, call, encode.
+async fn full<'a, Request, Output, Error, Calling>(
+    call: &'a Call,
+    streams: &'a StreamService,
+    operation: impl FnOnce(&'a StreamService, &'a Caller, Request) -> Calling,
+) -> Result<Vec<u8>, ApiError>
+where
+    Request: DeserializeOwned,
+    Output: Serialize,
+    Error: Into<ApiError>,
+    Calling: Future<Output = Result<Output, Error>>,
+{
+    let request = decode(call.operation, call.encoding, &call.body.bytes)?;
+    let output = operation(streams, &call.caller, request).await;
+    output
+        .map(|output| encode(call.encoding, &output))
+        .map_err(Into::into)
+}
+
+/// Decode, call; the answer has no body.
+async fn empty<'a, Request, Error, Calling>(
+    call: &'a Call,
+    streams: &'a StreamService,
+    operation: impl FnOnce(&'a StreamService, &'a Caller, Request) -> Calling,
+) -> Result<Vec<u8>, ApiError>
+where
+    Request: DeserializeOwned,
+    Error: Into<ApiError>,
+    Calling: Future<Output = Result<(), Error>>,
+{
+    let request = decode(call.operation, call.encoding, &call.body.bytes)?;
+    let done = operation(streams, &call.caller, request).await;
+    done.map(|()| Vec::new()).map_err(Into::into)
+}
+
+fn not_served(operation: Operation) -> ApiError {
+    let text = format!(
+        "The operation {} is not served by this version of the server.",
+        operation.name()
+    );
+    ApiError::new(ErrorCode::UnknownOperation, text)
+}

@@ -1,0 +1,257 @@
+//! The server as a whole: what it opens, in which order, and how it ends.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_log::LogEngine;
+use millstream_streams::{StreamService, StreamSettings};
+use millstream_types::WallClock;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::edge::{Access, Edge, Health, RequestIds};
+use crate::engine::{self, EngineOpenError, OpenEngine};
+use crate::http::{ByteBudget, Listening, Stopping};
+use crate::kinesis::Kinesis;
+use crate::settings::{EngineKind, Settings};
+use crate::tables::{EmbeddedTables, Tables, TablesEdge};
+
+/// Connections that the system holds until the server takes them.
+const BACKLOG: u32 = 4096;
+/// What closing files gets even if requests took all of the shutdown grace.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// How often the server looks whether its stream service still works.
+const FAILURE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why the server cannot start. The texts say what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Somebody listens there.
+    #[error(
+        "{0} is in use: another server runs there. Stop it, or choose another port with --listen"
+    )]
+    AddressInUse(SocketAddr),
+    /// The system does not let the server listen there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder cannot be made or written.
+    #[error("the data folder {folder} cannot be written: {source}. Choose another with --data-dir")]
+    DataFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The system does not tell the server of signals.
+    #[error("the system delivers no signals")]
+    Signals(#[source] io::Error),
+    /// The system gives no randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+    /// The log engine does not open.
+    #[error(transparent)]
+    Engine(#[from] EngineOpenError),
+    /// The stream service does not open.
+    #[error("the stream service does not open")]
+    Streams(#[source] millstream_streams::OpenError),
+}
+
+/// Listens on an address; connections wait until the server runs.
+///
+/// # Errors
+/// If somebody else listens there, or the system refuses.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, OpenError> {
+    let listen = || {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Without it a port stays taken for a minute after a server with open connections ended.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => OpenError::AddressInUse(address),
+        _ => OpenError::Listen { address, source },
+    })
+}
+
+/// An open server.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    edge: Arc<Edge>,
+    engine: Arc<dyn LogEngine>,
+    streams: StreamService,
+    tables: Arc<dyn Tables>,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was accepted was finished and everything is closed.
+    Cleanly,
+    /// The shutdown grace passed before that. What was acknowledged is kept all the same.
+    CutOff,
+    /// The stream service failed and the server ended by itself; the log says why.
+    Failed,
+}
+
+impl Server {
+    /// Opens everything that the server keeps.
+    ///
+    /// # Errors
+    /// If anything cannot be opened. Nothing is left running.
+    pub async fn open(settings: Settings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
+        let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
+        let folder = table_folder(&settings)?;
+        let OpenEngine { engine, snapshots } = engine::open(&settings, Arc::clone(&clock)).await?;
+        let stream_settings = StreamSettings {
+            transition: settings.transition,
+            ..StreamSettings::default()
+        };
+        let opened =
+            StreamService::open(Arc::clone(&engine), snapshots, clock, stream_settings).await;
+        let streams = match opened {
+            Ok(streams) => streams,
+            Err(error) => {
+                if let Err(error) = engine.stop().await {
+                    tracing::warn!(%error, "the log engine did not stop cleanly");
+                }
+                return Err(OpenError::Streams(error));
+            }
+        };
+        let tables: Arc<dyn Tables> = Arc::new(EmbeddedTables::new(folder, settings.tables));
+        let edge = edge(&settings, ids, &streams, &tables);
+        Ok(Self {
+            settings,
+            edge: Arc::new(edge),
+            engine,
+            streams,
+            tables,
+        })
+    }
+
+    /// Serves until `shutdown` is ready, then finishes what was accepted and closes everything, in the time of
+    /// [`Settings::shutdown_grace`].
+    ///
+    /// Dropping the future ends the server at once, as a kill would.
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
+        let stopping = Stopping::default();
+        let listening =
+            Listening::new(Arc::clone(&self.edge), self.settings.http, stopping.clone());
+        let stop = async {
+            let has_failed = tokio::select! {
+                () = shutdown => false,
+                () = failure(&self.streams) => true,
+            };
+            tracing::info!("stopping: no new connections");
+            stopping.stop();
+            has_failed
+        };
+        let ((), has_failed) = tokio::join!(Arc::clone(&listening).accept(listener), stop);
+        let is_clean = self.close(&listening).await;
+        tracing::info!("stopped");
+        match (has_failed, is_clean) {
+            (true, _) => Ended::Failed,
+            (false, true) => Ended::Cleanly,
+            (false, false) => Ended::CutOff,
+        }
+    }
+
+    /// From the outside to the inside, so that nothing accepted meets something closed.
+    async fn close(&self, listening: &Listening<Edge>) -> bool {
+        let deadline = Instant::now() + self.settings.shutdown_grace;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let are_answered = listening.finish(left()).await;
+        if !are_answered {
+            tracing::warn!("requests were cut off after the shutdown grace");
+        }
+        let have_streams_ended = self.streams.stop(left()).await;
+        if !have_streams_ended {
+            tracing::warn!("streams had not stopped in the shutdown grace");
+        }
+        let stopped = tokio::time::timeout(left().max(CLOSE_GRACE), self.engine.stop()).await;
+        let has_engine_ended = match stopped {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the log engine did not stop cleanly");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("the log engine had not stopped in the shutdown grace");
+                false
+            }
+        };
+        let are_tables_closed = self.tables.stop(left().max(CLOSE_GRACE)).await;
+        if !are_tables_closed {
+            tracing::warn!("tables were not closed in the shutdown grace");
+        }
+        are_answered && have_streams_ended && has_engine_ended && are_tables_closed
+    }
+}
+
+/// Ready once the stream service has failed.
+async fn failure(streams: &StreamService) {
+    let mut look = tokio::time::interval(FAILURE_LOOK_INTERVAL);
+    loop {
+        look.tick().await;
+        if streams.has_failed() {
+            tracing::error!("the stream service failed: the server ends");
+            return;
+        }
+    }
+}
+
+fn edge(
+    settings: &Settings,
+    ids: RequestIds,
+    streams: &StreamService,
+    tables: &Arc<dyn Tables>,
+) -> Edge {
+    let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
+    Edge {
+        access: Access::new(settings.cors_origin.clone()),
+        health: Health::new(settings.durability, settings.engine),
+        ids,
+        kinesis: Kinesis {
+            account: settings.account_id.clone(),
+            streams: streams.clone(),
+            bodies: Arc::clone(&bodies),
+            answers: ByteBudget::new(settings.http.answers_bytes_max),
+            reads: Semaphore::new(settings.http.reads_max),
+        },
+        tables: TablesEdge {
+            account: settings.account_id.clone(),
+            bodies,
+            tables: Arc::clone(tables),
+        },
+    }
+}
+
+/// Where the tables are kept; `None` for memory.
+fn table_folder(settings: &Settings) -> Result<Option<PathBuf>, OpenError> {
+    match settings.engine {
+        EngineKind::Memory => Ok(None),
+        EngineKind::Local => std::path::absolute(&settings.data_dir)
+            .map(|folder| Some(folder.join("tables")))
+            .map_err(|source| OpenError::DataFolder {
+                folder: settings.data_dir.clone(),
+                source,
+            }),
+    }
+}

@@ -1,0 +1,103 @@
+//! Settings: checked once, at the start; nothing below here sees an unchecked value.
+
+mod source;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use millstream_types::AccountId;
+
+pub use source::{Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch};
+
+/// What a server runs with. Made by [`SettingsSource::check`]; `Settings::default()` is what a bare
+/// `millstream serve` uses.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the server listens. Always a loopback address.
+    pub listen: SocketAddr,
+    /// The folder of everything that is kept. Unused by the memory engine.
+    pub data_dir: PathBuf,
+    /// The account of every access key that is not an account id itself.
+    pub account_id: AccountId,
+    /// How long a stream stays in CREATING, UPDATING and DELETING beyond the time that it really takes.
+    pub transition: Duration,
+    /// When a record counts as stored.
+    pub durability: Durability,
+    /// What keeps the logs.
+    pub engine: EngineKind,
+    /// Whether the committing thread asks for a real-time class.
+    pub realtime: Switch,
+    /// How long accepted requests may take to finish once the server was asked to stop.
+    pub shutdown_grace: Duration,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Origins, besides the server's own, whose pages may call it; `*` is any.
+    pub cors_origin: Vec<String>,
+    /// Bounds of the HTTP edge.
+    pub http: HttpSettings,
+    /// Bounds of the tables.
+    pub tables: TableSettings,
+}
+
+/// What one server takes from the network before it refuses.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpSettings {
+    /// Most open connections; one more is closed at once.
+    pub connections_max: usize,
+    /// Most bytes of request bodies in memory at a time.
+    pub bodies_bytes_max: usize,
+    /// Most bytes of large answers in memory at a time, those that wait for a slow reader included.
+    pub answers_bytes_max: usize,
+    /// Most GetRecords calls that read at the same time; others wait.
+    pub reads_max: usize,
+    /// How long a request's head may take from its first byte.
+    pub head_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_timeout: Duration,
+}
+
+/// What the tables take before they refuse.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSettings {
+    /// Most bytes of requests that wait for one database.
+    pub queue_bytes_max: usize,
+    /// How long a request may wait for its database before it is refused undone.
+    pub queue_timeout: Duration,
+    /// Most databases (one per account and region) open at a time.
+    pub databases_max: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            bodies_bytes_max: 256 * 1024 * 1024,
+            answers_bytes_max: 256 * 1024 * 1024,
+            reads_max: 32,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for TableSettings {
+    fn default() -> Self {
+        Self {
+            queue_bytes_max: 16 * 1024 * 1024,
+            queue_timeout: Duration::from_secs(10),
+            databases_max: 64,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        SettingsSource::default()
+            .check()
+            .expect("the defaults pass their own check")
+    }
+}

@@ -1,0 +1,360 @@
+//! Where settings come from: a flag wins over `MILLSTREAM_…` in the environment, that over the file, that over the
+//! default. One list of settings serves all three.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use millstream_types::AccountId;
+use serde::{Deserialize, Deserializer};
+
+use super::{HttpSettings, Settings, TableSettings};
+
+/// When a record counts as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Once it is on the disk: survives a kill of the process and a power cut.
+    Fsync,
+    /// Once the operating system has it: survives a kill of the process, not a power cut. For tests.
+    Os,
+}
+
+/// What keeps the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    /// Files in the data folder.
+    Local,
+    /// Memory: everything, tables included, is gone when the server ends.
+    Memory,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// Why the settings cannot be used. The text says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML, has a key that does not exist, or a value of the wrong type.
+    #[error("the settings file {path} is not valid: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Names the line.
+        reason: String,
+    },
+    /// Not an address and port.
+    #[error(
+        "--listen {0:?} is not an address and port such as 127.0.0.1:4566, [::1]:4566 or localhost:4566"
+    )]
+    Listen(String),
+    /// An address that other machines reach.
+    #[error(
+        "--listen {0} can be reached from other machines, and this server accepts any credentials: it serves \
+         loopback addresses only (127.0.0.1, [::1], localhost)"
+    )]
+    NotLoopback(SocketAddr),
+    /// Not an account.
+    #[error("--account-id {0:?} is not an account id: exactly 12 digits")]
+    AccountId(String),
+    /// A bound that leaves no room for a single request.
+    #[error("{setting} must be at least {min}")]
+    TooSmall {
+        /// The setting's name.
+        setting: &'static str,
+        /// The smallest value.
+        min: u64,
+    },
+    /// Not an origin.
+    #[error("--cors-origin {0:?} is not an origin such as http://localhost:5173, and not *")]
+    Origin(String),
+}
+
+/// Settings as somebody wrote them: what is absent comes from the next place, at last from the default.
+#[derive(Debug, Clone, Default, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SettingsSource {
+    /// Address and port. Default 127.0.0.1:4566. Loopback addresses only: any well-formed credentials are accepted.
+    /// Port 0 takes a free port, which the first line of output names.
+    #[arg(long, env = "MILLSTREAM_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Folder of everything that is kept; created if absent. Default ./data. One server at a time.
+    #[arg(long, env = "MILLSTREAM_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Account of the streams and tables of every access key that is not an account id itself: exactly 12 digits.
+    /// Default 000000000000. An access key of 12 digits is its own account.
+    #[arg(long, env = "MILLSTREAM_ACCOUNT_ID", value_name = "ID")]
+    pub account_id: Option<String>,
+    /// Time that streams spend in CREATING, UPDATING and DELETING beyond what the work takes, such as 500ms or 10s.
+    /// Default 0s. Longer: applications meet the states that they meet on AWS. Shorter: tests are faster.
+    #[arg(long, env = "MILLSTREAM_TRANSITION", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub transition: Option<Duration>,
+    /// When a record counts as stored. Default fsync: on the disk before the answer. os: once the operating system
+    /// has it; faster on slow disks, and a power cut loses acknowledged records.
+    #[arg(long, env = "MILLSTREAM_DURABILITY", value_enum)]
+    pub durability: Option<Durability>,
+    /// What keeps the logs. Default local: files in the data folder. memory: nothing is kept, tables included.
+    #[arg(long, env = "MILLSTREAM_ENGINE", value_enum)]
+    pub engine: Option<EngineKind>,
+    /// Whether the committing thread asks the system for a real-time class. Default on, silently without where the
+    /// system refuses. On: shorter waits for the disk on a busy machine. Off: an ordinary thread.
+    #[arg(long, env = "MILLSTREAM_REALTIME", value_enum)]
+    pub realtime: Option<Switch>,
+    /// Time that accepted requests may take to finish after SIGTERM or SIGINT. Default 10s. Longer: slow clients
+    /// get their answers. Shorter: the server ends sooner, and unfinished requests end without an answer.
+    #[arg(long, env = "MILLSTREAM_SHUTDOWN_GRACE", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_grace: Option<Duration>,
+    /// How log lines look, on standard error. Default text. RUST_LOG sets what is logged; default info.
+    #[arg(long, env = "MILLSTREAM_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Origins, besides the server's own, whose web pages may call the server, such as http://localhost:5173;
+    /// several with commas; * is any. Default none. Every origin given can read and write all streams.
+    #[arg(
+        long,
+        env = "MILLSTREAM_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origin: Option<Vec<String>>,
+    /// Most open connections, at least 1. Default 20000. One more is closed at once. Each idle one costs some KiB.
+    #[arg(long, env = "MILLSTREAM_CONNECTIONS_MAX", value_name = "COUNT")]
+    pub connections_max: Option<usize>,
+    /// Most bytes of request bodies in memory, at least 33554432. Default 268435456. Over it requests are refused
+    /// with ServiceUnavailable. Higher: more large puts at once. Lower: less memory.
+    #[arg(long, env = "MILLSTREAM_BODIES_BYTES_MAX", value_name = "BYTES")]
+    pub bodies_bytes_max: Option<usize>,
+    /// Most bytes of GetRecords answers in memory, at least 33554432. Default 268435456. Over it reads are refused
+    /// with ServiceUnavailable. Higher: more slow readers at once. Lower: less memory.
+    #[arg(long, env = "MILLSTREAM_ANSWERS_BYTES_MAX", value_name = "BYTES")]
+    pub answers_bytes_max: Option<usize>,
+    /// Most GetRecords calls that read at the same time, at least 1. Default 32. Each may hold 10 MiB; others wait.
+    #[arg(long, env = "MILLSTREAM_READS_MAX", value_name = "COUNT")]
+    pub reads_max: Option<usize>,
+    /// Time for a request's head, from its first byte. Default 10s. Later the connection is closed.
+    #[arg(long, env = "MILLSTREAM_HEAD_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub head_timeout: Option<Duration>,
+    /// Time for a request's body. Default 1m. Later the connection is closed. Longer: slower links may put large
+    /// batches. Shorter: slow senders hold memory for less time.
+    #[arg(long, env = "MILLSTREAM_BODY_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub body_timeout: Option<Duration>,
+    /// Time that a client may take nothing of an answer that waits for it. Default 1m. Later the connection is
+    /// closed.
+    #[arg(long, env = "MILLSTREAM_WRITE_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub write_timeout: Option<Duration>,
+    /// Most bytes of requests that wait for one account's and region's tables, at least 1048576. Default 16777216.
+    /// Over it requests are refused with ProvisionedThroughputExceededException.
+    #[arg(long, env = "MILLSTREAM_TABLES_QUEUE_BYTES_MAX", value_name = "BYTES")]
+    pub tables_queue_bytes_max: Option<usize>,
+    /// Time that a request may wait for its account's and region's tables. Default 10s. Later it is refused, undone,
+    /// with ProvisionedThroughputExceededException.
+    #[arg(long, env = "MILLSTREAM_TABLES_QUEUE_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub tables_queue_timeout: Option<Duration>,
+    /// Most pairs of account and region whose tables are open at a time, at least 1. Default 64. Each costs a thread
+    /// and about 2 MiB; over it requests for others are refused until one was idle for a minute.
+    #[arg(long, env = "MILLSTREAM_TABLES_DATABASES_MAX", value_name = "COUNT")]
+    pub tables_databases_max: Option<usize>,
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
+}
+
+macro_rules! fill {
+    ($first:expr, $second:expr, $($field:ident),+ $(,)?) => {
+        SettingsSource { $($field: $first.$field.or($second.$field),)+ }
+    };
+}
+
+impl SettingsSource {
+    /// Reads a TOML file whose keys are the flags' names.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not TOML, or has an unknown key or a value of the wrong type.
+    pub fn read(path: &Path) -> Result<Self, InvalidSettings> {
+        let text = std::fs::read_to_string(path).map_err(|source| InvalidSettings::Unreadable {
+            path: path.into(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|error| InvalidSettings::File {
+            path: path.into(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// These settings, and `second`'s where these are absent.
+    pub fn or(self, second: Self) -> Self {
+        fill!(
+            self,
+            second,
+            listen,
+            data_dir,
+            account_id,
+            transition,
+            durability,
+            engine,
+            realtime,
+            shutdown_grace,
+            log_format,
+            cors_origin,
+            connections_max,
+            bodies_bytes_max,
+            answers_bytes_max,
+            reads_max,
+            head_timeout,
+            body_timeout,
+            write_timeout,
+            tables_queue_bytes_max,
+            tables_queue_timeout,
+            tables_databases_max,
+        )
+    }
+
+    /// Fills in the defaults and checks everything.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn check(self) -> Result<Settings, InvalidSettings> {
+        let http = self.check_http()?;
+        let tables = self.check_tables()?;
+        let account_id = self.account_id.unwrap_or_else(|| "000000000000".into());
+        let cors_origin = self.cors_origin.unwrap_or_default();
+        for origin in &cors_origin {
+            check_origin(origin)?;
+        }
+        Ok(Settings {
+            listen: check_listen(self.listen.as_deref().unwrap_or("127.0.0.1:4566"))?,
+            data_dir: self.data_dir.unwrap_or_else(|| "data".into()),
+            account_id: account_id
+                .parse::<AccountId>()
+                .map_err(|_| InvalidSettings::AccountId(account_id))?,
+            transition: self.transition.unwrap_or_default(),
+            durability: self.durability.unwrap_or(Durability::Fsync),
+            engine: self.engine.unwrap_or(EngineKind::Local),
+            realtime: self.realtime.unwrap_or(Switch::On),
+            shutdown_grace: self.shutdown_grace.unwrap_or(Duration::from_secs(10)),
+            log_format: self.log_format.unwrap_or(LogFormat::Text),
+            cors_origin,
+            http,
+            tables,
+        })
+    }
+
+    fn check_http(&self) -> Result<HttpSettings, InvalidSettings> {
+        let default = HttpSettings::default();
+        Ok(HttpSettings {
+            connections_max: at_least(
+                "connections-max",
+                self.connections_max.unwrap_or(default.connections_max),
+                1,
+            )?,
+            bodies_bytes_max: at_least(
+                "bodies-bytes-max",
+                self.bodies_bytes_max.unwrap_or(default.bodies_bytes_max),
+                32 * 1024 * 1024,
+            )?,
+            answers_bytes_max: at_least(
+                "answers-bytes-max",
+                self.answers_bytes_max.unwrap_or(default.answers_bytes_max),
+                32 * 1024 * 1024,
+            )?,
+            reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
+            head_timeout: self.head_timeout.unwrap_or(default.head_timeout),
+            body_timeout: self.body_timeout.unwrap_or(default.body_timeout),
+            write_timeout: self.write_timeout.unwrap_or(default.write_timeout),
+        })
+    }
+
+    fn check_tables(&self) -> Result<TableSettings, InvalidSettings> {
+        let default = TableSettings::default();
+        Ok(TableSettings {
+            queue_bytes_max: at_least(
+                "tables-queue-bytes-max",
+                self.tables_queue_bytes_max
+                    .unwrap_or(default.queue_bytes_max),
+                1024 * 1024,
+            )?,
+            queue_timeout: self.tables_queue_timeout.unwrap_or(default.queue_timeout),
+            databases_max: at_least(
+                "tables-databases-max",
+                self.tables_databases_max.unwrap_or(default.databases_max),
+                1,
+            )?,
+        })
+    }
+}
+
+fn at_least(setting: &'static str, value: usize, min: usize) -> Result<usize, InvalidSettings> {
+    if value < min {
+        let min = min as u64;
+        return Err(InvalidSettings::TooSmall { setting, min });
+    }
+    Ok(value)
+}
+
+fn check_listen(text: &str) -> Result<SocketAddr, InvalidSettings> {
+    let invalid = || InvalidSettings::Listen(text.into());
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => SocketAddr::new(
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port.parse().map_err(|_| invalid())?,
+        ),
+        None => text.parse::<SocketAddr>().map_err(|_| invalid())?,
+    };
+    if !address.ip().is_loopback() {
+        return Err(InvalidSettings::NotLoopback(address));
+    }
+    Ok(address)
+}
+
+fn check_origin(origin: &str) -> Result<(), InvalidSettings> {
+    let host = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
+    let is_origin = host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['/', '?', '#', ' ']) && host.is_ascii()
+    });
+    if origin == "*" || is_origin {
+        Ok(())
+    } else {
+        Err(InvalidSettings::Origin(origin.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

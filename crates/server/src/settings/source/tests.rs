@@ -1,0 +1,135 @@
+use super::*;
+
+fn listen(text: &str) -> Result<Settings, InvalidSettings> {
+    SettingsSource {
+        listen: Some(text.into()),
+        ..SettingsSource::default()
+    }
+    .check()
+}
+
+#[test]
+fn defaults_are_a_durable_server_on_the_loopback_address() {
+    let settings = Settings::default();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:4566");
+    assert_eq!(settings.durability, Durability::Fsync);
+    assert_eq!(settings.engine, EngineKind::Local);
+    assert_eq!(settings.account_id.as_str(), "000000000000");
+    assert_eq!(settings.transition, Duration::ZERO);
+}
+
+#[test]
+fn only_loopback_addresses_are_served() {
+    for good in [
+        "127.0.0.1:0",
+        "127.1.2.3:80",
+        "[::1]:4566",
+        "localhost:4566",
+    ] {
+        assert!(listen(good).is_ok(), "{good}");
+    }
+    for reachable in ["0.0.0.0:4566", "192.168.1.1:4566", "[::]:4566"] {
+        let refused = listen(reachable).unwrap_err();
+        assert!(
+            matches!(refused, InvalidSettings::NotLoopback(_)),
+            "{reachable}"
+        );
+    }
+    for bad in [
+        "",
+        "4566",
+        "127.0.0.1",
+        "localhost:",
+        "localhost:99999",
+        "host:1",
+    ] {
+        assert!(
+            matches!(listen(bad).unwrap_err(), InvalidSettings::Listen(_)),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn a_file_is_read_whole_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("millstream.toml");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        SettingsSource::read(&path)
+    };
+    let source = read(
+        "listen = \"[::1]:1\"\ntransition = \"1m 500ms\"\nengine = \"memory\"\nrealtime = \"off\"\n\
+         cors-origin = [\"http://localhost:5173\"]\nconnections-max = 7\n",
+    )
+    .unwrap();
+    assert_eq!(source.transition, Some(Duration::from_millis(60_500)));
+    assert_eq!(source.engine, Some(EngineKind::Memory));
+    assert_eq!(source.connections_max, Some(7));
+    let settings = source.check().unwrap();
+    assert_eq!(settings.cors_origin, ["http://localhost:5173"]);
+    for bad in [
+        "listn = \"127.0.0.1:1\"",
+        "transition = 5",
+        "transition = \"5 parsecs\"",
+        "engine = \"kafka\"",
+        "connections-max = -1",
+        "not toml",
+    ] {
+        let refused = read(bad).unwrap_err();
+        assert!(
+            matches!(refused, InvalidSettings::File { .. }),
+            "{bad}: {refused}"
+        );
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(
+        SettingsSource::read(&path),
+        Err(InvalidSettings::Unreadable { .. })
+    ));
+}
+
+#[test]
+fn the_first_source_wins_setting_by_setting() {
+    let flags = SettingsSource {
+        account_id: Some("111111111111".into()),
+        ..SettingsSource::default()
+    };
+    let file = SettingsSource {
+        account_id: Some("222222222222".into()),
+        durability: Some(Durability::Os),
+        ..SettingsSource::default()
+    };
+    let settings = flags.or(file).check().unwrap();
+    assert_eq!(settings.account_id.as_str(), "111111111111");
+    assert_eq!(settings.durability, Durability::Os);
+    assert_eq!(settings.engine, EngineKind::Local);
+}
+
+#[test]
+fn values_out_of_bounds_are_refused_by_name() {
+    let few = SettingsSource {
+        bodies_bytes_max: Some(1024),
+        ..SettingsSource::default()
+    };
+    let refused = few.check().unwrap_err().to_string();
+    assert_eq!(refused, "bodies-bytes-max must be at least 33554432");
+    for bad in ["", "localhost", "http://", "http://a/b", "ftp://a", "null"] {
+        let source = SettingsSource {
+            cors_origin: Some(vec![bad.into()]),
+            ..SettingsSource::default()
+        };
+        assert!(
+            matches!(source.check(), Err(InvalidSettings::Origin(_))),
+            "{bad}"
+        );
+    }
+    let account = SettingsSource {
+        account_id: Some("12".into()),
+        ..SettingsSource::default()
+    };
+    assert!(matches!(
+        account.check(),
+        Err(InvalidSettings::AccountId(_))
+    ));
+}

@@ -1,0 +1,251 @@
+//! One owner's database: decode, call, encode.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use dynoxide::{Database, DynoxideError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::names::{name_tables, own_arns};
+use super::{TableAnswer, TableOperation, TableOwner, continuous_backups};
+
+/// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
+/// gives the answers.
+pub(super) struct OwnerDatabase {
+    owner: TableOwner,
+    /// Where it is kept; `None` for memory.
+    path: Option<PathBuf>,
+    database: Database,
+    has_tables: bool,
+}
+
+impl OwnerDatabase {
+    /// Opens what is kept at `path`, if there is anything.
+    pub(super) fn open(owner: TableOwner, path: Option<PathBuf>) -> Result<Self, DynoxideError> {
+        let kept = path.as_deref().filter(|path| path.exists());
+        let database = match kept {
+            Some(path) => open_file(path)?,
+            None => Database::memory()?,
+        };
+        Ok(Self {
+            has_tables: kept.is_some(),
+            owner,
+            database,
+            path,
+        })
+    }
+
+    /// Whether closing it loses nothing.
+    pub(super) fn may_close(&self) -> bool {
+        self.path.is_some() || !self.has_tables
+    }
+
+    /// Whether a table was ever made.
+    pub(super) fn has_tables(&self) -> bool {
+        self.has_tables
+    }
+
+    /// Deletes items past their time to live; how many.
+    pub(super) fn sweep(&self) -> Result<usize, DynoxideError> {
+        if self.has_tables {
+            self.database.sweep_ttl()
+        } else {
+            Ok(0)
+        }
+    }
+
+    pub(super) fn call(&mut self, operation: TableOperation, body: &Bytes) -> TableAnswer {
+        let body = match name_tables(&self.owner, body) {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        let result = if operation == TableOperation::CreateTable && !self.has_tables {
+            self.create_first_table(&body)
+        } else {
+            self.execute(operation, &body)
+        };
+        match result {
+            Ok(body) => TableAnswer {
+                status: 200,
+                body: body.into(),
+            },
+            Err(error) => failed(operation, &error),
+        }
+    }
+
+    /// Makes the file only for a request that makes a table.
+    fn create_first_table(&mut self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+        let operation = TableOperation::CreateTable;
+        let answer = self.execute(operation, body)?;
+        let Some(path) = self.path.as_deref() else {
+            self.has_tables = true;
+            return Ok(answer);
+        };
+        // That was the trial, in memory.
+        self.database = Database::memory()?;
+        if let Some(folder) = path.parent() {
+            create_folder(folder).map_err(|error| {
+                DynoxideError::InternalServerError(format!("{}: {error}", folder.display()))
+            })?;
+        }
+        self.database = open_file(path)?;
+        self.has_tables = true;
+        self.execute(operation, body)
+    }
+
+    fn execute(&self, operation: TableOperation, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+        use TableOperation as Op;
+        let database = &self.database;
+        match operation {
+            Op::BatchExecuteStatement => encode(&database.batch_execute_statement(decode(body)?)?),
+            Op::BatchGetItem => encode(&database.batch_get_item(decode(body)?)?),
+            Op::BatchWriteItem => encode(&database.batch_write_item(decode(body)?)?),
+            Op::CreateTable => self.describe(&database.create_table(decode(body)?)?),
+            Op::DeleteItem => encode(&database.delete_item(enveloped(decode(body))?)?),
+            Op::DeleteTable => self.describe(&database.delete_table(decode(body)?)?),
+            Op::DescribeContinuousBackups | Op::UpdateContinuousBackups => {
+                encode(&continuous_backups::describe(database, body)?)
+            }
+            Op::DescribeTable => self.describe(&database.describe_table(decode(body)?)?),
+            Op::DescribeTimeToLive => encode(&database.describe_time_to_live(decode(body)?)?),
+            Op::ExecuteStatement => encode(&database.execute_statement(decode(body)?)?),
+            Op::ExecuteTransaction => encode(&database.execute_transaction(decode(body)?)?),
+            Op::GetItem => encode(&database.get_item(decode(body)?)?),
+            Op::ListTables => encode(&database.list_tables(decode(body)?)?),
+            Op::ListTagsOfResource => encode(&database.list_tags_of_resource(decode(body)?)?),
+            Op::PutItem => encode(&database.put_item(enveloped(decode(body))?)?),
+            Op::Query => encode(&database.query(decode(body)?)?),
+            Op::Scan => encode(&database.scan(decode(body)?)?),
+            Op::TagResource => encode(&database.tag_resource(decode(body)?)?),
+            Op::TransactGetItems => encode(&database.transact_get_items(decode(body)?)?),
+            Op::TransactWriteItems => encode(&database.transact_write_items(decode(body)?)?),
+            Op::UntagResource => encode(&database.untag_resource(decode(body)?)?),
+            Op::UpdateItem => encode(&database.update_item(enveloped(decode(body))?)?),
+            Op::UpdateTable => self.describe(&database.update_table(decode(body)?)?),
+            Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(body)?)?),
+        }
+    }
+
+    /// Encodes an answer that holds ARNs.
+    fn describe<T: Serialize>(&self, answer: &T) -> Result<Vec<u8>, DynoxideError> {
+        let mut description = serde_json::to_value(answer).map_err(|error| unwritable(&error))?;
+        own_arns(&self.owner, &mut description);
+        encode(&description)
+    }
+}
+
+fn encode<T: Serialize>(answer: &T) -> Result<Vec<u8>, DynoxideError> {
+    serde_json::to_vec(answer).map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &serde_json::Error) -> DynoxideError {
+    DynoxideError::InternalServerError(format!("the answer cannot be written: {error}"))
+}
+
+/// Reads an operation's input.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, DynoxideError> {
+    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+}
+
+/// The embedded database's types mark the class of what they refuse at the start of the text.
+fn unreadable(error: &serde_json::Error) -> DynoxideError {
+    let raw = error.to_string();
+    let text = raw.split(" at line ").next().unwrap_or(&raw);
+    let after = |mark: &str, of: &str| of.strip_prefix(mark).map(str::to_owned);
+    if let Some(text) = after("SERIALIZATION_AS_READ:", &raw) {
+        DynoxideError::SerializationException(text)
+    } else if let Some(text) = after("VALIDATION_AS_READ:", &raw) {
+        DynoxideError::ValidationException(text)
+    } else if let Some(text) = after("SERIALIZATION:", text) {
+        DynoxideError::SerializationException(text)
+    } else if let Some(text) = after("VALIDATION_REQUEST:", text) {
+        DynoxideError::EnvelopedValidation(text)
+    } else if let Some(text) = after("VALIDATION:", text) {
+        DynoxideError::ValidationException(text)
+    } else if error.is_syntax() || error.is_eof() {
+        DynoxideError::SerializationException(String::new())
+    } else if text.contains("Supplied AttributeValue")
+        || text.contains("missing field")
+        || text.contains("unknown variant")
+        || text.contains("invalid type: null")
+    {
+        DynoxideError::ValidationException(text.to_owned())
+    } else {
+        DynoxideError::SerializationException(wrong_type(text))
+    }
+}
+
+/// How DynamoDB words a value of the wrong type.
+fn wrong_type(text: &str) -> String {
+    let Some((found, _)) = text
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    else {
+        return "Unexpected value type in payload".into();
+    };
+    let expected = if text.contains("a string") {
+        "String"
+    } else if text.contains("boolean") {
+        "Boolean"
+    } else if text.ends_with("64") || text.ends_with("32") {
+        "Long"
+    } else {
+        return "Unexpected value type in payload".into();
+    };
+    let found = match found.split(' ').next().unwrap_or("") {
+        "integer" => "NUMBER_VALUE",
+        "floating" => "DECIMAL_VALUE",
+        "string" => "STRING_VALUE",
+        "boolean" if found.contains("true") => "TRUE_VALUE",
+        "boolean" => "FALSE_VALUE",
+        _ => return "Unexpected value type in payload".into(),
+    };
+    format!("{found} cannot be converted to {expected}")
+}
+
+/// DynamoDB words a refused member of these operations as one of a list.
+fn enveloped<T>(decoded: Result<T, DynoxideError>) -> Result<T, DynoxideError> {
+    decoded.map_err(|error| match error {
+        DynoxideError::EnvelopedValidation(text) => {
+            DynoxideError::ValidationException(format!("1 validation error detected: {text}"))
+        }
+        other => other,
+    })
+}
+
+fn failed(operation: TableOperation, error: &DynoxideError) -> TableAnswer {
+    let status = error.status_code();
+    if status >= 500 {
+        tracing::error!(?operation, %error, "an operation on tables failed");
+        return TableAnswer::error(500, "InternalServerError", "Internal server error");
+    }
+    TableAnswer {
+        status,
+        body: error.to_json().into(),
+    }
+}
+
+/// The file's journal is synced before each answer: the library's default, pinned by a test.
+fn open_file(path: &Path) -> Result<Database, DynoxideError> {
+    let text = path.to_str().ok_or_else(|| {
+        DynoxideError::InternalServerError("the data folder's path is not UTF-8".into())
+    })?;
+    Database::new(text)
+}
+
+/// Makes a folder and syncs the one that it is in, so that a power cut leaves both or none.
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        create_folder(parent)?;
+        std::fs::create_dir(folder)?;
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use super::*;
+
+fn owner(account: &str) -> TableOwner {
+    TableOwner {
+        account: account.parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+    }
+}
+
+fn create(name: &str) -> Bytes {
+    serde_json::json!({
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": "leaseKey", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    })
+    .to_string()
+    .into()
+}
+
+async fn names(tables: &EmbeddedTables, owner: &TableOwner) -> String {
+    let listed = tables.call(owner.clone(), TableOperation::ListTables, "{}".into());
+    String::from_utf8(listed.await.body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn owners_have_tables_of_their_own_that_outlive_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || EmbeddedTables::new(Some(folder.path().into()), TableSettings::default());
+    let (one, two) = (owner("111111111111"), owner("222222222222"));
+    let tables = open();
+    let made = tables.call(one.clone(), TableOperation::CreateTable, create("leases"));
+    assert_eq!(made.await.status, 200);
+    assert_eq!(names(&tables, &two).await, r#"{"TableNames":[]}"#);
+    assert!(tables.stop(Duration::from_secs(30)).await);
+    let late = tables.call(one.clone(), TableOperation::ListTables, "{}".into());
+    assert_eq!(late.await.status, 503);
+
+    let again = open();
+    assert_eq!(names(&again, &one).await, r#"{"TableNames":["leases"]}"#);
+    assert!(again.stop(Duration::from_secs(30)).await);
+}
+
+#[tokio::test]
+async fn databases_beyond_the_bound_are_refused_for_now() {
+    let settings = TableSettings {
+        databases_max: 1,
+        ..TableSettings::default()
+    };
+    let tables = EmbeddedTables::new(None, settings);
+    let made = tables.call(
+        owner("111111111111"),
+        TableOperation::CreateTable,
+        create("leases"),
+    );
+    assert_eq!(made.await.status, 200);
+    let refused = tables.call(
+        owner("222222222222"),
+        TableOperation::ListTables,
+        "{}".into(),
+    );
+    let refused = refused.await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused
+            .body
+            .windows(38)
+            .any(|window| window == b"ProvisionedThroughputExceededException")
+    );
+    assert!(tables.stop(Duration::from_secs(30)).await);
+}
+
+#[tokio::test]
+async fn many_callers_share_one_database() {
+    let tables = Arc::new(EmbeddedTables::new(None, TableSettings::default()));
+    let one = owner("111111111111");
+    let made = tables.call(one.clone(), TableOperation::CreateTable, create("leases"));
+    assert_eq!(made.await.status, 200);
+    let adds = (0..200).map(|_| {
+        let add = r#"{"TableName":"leases","Key":{"leaseKey":{"S":"a"}},
+            "AttributeUpdates":{"leaseCounter":{"Value":{"N":"1"},"Action":"ADD"}}}"#;
+        tables.call(one.clone(), TableOperation::UpdateItem, add.into())
+    });
+    for answer in join_all(adds).await {
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let get = r#"{"TableName":"leases","Key":{"leaseKey":{"S":"a"}},"ConsistentRead":true}"#;
+    let item = tables.call(one, TableOperation::GetItem, get.into()).await;
+    let item: serde_json::Value = serde_json::from_slice(&item.body).unwrap();
+    assert_eq!(item["Item"]["leaseCounter"]["N"], "200");
+    assert!(tables.stop(Duration::from_secs(30)).await);
+}

@@ -1,0 +1,13 @@
+//! The server over real sockets: good clients, bad clients, and both at once.
+
+mod access;
+mod bad_input;
+mod bounds;
+mod client;
+mod http2;
+mod kinesis;
+mod order;
+mod random_input;
+mod shutdown;
+mod table_calls;
+mod test_server;
