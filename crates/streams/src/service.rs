@@ -54,6 +54,13 @@ pub(crate) struct Inner {
     owner: Tasks,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.workers.cancel();
+        self.owner.cancel();
+    }
+}
+
 /// Why a service does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

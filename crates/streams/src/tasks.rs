@@ -61,6 +61,11 @@ impl Tasks {
         self.failed.is_cancelled()
     }
 
+    /// Asks every task to stop and waits for none.
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+    }
+
     /// Asks every task to stop; false if some had not after `grace`, in which case they go on.
     pub(crate) async fn stop(&self, grace: Duration) -> bool {
         self.stop.cancel();
@@ -68,12 +73,6 @@ impl Tasks {
         tokio::time::timeout(grace, self.tracker.wait())
             .await
             .is_ok()
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use millstream_log::{Append, AppendError, Appended, EntryKind, LogEngine, LogFuture, NotWritten};
 use millstream_types::{HashKey, SequenceNumber};
-use millstream_wire::shapes::{RecordData, RecordToPut};
+use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
 use tokio::time::Instant;
 
 use crate::catalog::{ShardNumbers, Stream};
@@ -130,19 +130,22 @@ impl Routing {
     }
 
     /// Writes the envelopes and submits them. `records` yields the records in the order in which they were added.
+    ///
+    /// # Errors
+    /// If data is not base64 although it should have been checked; nothing is submitted then.
     pub(super) fn submit<'a>(
         mut self,
         records: impl Iterator<Item = (&'a [u8], &'a RecordData<'a>)>,
         view: &Arc<View>,
         engine: &Arc<dyn LogEngine>,
-    ) -> Submitted {
+    ) -> Result<Submitted, InvalidRecordData> {
         let mut writers: Vec<EnvelopeWriter> = self
             .targets
             .iter()
             .map(|target| EnvelopeWriter::with_room(target.records, target.bytes))
             .collect();
         for (routed, (key, data)) in self.routed.iter_mut().zip(records) {
-            routed.index = writers[usize::from(routed.envelope)].push(key, data);
+            routed.index = writers[usize::from(routed.envelope)].push(key, data)?;
         }
         let mut submitted = Submitted {
             view: Arc::clone(view),
@@ -155,7 +158,7 @@ impl Routing {
         };
         let positions = self.targets.iter().map(|target| target.position);
         submitted.append(positions.zip(writers));
-        submitted
+        Ok(submitted)
     }
 }
 
@@ -331,7 +334,8 @@ impl Submitted {
             });
             let payload = &self.envelopes[from].payload;
             let data = RecordData::Raw((&payload[record.data]).into());
-            routed.index = targets[number].1.push(&payload[record.key], &data);
+            let index = targets[number].1.push(&payload[record.key], &data);
+            routed.index = index.expect("raw data needs no decoding");
             routed.envelope = u16::try_from(first + number).expect("few rounds of few envelopes");
         }
         drop(readers);

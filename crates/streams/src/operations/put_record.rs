@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millstream_types::{AccountId, SequenceNumber, ShardId};
-use millstream_wire::shapes::{PutRecordRequest, PutRecordResponse};
+use millstream_wire::shapes::{InvalidRecordData, PutRecordRequest, PutRecordResponse};
 use millstream_wire::{ApiError, ErrorCode};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -13,7 +13,6 @@ use super::put::{PutFailure, Routing, Submitted, hash_key};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;
-use crate::envelope::data_bytes;
 use crate::{Caller, StreamService};
 
 /// How PutRecord fails.
@@ -44,6 +43,9 @@ pub enum PutRecordError {
     /// Not stored: no room for the moment.
     #[error(transparent)]
     Throttled(#[from] ShardThrottled),
+    /// The data is not base64; the decoding of requests answers this itself.
+    #[error(transparent)]
+    InvalidData(#[from] InvalidRecordData),
     /// See [`Unavailable`]; [`Failed`](Unavailable::Failed) may mean that the record is stored.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -88,6 +90,7 @@ impl From<PutRecordError> for ApiError {
                 ErrorCode::InvalidArgument
             }
             PutRecordError::Throttled(_) => ErrorCode::ProvisionedThroughputExceeded,
+            PutRecordError::InvalidData(InvalidRecordData) => ErrorCode::Serialization,
         };
         Self::new(code, error.to_string())
     }
@@ -142,7 +145,7 @@ impl StreamService {
             .filter(|stream| stream.is_usable());
         let stream = stream.ok_or_else(not_found)?;
         let record = &request.record;
-        let bytes = record.partition_key.len() + data_bytes(&record.data);
+        let bytes = record.partition_key.len() + record.data.decoded_len();
         if bytes > stream.record_bytes_max() {
             return Err(PutRecordError::TooLarge(stream.record_bytes_max()));
         }
@@ -156,7 +159,7 @@ impl StreamService {
         }
         let key = record.partition_key.as_bytes();
         let records = std::iter::once((key, &record.data));
-        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine);
+        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine)?;
         Ok((call, submitted))
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
-use millstream_wire::shapes::{PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry};
+use millstream_wire::shapes::{
+    InvalidRecordData, PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry,
+};
 use millstream_wire::{ApiError, ErrorCode};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -14,7 +16,6 @@ use super::put_record::{InvalidExplicitHashKey, ShardThrottled};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;
-use crate::envelope::data_bytes;
 use crate::{Caller, StreamService};
 
 /// AWS lists no more errors in one text.
@@ -43,6 +44,9 @@ pub enum PutRecordsError {
     /// An explicit hash key is above 2^128 − 1.
     #[error(transparent)]
     InvalidHashKey(#[from] InvalidExplicitHashKey),
+    /// The data is not base64; the decoding of requests answers this itself.
+    #[error(transparent)]
+    InvalidData(#[from] InvalidRecordData),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -70,6 +74,7 @@ impl From<PutRecordsError> for ApiError {
             PutRecordsError::TotalTooLarge | PutRecordsError::InvalidHashKey(_) => {
                 ErrorCode::InvalidArgument
             }
+            PutRecordsError::InvalidData(InvalidRecordData) => ErrorCode::Serialization,
         };
         Self::new(code, error.to_string())
     }
@@ -116,7 +121,7 @@ impl StreamService {
         let routing = route(&stream, request, not_found)?;
         let records = request.records.iter();
         let records = records.map(|record| (record.partition_key.as_bytes(), &record.data));
-        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine);
+        let submitted = routing.submit(records, &self.inner.view, &self.inner.engine)?;
         Ok((call, submitted))
     }
 }
@@ -135,7 +140,7 @@ fn route(
     let mut routing = Routing::new(Arc::clone(stream), records.len());
     let (mut total, mut too_large, mut bad_hash_key) = (0, Vec::new(), None);
     for (number, record) in (1..).zip(records) {
-        let bytes = record.partition_key.len() + data_bytes(&record.data);
+        let bytes = record.partition_key.len() + record.data.decoded_len();
         total += bytes;
         if bytes > bytes_max && too_large.len() < ERRORS_LISTED_MAX {
             too_large.push(number);

@@ -1,6 +1,13 @@
 //! The stream service over the in-memory log engine and a clock that the tests set.
 
-mod world;
-
 mod control_plane;
+mod faults;
+mod faulty_engine;
+mod iterators;
+mod list_shards;
 mod put_and_get;
+mod put_errors;
+mod reshard;
+mod retention;
+mod stopping;
+mod world;

@@ -20,24 +20,24 @@ use millstream_wire::shapes::{
 };
 use millstream_wire::{ApiError, ErrorCode};
 
-pub const ACCOUNT: &str = "210987654321";
+pub(crate) const ACCOUNT: &str = "210987654321";
 /// 2026-11-02T12:00:37.250Z
-pub const START_MS: u64 = 1_793_620_837_250;
+pub(crate) const START_MS: u64 = 1_793_620_837_250;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub(crate) struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    pub fn new(now_ms: u64) -> Arc<Self> {
+    pub(crate) fn new(now_ms: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(now_ms)))
     }
 
-    pub fn advance_ms(&self, ms: u64) {
+    pub(crate) fn advance_ms(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
-    pub fn set_ms(&self, now_ms: u64) {
+    pub(crate) fn set_ms(&self, now_ms: u64) {
         self.0.store(now_ms, Ordering::SeqCst);
     }
 }
@@ -49,21 +49,21 @@ impl WallClock for ManualClock {
 }
 
 /// A service and what it stands on.
-pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub memory: MemoryEngine,
-    pub snapshots: Arc<MemorySnapshots>,
-    pub settings: StreamSettings,
-    pub service: StreamService,
-    pub caller: Caller,
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) memory: MemoryEngine,
+    pub(crate) snapshots: Arc<MemorySnapshots>,
+    pub(crate) settings: StreamSettings,
+    pub(crate) service: StreamService,
+    pub(crate) caller: Caller,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(StreamSettings::default()).await
     }
 
-    pub async fn with(settings: StreamSettings) -> Self {
+    pub(crate) async fn with(settings: StreamSettings) -> Self {
         let clock = ManualClock::new(START_MS);
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
         // The service has an engine over the same logs; this one is only the handle to them.
@@ -81,47 +81,54 @@ impl World {
     }
 
     /// Kills the service and starts another one on the same logs.
-    pub async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         let engine = Arc::new(self.memory.reopen());
         self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
     }
 
     /// Kills the service and starts another one on an engine over the same logs.
-    pub async fn crash_onto(&mut self, engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>) {
+    pub(crate) async fn crash_onto(
+        &mut self,
+        engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>,
+    ) {
         let engine = engine(self.memory.reopen());
         self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
     }
 
-    pub async fn create(&self, name: &str, shards: u32) {
+    pub(crate) async fn create(&self, name: &str, shards: u32) {
         let created = self
             .service
             .create_stream(&self.caller, create(name, shards));
         created.await.expect("created");
     }
 
-    pub async fn delete(&self, name: &str) {
+    pub(crate) async fn delete(&self, name: &str) {
+        self.try_delete(name).await.expect("deleted");
+    }
+
+    pub(crate) async fn try_delete(&self, name: &str) -> Result<(), ApiError> {
         let request = DeleteStreamRequest {
             stream_name: Some(name.parse().unwrap()),
             stream_arn: None,
             enforce_consumer_deletion: None,
         };
-        let deleted = self.service.delete_stream(&self.caller, request);
-        deleted.await.expect("deleted");
+        let deleted = self.service.delete_stream(&self.caller, request).await;
+        deleted.map_err(ApiError::from)
     }
 
-    pub async fn describe(&self, name: &str) -> StreamDescription {
+    pub(crate) async fn describe(&self, name: &str) -> StreamDescription {
         let described = self.service.describe_stream(&self.caller, describe(name));
         described.await.expect("described").stream_description
     }
 
-    pub async fn list_shards(&self, name: &str) -> Vec<Shard> {
+    pub(crate) async fn list_shards(&self, name: &str) -> Vec<Shard> {
         self.list_shards_with(|request| request.stream_name = Some(name.parse().unwrap()))
             .await
             .expect("listed")
             .shards
     }
 
-    pub async fn list_shards_with(
+    pub(crate) async fn list_shards_with(
         &self,
         change: impl FnOnce(&mut ListShardsRequest),
     ) -> Result<ListShardsResponse, ApiError> {
@@ -139,7 +146,7 @@ impl World {
         listed.map_err(ApiError::from)
     }
 
-    pub async fn stream_names(&self) -> Vec<String> {
+    pub(crate) async fn stream_names(&self) -> Vec<String> {
         let request = ListStreamsRequest {
             limit: None,
             exclusive_start_stream_name: None,
@@ -150,7 +157,7 @@ impl World {
         names.iter().map(ToString::to_string).collect()
     }
 
-    pub async fn split(&self, name: &str, shard: &str, key: u128) -> Result<(), ApiError> {
+    pub(crate) async fn split(&self, name: &str, shard: &str, key: u128) -> Result<(), ApiError> {
         let request = SplitShardRequest {
             stream_name: Some(name.parse().unwrap()),
             stream_arn: None,
@@ -161,7 +168,12 @@ impl World {
         split.map_err(ApiError::from)
     }
 
-    pub async fn merge(&self, name: &str, shard: &str, adjacent: &str) -> Result<(), ApiError> {
+    pub(crate) async fn merge(
+        &self,
+        name: &str,
+        shard: &str,
+        adjacent: &str,
+    ) -> Result<(), ApiError> {
         let request = MergeShardsRequest {
             stream_name: Some(name.parse().unwrap()),
             stream_arn: None,
@@ -172,11 +184,11 @@ impl World {
         merged.map_err(ApiError::from)
     }
 
-    pub async fn put(&self, name: &str, key: &str, data: &[u8]) -> SequenceNumber {
+    pub(crate) async fn put(&self, name: &str, key: &str, data: &[u8]) -> SequenceNumber {
         self.try_put(name, key, data).await.expect("stored")
     }
 
-    pub async fn try_put(
+    pub(crate) async fn try_put(
         &self,
         name: &str,
         key: &str,
@@ -192,7 +204,7 @@ impl World {
         put.map(|answer| answer.sequence_number)
     }
 
-    pub async fn put_many(
+    pub(crate) async fn put_many(
         &self,
         name: &str,
         records: Vec<RecordToPut<'_>>,
@@ -206,11 +218,11 @@ impl World {
         put.map(|answer| answer.records)
     }
 
-    pub async fn iterator(&self, name: &str, shard: &str, start: Start<'_>) -> String {
+    pub(crate) async fn iterator(&self, name: &str, shard: &str, start: Start<'_>) -> String {
         self.try_iterator(name, shard, start).await.expect("given")
     }
 
-    pub async fn try_iterator(
+    pub(crate) async fn try_iterator(
         &self,
         name: &str,
         shard: &str,
@@ -221,11 +233,11 @@ impl World {
         given.map(|answer| answer.shard_iterator)
     }
 
-    pub async fn get(&self, iterator: &str) -> GetRecordsResponse {
+    pub(crate) async fn get(&self, iterator: &str) -> GetRecordsResponse {
         self.try_get(iterator, None).await.expect("read")
     }
 
-    pub async fn try_get(
+    pub(crate) async fn try_get(
         &self,
         iterator: &str,
         limit: Option<u32>,
@@ -239,7 +251,7 @@ impl World {
     }
 
     /// Everything that a shard holds now, as (partition key, data).
-    pub async fn read_shard(&self, name: &str, shard: &str) -> Vec<(String, Vec<u8>)> {
+    pub(crate) async fn read_shard(&self, name: &str, shard: &str) -> Vec<(String, Vec<u8>)> {
         let mut iterator = Some(self.iterator(name, shard, Start::TrimHorizon).await);
         let mut records = Vec::new();
         while let Some(from) = iterator {
@@ -257,7 +269,7 @@ impl World {
 
 /// Where an iterator starts.
 #[derive(Debug, Clone, Copy)]
-pub enum Start<'a> {
+pub(crate) enum Start<'a> {
     TrimHorizon,
     Latest,
     At(&'a str),
@@ -265,7 +277,11 @@ pub enum Start<'a> {
     Time(u64),
 }
 
-pub fn iterator_request(name: &str, shard: &str, start: Start<'_>) -> GetShardIteratorRequest {
+pub(crate) fn iterator_request(
+    name: &str,
+    shard: &str,
+    start: Start<'_>,
+) -> GetShardIteratorRequest {
     let (shard_iterator_type, number, time) = match start {
         Start::TrimHorizon => (ShardIteratorType::TrimHorizon, None, None),
         Start::Latest => (ShardIteratorType::Latest, None, None),
@@ -283,7 +299,7 @@ pub fn iterator_request(name: &str, shard: &str, start: Start<'_>) -> GetShardIt
     }
 }
 
-pub async fn open(
+pub(crate) async fn open(
     engine: Arc<dyn LogEngine>,
     snapshots: &Arc<MemorySnapshots>,
     clock: &Arc<ManualClock>,
@@ -294,14 +310,14 @@ pub async fn open(
         .expect("opens")
 }
 
-pub fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     Caller {
         account: ACCOUNT.parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     }
 }
 
-pub fn create(name: &str, shards: u32) -> CreateStreamRequest {
+pub(crate) fn create(name: &str, shards: u32) -> CreateStreamRequest {
     CreateStreamRequest {
         stream_name: name.parse().unwrap(),
         shard_count: Some(shards),
@@ -311,7 +327,7 @@ pub fn create(name: &str, shards: u32) -> CreateStreamRequest {
     }
 }
 
-pub fn describe(name: &str) -> DescribeStreamRequest {
+pub(crate) fn describe(name: &str) -> DescribeStreamRequest {
     DescribeStreamRequest {
         stream_name: Some(name.parse().unwrap()),
         stream_arn: None,
@@ -320,7 +336,7 @@ pub fn describe(name: &str) -> DescribeStreamRequest {
     }
 }
 
-pub fn record<'a>(key: &'a str, data: &'a [u8]) -> RecordToPut<'a> {
+pub(crate) fn record<'a>(key: &'a str, data: &'a [u8]) -> RecordToPut<'a> {
     RecordToPut {
         partition_key: Cow::Borrowed(key),
         explicit_hash_key: None,
@@ -329,12 +345,14 @@ pub fn record<'a>(key: &'a str, data: &'a [u8]) -> RecordToPut<'a> {
 }
 
 /// Code and text of an error, as a client sees them.
-pub fn on_wire<T: std::fmt::Debug, E: Into<ApiError>>(result: Result<T, E>) -> (ErrorCode, String) {
+pub(crate) fn on_wire<T: std::fmt::Debug, E: Into<ApiError>>(
+    result: Result<T, E>,
+) -> (ErrorCode, String) {
     let error: ApiError = result.expect_err("an error").into();
     (error.code, error.message)
 }
 
-pub const SHARD_0: &str = "shardId-000000000000";
-pub const SHARD_1: &str = "shardId-000000000001";
-pub const SHARD_2: &str = "shardId-000000000002";
-pub const SHARD_3: &str = "shardId-000000000003";
+pub(crate) const SHARD_0: &str = "shardId-000000000000";
+pub(crate) const SHARD_1: &str = "shardId-000000000001";
+pub(crate) const SHARD_2: &str = "shardId-000000000002";
+pub(crate) const SHARD_3: &str = "shardId-000000000003";

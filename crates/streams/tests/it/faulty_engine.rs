@@ -1,0 +1,226 @@
+//! An engine that does one thing wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{pending, ready};
+use millstream_log::{
+    Append, AppendError, Appended, Bounds, Caps, EngineError, EntryKind, GroupId, LogEngine,
+    LogFuture, LogId, LogSpec, MemoryEngine, NotWritten, Place, ReadFrom, ReadOutcome,
+};
+use millstream_types::TimestampMs;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// What goes wrong with one operation.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// It certainly does not happen, and the answer says so.
+    NotDone,
+    /// It happens or not; the answer says that this is unknown.
+    Unknown { done: bool },
+    /// It happens or not, and no answer ever comes, as if the process died.
+    NoAnswer { done: bool },
+    /// It happens once somebody notifies.
+    Held(Arc<Notify>),
+}
+
+/// A memory engine with a fault at one of its steps. Steps are what changes the catalog and the logs: creating and
+/// deleting logs, CLOSE entries, commands. With `records` a step is an append of records instead.
+#[derive(Debug)]
+pub(crate) struct FaultyEngine {
+    memory: Arc<MemoryEngine>,
+    plan: Mutex<Plan>,
+    commands: Mutex<Option<Place>>,
+}
+
+#[derive(Debug)]
+struct Plan {
+    steps_before: Option<usize>,
+    fault: Fault,
+    next: Option<Fault>,
+    records: bool,
+}
+
+impl FaultyEngine {
+    /// The fault comes after `steps_before` steps, once.
+    pub(crate) fn new(memory: MemoryEngine, steps_before: usize, fault: Fault) -> Arc<Self> {
+        Self::with(memory, steps_before, fault, false)
+    }
+
+    /// As [`new`](Self::new), but counting appends of records.
+    pub(crate) fn of_records(memory: MemoryEngine, steps_before: usize, fault: Fault) -> Arc<Self> {
+        Self::with(memory, steps_before, fault, true)
+    }
+
+    fn with(memory: MemoryEngine, steps_before: usize, fault: Fault, records: bool) -> Arc<Self> {
+        let plan = Plan {
+            steps_before: Some(steps_before),
+            fault,
+            next: None,
+            records,
+        };
+        Arc::new(Self {
+            memory: Arc::new(memory),
+            plan: Mutex::new(plan),
+            commands: Mutex::new(None),
+        })
+    }
+
+    /// Lets the step right after the fault fail too.
+    pub(crate) fn and_then(self: Arc<Self>, fault: Fault) -> Arc<Self> {
+        self.plan.lock().next = Some(fault);
+        self
+    }
+
+    /// Whether the fault has come.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.plan.lock().steps_before.is_none()
+    }
+
+    fn fault(&self, is_records: bool) -> Option<Fault> {
+        let mut plan = self.plan.lock();
+        if plan.records != is_records {
+            return None;
+        }
+        match plan.steps_before {
+            None => None,
+            Some(0) => {
+                let fault = plan.fault.clone();
+                match plan.next.take() {
+                    Some(next) => plan.fault = next,
+                    None => plan.steps_before = None,
+                }
+                Some(fault)
+            }
+            Some(left) => {
+                plan.steps_before = Some(left - 1);
+                None
+            }
+        }
+    }
+
+    fn change<T: Send + 'static>(
+        &self,
+        change: impl Fn(&MemoryEngine) -> LogFuture<Result<T, EngineError>> + Send + 'static,
+    ) -> LogFuture<Result<T, EngineError>> {
+        match self.fault(false) {
+            None => change(&self.memory),
+            Some(Fault::NotDone) => ready(Err(EngineError::Io("planned".into()))).boxed(),
+            Some(Fault::Unknown { done }) => {
+                if done {
+                    drop(change(&self.memory));
+                }
+                ready(Err(EngineError::OutcomeUnknown)).boxed()
+            }
+            Some(Fault::NoAnswer { done }) => {
+                if done {
+                    drop(change(&self.memory));
+                }
+                pending().boxed()
+            }
+            Some(Fault::Held(until)) => {
+                let memory = Arc::clone(&self.memory);
+                async move {
+                    until.notified().await;
+                    change(&memory).await
+                }
+                .boxed()
+            }
+        }
+    }
+}
+
+impl LogEngine for FaultyEngine {
+    fn create(
+        &self,
+        group: GroupId,
+        log: LogId,
+        spec: LogSpec,
+    ) -> LogFuture<Result<Place, EngineError>> {
+        if group == GroupId::COMMANDS {
+            let created = self.memory.create(group, log, spec);
+            let place = created.now_or_never().expect("at once");
+            *self.commands.lock() = place.clone().ok();
+            return ready(place).boxed();
+        }
+        self.change(move |memory| memory.create(group, log, spec))
+    }
+
+    fn delete(&self, place: Place) -> LogFuture<Result<(), EngineError>> {
+        self.change(move |memory| memory.delete(place))
+    }
+
+    fn delete_group(&self, group: GroupId) -> LogFuture<Result<(), EngineError>> {
+        self.change(move |memory| memory.delete_group(group))
+    }
+
+    fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
+        let commands = *self.commands.lock();
+        let is_step =
+            |append: &Append| append.kind == EntryKind::Close || Some(append.place) == commands;
+        let is_records = !appends.iter().any(is_step);
+        let count = appends.len();
+        match self.fault(is_records) {
+            None => self.memory.append_many(appends),
+            Some(Fault::NotDone) => ready(vec![Err(NotWritten::Overloaded.into()); count]).boxed(),
+            Some(Fault::Unknown { done }) => {
+                if done {
+                    drop(self.memory.append_many(appends));
+                }
+                ready(vec![Err(AppendError::OutcomeUnknown); count]).boxed()
+            }
+            Some(Fault::NoAnswer { done }) => {
+                if done {
+                    drop(self.memory.append_many(appends));
+                }
+                pending().boxed()
+            }
+            Some(Fault::Held(until)) => {
+                let memory = Arc::clone(&self.memory);
+                async move {
+                    until.notified().await;
+                    memory.append_many(appends).await
+                }
+                .boxed()
+            }
+        }
+    }
+
+    fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
+        self.memory.read_many(reads, wait)
+    }
+
+    fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
+        self.memory.bounds(place)
+    }
+
+    fn offset_for_time(
+        &self,
+        place: Place,
+        time: TimestampMs,
+    ) -> LogFuture<Result<u64, EngineError>> {
+        self.memory.offset_for_time(place, time)
+    }
+
+    fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {
+        self.memory.trim(place, before)
+    }
+
+    fn barrier(&self, place: Place) -> LogFuture<Result<u64, EngineError>> {
+        self.memory.barrier(place)
+    }
+
+    fn caps(&self) -> Caps {
+        self.memory.caps()
+    }
+
+    fn verify(&self) -> LogFuture<Result<(), EngineError>> {
+        self.memory.verify()
+    }
+
+    fn stop(&self) -> LogFuture<Result<(), EngineError>> {
+        self.memory.stop()
+    }
+}
