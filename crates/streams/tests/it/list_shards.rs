@@ -151,31 +151,36 @@ async fn what_list_shards_refuses() {
     let both = refused(&|request| {
         name(request);
         request.next_token = Some("garbage".into());
-    });
-    assert_eq!(both.await, invalid(text));
+    })
+    .await;
+    assert_eq!(both, invalid(text));
     let text = "NextToken and ShardFilter cannot be provided together.";
     let both = refused(&|request| {
         request.shard_filter = Some(filter(ShardFilterType::AtLatest, None, None));
         request.next_token = Some("garbage".into());
-    });
-    assert_eq!(both.await, invalid(text));
-    let garbage = refused(&|request| request.next_token = Some("garbage".into()));
-    assert_eq!(garbage.await, invalid("Invalid NextToken."));
+    })
+    .await;
+    assert_eq!(both, invalid(text));
+    let garbage = refused(&|request| request.next_token = Some("garbage".into())).await;
+    assert_eq!(garbage, invalid("Invalid NextToken."));
     let no_shard = refused(&|request| {
         name(request);
         request.shard_filter = Some(filter(ShardFilterType::AfterShardId, None, None));
-    });
-    assert_eq!(no_shard.await.0, ErrorCode::InvalidArgument);
+    })
+    .await;
+    assert_eq!(no_shard.0, ErrorCode::InvalidArgument);
     let no_time = refused(&|request| {
         name(request);
         request.shard_filter = Some(filter(ShardFilterType::AtTimestamp, None, None));
-    });
-    assert_eq!(no_time.await.0, ErrorCode::InvalidArgument);
+    })
+    .await;
+    assert_eq!(no_time.0, ErrorCode::InvalidArgument);
     let other_life = refused(&|request| {
         name(request);
         request.stream_creation_timestamp = Some(Timestamp(TimestampMs(START_MS - 60_000)));
-    });
-    assert_eq!(other_life.await.0, ErrorCode::ResourceNotFound);
+    })
+    .await;
+    assert_eq!(other_life.0, ErrorCode::ResourceNotFound);
     let listed = world.list_shards_with(|request| {
         name(request);
         request.stream_creation_timestamp = Some(Timestamp(TimestampMs(START_MS)));
