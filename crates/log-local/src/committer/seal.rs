@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Committer;
 use crate::format::{LogKey, ManifestSegment, SegmentKind, Trailer};
 use crate::segment_index::SegmentIndex;
+use crate::settings::Durability;
 use crate::shared::{Shared, segment_path};
 use crate::stats::count;
 use crate::table::NOT_SEALED;
@@ -39,8 +40,13 @@ impl Committer {
             index.footer(generation, segment.file_bytes, segment.position, lsns);
         let start = segment.file_bytes - footer.len() as u64;
         assert!(segment.position <= start, "the footer's room is kept free");
-        let written = segment.file.write_at(&[IoSlice::new(&footer)], start);
-        written
+        let frames_synced = match self.shared.settings.durability {
+            Durability::Fsync => Ok(()),
+            // A footer says that everything before it is whole.
+            Durability::Os => segment.file.sync_data(),
+        };
+        frames_synced
+            .and_then(|()| segment.file.write_at(&[IoSlice::new(&footer)], start))
             .and_then(|()| segment.file.sync_data())
             .map_err(|error| {
                 let path = segment_path(segment.number);

@@ -1,1 +1,479 @@
-//! x
+//! A disk in memory that loses power, fills up and fails, for tests.
+//!
+//! Stricter than most disks: nothing is durable before it is synced. A power cut keeps or loses, independently of
+//! each other, every piece of 512 bytes of every write that was not synced and every change of a name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Disk, DiskFile, Waiting};
+
+/// What is written to a disk at once or not at all.
+const SECTOR_BYTES: usize = 512;
+
+/// The disk. Clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct PowerCutDisk {
+    inner: Arc<Mutex<Inner>>,
+}
+
+/// What goes wrong, and when. Operations are those that change something: writes, syncs, changes of names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// This operation and all later ones fail; the operation itself may have taken effect. Counted from 1.
+    pub power_cut_at: Option<u64>,
+    /// This sync fails, and what it should have synced never gets durable by a later one. Counted from 1.
+    pub sync_fails_at: Option<u64>,
+    /// This write fails without effect. Counted from 1.
+    pub write_fails_at: Option<u64>,
+    /// All reads fail.
+    pub reads_fail: bool,
+    /// Bytes that files may have together.
+    pub capacity_bytes: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    files: Vec<FileState>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    pending_names: Vec<NameChange>,
+    directories: BTreeSet<String>,
+    faults: Faults,
+    operations: u64,
+    syncs: u64,
+    writes: u64,
+    nowait_reads: u64,
+    locked: bool,
+}
+
+#[derive(Debug, Default, Clone)]
+struct FileState {
+    contents: Vec<u8>,
+    durable: Vec<u8>,
+    pending: Vec<Pending>,
+    /// A sync of these has failed.
+    doomed: Vec<Pending>,
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Write(usize, Vec<u8>),
+    Length(usize),
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    Set(String, usize),
+    Rename(String, String, usize),
+    Unset(String),
+}
+
+impl NameChange {
+    fn directory(&self) -> &str {
+        let (Self::Set(name, _) | Self::Rename(_, name, _) | Self::Unset(name)) = self;
+        name.rsplit_once('/').map_or("", |(directory, _)| directory)
+    }
+
+    fn apply(self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Set(name, file) => {
+                names.insert(name, file);
+            }
+            Self::Rename(from, to, file) => {
+                names.remove(&from);
+                names.insert(to, file);
+            }
+            Self::Unset(name) => {
+                names.remove(&name);
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn apply(&self, contents: &mut Vec<u8>) {
+        match self {
+            Self::Write(position, bytes) => put(contents, *position, bytes),
+            Self::Length(length) if *length > contents.len() => contents.resize(*length, 0),
+            Self::Length(_) => {}
+        }
+    }
+}
+
+fn put(contents: &mut Vec<u8>, position: usize, bytes: &[u8]) {
+    let end = position + bytes.len();
+    if contents.len() < end {
+        contents.resize(end, 0);
+    }
+    contents[position..end].copy_from_slice(bytes);
+}
+
+impl Inner {
+    /// Counts an operation; an error once the power is cut. The operation that meets the cut may have an effect.
+    fn operate(&mut self) -> Result<bool, io::Error> {
+        self.operations += 1;
+        match self.faults.power_cut_at {
+            Some(cut) if self.operations > cut => Err(no_power()),
+            Some(cut) => Ok(self.operations == cut),
+            None => Ok(false),
+        }
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let linked: BTreeSet<usize> = self.names.values().copied().collect();
+        linked
+            .iter()
+            .map(|file| self.files[*file].contents.len() as u64)
+            .sum()
+    }
+
+    fn grow(&self, file: usize, length: usize) -> io::Result<()> {
+        let more = length.saturating_sub(self.files[file].contents.len()) as u64;
+        match self.faults.capacity_bytes {
+            Some(capacity) if more > 0 && self.used_bytes() + more > capacity => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn change_name(&mut self, change: NameChange) -> io::Result<()> {
+        let is_cut = self.operate()?;
+        change.clone().apply(&mut self.names);
+        self.pending_names.push(change);
+        if is_cut { Err(no_power()) } else { Ok(()) }
+    }
+}
+
+fn no_power() -> io::Error {
+    io::Error::other("the power is cut")
+}
+
+impl PowerCutDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what goes wrong from here on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.inner.lock().faults = faults;
+    }
+
+    /// Operations so far.
+    pub fn operations(&self) -> u64 {
+        self.inner.lock().operations
+    }
+
+    /// Syncs of files so far.
+    pub fn syncs(&self) -> u64 {
+        self.inner.lock().syncs
+    }
+
+    /// Writes so far.
+    pub fn writes(&self) -> u64 {
+        self.inner.lock().writes
+    }
+
+    /// What the disk may hold after a power cut at this moment. Other seeds give other images; seed 0 loses all that
+    /// was not synced, seed 1 keeps all of it.
+    pub fn after_power_cut(&self, seed: u64) -> Self {
+        let inner = self.inner.lock();
+        let mut dice = Dice::new(seed);
+        let mut image = Inner {
+            names: inner.durable_names.clone(),
+            directories: inner.directories.clone(),
+            ..Inner::default()
+        };
+        for change in &inner.pending_names {
+            if dice.keeps() {
+                change.clone().apply(&mut image.names);
+            }
+        }
+        for file in &inner.files {
+            let mut contents = file.durable.clone();
+            for pending in file.doomed.iter().chain(&file.pending) {
+                keep_some(pending, &mut contents, &mut dice);
+            }
+            image.files.push(FileState {
+                durable: contents.clone(),
+                contents,
+                ..FileState::default()
+            });
+        }
+        image.durable_names = image.names.clone();
+        Self {
+            inner: Arc::new(Mutex::new(image)),
+        }
+    }
+
+    /// Names of the files.
+    pub fn paths(&self) -> Vec<String> {
+        self.inner.lock().names.keys().cloned().collect()
+    }
+
+    /// Contents of a file; `None` if it is not there.
+    pub fn contents(&self, path: &str) -> Option<Vec<u8>> {
+        let inner = self.inner.lock();
+        let file = inner.names.get(path)?;
+        Some(inner.files[*file].contents.clone())
+    }
+
+    /// Damages stored bytes: those of `mask` change.
+    pub fn damage(&self, path: &str, position: usize, mask: u8) {
+        let mut inner = self.inner.lock();
+        let file = inner.names.get(path).copied();
+        let file = file.map(|file| &mut inner.files[file]);
+        for contents in file
+            .into_iter()
+            .flat_map(|f| [&mut f.contents, &mut f.durable])
+        {
+            if let Some(byte) = contents.get_mut(position) {
+                *byte ^= mask;
+            }
+        }
+    }
+
+    /// Puts a file there, durable.
+    pub fn place(&self, path: &str, contents: Vec<u8>) {
+        let mut inner = self.inner.lock();
+        let file = inner.files.len();
+        inner.files.push(FileState {
+            durable: contents.clone(),
+            contents,
+            ..FileState::default()
+        });
+        inner.names.insert(path.to_owned(), file);
+        inner.durable_names.insert(path.to_owned(), file);
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            inner.directories.insert(directory.to_owned());
+        }
+    }
+}
+
+/// Applies what of an unsynced change survives.
+fn keep_some(pending: &Pending, contents: &mut Vec<u8>, dice: &mut Dice) {
+    let Pending::Write(position, bytes) = pending else {
+        if dice.keeps() {
+            pending.apply(contents);
+        }
+        return;
+    };
+    let mut start = 0;
+    while start < bytes.len() {
+        let in_sector = (position + start) % SECTOR_BYTES;
+        let end = bytes.len().min(start + SECTOR_BYTES - in_sector);
+        if dice.keeps() {
+            put(contents, position + start, &bytes[start..end]);
+        }
+        start = end;
+    }
+}
+
+/// Decides what survives.
+struct Dice {
+    state: u64,
+    /// Of 256.
+    odds: u64,
+}
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        let mut dice = Self {
+            state: seed,
+            odds: 0,
+        };
+        dice.odds = match seed {
+            0 => 0,
+            1 => 256,
+            _ => [13, 64, 128, 192, 243, 253][(dice.roll() % 6) as usize],
+        };
+        dice
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn keeps(&mut self) -> bool {
+        self.roll() % 256 < self.odds
+    }
+}
+
+impl Disk for PowerCutDisk {
+    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+        let mut inner = self.inner.lock();
+        if std::mem::replace(&mut inner.locked, true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Lock(self.clone())))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut inner = self.inner.lock();
+        if inner.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = inner.files.len();
+        inner.files.push(FileState::default());
+        inner.change_name(NameChange::Set(path.to_owned(), file))?;
+        Ok(Arc::new(PowerCutFile {
+            disk: self.clone(),
+            file,
+        }))
+    }
+
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let inner = self.inner.lock();
+        let file = *inner.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(PowerCutFile {
+            disk: self.clone(),
+            file,
+        }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        let file = *inner.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        inner.change_name(NameChange::Rename(from.to_owned(), to.to_owned(), file))
+    }
+
+    fn unlink(&self, path: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        if !inner.names.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        inner.change_name(NameChange::Unset(path.to_owned()))
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let inner = self.inner.lock();
+        let split = |path: &String| match path.rsplit_once('/') {
+            Some((of, name)) => (of.to_owned(), name.to_owned()),
+            None => (String::new(), path.clone()),
+        };
+        let paths = inner.names.keys().map(split);
+        Ok(paths
+            .filter(|(of, _)| of == directory)
+            .map(|(_, name)| name)
+            .collect())
+    }
+
+    fn create_directory(&self, directory: &str) -> io::Result<()> {
+        self.inner.lock().directories.insert(directory.to_owned());
+        Ok(())
+    }
+
+    fn sync_directory(&self, directory: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        if inner.operate()? {
+            return Err(no_power());
+        }
+        let pending = std::mem::take(&mut inner.pending_names);
+        for change in pending {
+            if change.directory() == directory {
+                change.apply(&mut inner.durable_names);
+            } else {
+                inner.pending_names.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let inner = self.inner.lock();
+        let capacity = inner.faults.capacity_bytes.unwrap_or(u64::MAX);
+        Ok(capacity.saturating_sub(inner.used_bytes()))
+    }
+}
+
+struct Lock(PowerCutDisk);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.0.inner.lock().locked = false;
+    }
+}
+
+#[derive(Debug)]
+struct PowerCutFile {
+    disk: PowerCutDisk,
+    file: usize,
+}
+
+impl DiskFile for PowerCutFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64, waiting: Waiting) -> io::Result<()> {
+        let mut inner = self.disk.inner.lock();
+        if inner.faults.reads_fail {
+            return Err(io::Error::other("the disk cannot be read"));
+        }
+        if waiting == Waiting::Never {
+            // Every other read finds nothing in the page cache.
+            inner.nowait_reads += 1;
+            if inner.nowait_reads.is_multiple_of(2) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+        let contents = &inner.files[self.file].contents;
+        let start = position as usize;
+        let found = contents.get(start..start + buffer.len());
+        buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut inner = self.disk.inner.lock();
+        inner.writes += 1;
+        if inner.faults.write_fails_at == Some(inner.writes) {
+            return Err(io::Error::other("a write failed"));
+        }
+        inner.grow(self.file, position as usize + bytes.len())?;
+        let is_cut = inner.operate()?;
+        let file = &mut inner.files[self.file];
+        put(&mut file.contents, position as usize, &bytes);
+        file.pending.push(Pending::Write(position as usize, bytes));
+        if is_cut { Err(no_power()) } else { Ok(()) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut inner = self.disk.inner.lock();
+        inner.syncs += 1;
+        let fails = inner.faults.sync_fails_at == Some(inner.syncs);
+        if inner.operate()? {
+            return Err(no_power());
+        }
+        let file = &mut inner.files[self.file];
+        let pending = std::mem::take(&mut file.pending);
+        if fails {
+            file.doomed.extend(pending);
+            return Err(io::Error::other("a sync failed"));
+        }
+        pending
+            .iter()
+            .for_each(|pending| pending.apply(&mut file.durable));
+        Ok(())
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let mut inner = self.disk.inner.lock();
+        inner.grow(self.file, bytes as usize)?;
+        let is_cut = inner.operate()?;
+        let file = &mut inner.files[self.file];
+        let pending = Pending::Length(bytes as usize);
+        pending.apply(&mut file.contents);
+        file.pending.push(pending);
+        if is_cut { Err(no_power()) } else { Ok(()) }
+    }
+
+    fn len_bytes(&self) -> io::Result<u64> {
+        Ok(self.disk.inner.lock().files[self.file].contents.len() as u64)
+    }
+}

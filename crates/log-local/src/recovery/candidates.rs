@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{OpenError, Scanner};
 use crate::disk::{Disk, DiskFile, Waiting};
 use crate::format::{
-    FooterTables, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES, Trailer,
+    FooterTables, RUN_REF_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES,
+    Trailer, decode_run_refs,
 };
 use crate::shared::segment_path;
 
@@ -132,9 +133,22 @@ fn read_footer(
     let Some(trailer) = Trailer::decode(&bytes, generation, file_bytes) else {
         return Ok(None);
     };
-    let mut bytes = vec![0; trailer.tables_bytes() as usize];
-    file.read_at(&mut bytes, trailer.directory_start, Waiting::Allowed)?;
-    Ok(FooterTables::decode(&bytes, &trailer).map(|tables| (trailer, tables)))
+    let refs_bytes = (trailer.directory_start - trailer.runs_start) as usize;
+    let mut bytes = vec![0; refs_bytes + trailer.tables_bytes() as usize];
+    file.read_at(&mut bytes, trailer.runs_start, Waiting::Allowed)?;
+    let (refs, tables) = bytes.split_at(refs_bytes);
+    // A footer that was cut while it was written may have a whole trailer and no whole list of runs.
+    let tables = FooterTables::decode(tables, &trailer).filter(|tables| are_whole(refs, tables));
+    Ok(tables.map(|tables| (trailer, tables)))
+}
+
+fn are_whole(refs: &[u8], tables: &FooterTables) -> bool {
+    tables.directory.iter().all(|entry| {
+        let start = entry.first_run as usize * RUN_REF_BYTES as usize;
+        let end = start + entry.runs as usize * RUN_REF_BYTES as usize;
+        refs.get(start..end)
+            .is_some_and(|refs| decode_run_refs(refs, entry).is_some())
+    })
 }
 
 /// Checks that no frame is missing between the segments. Returns the last good frame's number.

@@ -1,4 +1,12 @@
 //! Tests of the engine from outside.
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
+#![allow(unreachable_pub, reason = "modules of one binary")]
 
 mod contract;
+mod crash;
+mod damage;
+mod failing_disk;
+mod folder;
+
+mod room;
+mod workload;

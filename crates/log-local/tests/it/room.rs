@@ -1,0 +1,99 @@
+//! A full disk: records are refused first, commands and what frees room go on, and records resume.
+
+use futures::executor::block_on;
+use millstream_log::{AppendError, LogEngine, NotWritten};
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+
+use crate::folder::{append_one, create, wait_until};
+use crate::workload::{open, read_all};
+
+#[test]
+fn a_full_disk_refuses_records_first_and_resumes() {
+    let disk = PowerCutDisk::new();
+    let engine = open(&disk).unwrap();
+    let commands = create(&engine, 0, 0);
+    let records = create(&engine, 1, 1);
+    append_one(&engine, commands, "a command").unwrap();
+    let full = |capacity_bytes| Faults {
+        capacity_bytes: Some(capacity_bytes),
+        ..Faults::default()
+    };
+    disk.set_faults(full(100 << 10));
+    let mut written = 0u64;
+    loop {
+        match append_one(&engine, records, &format!("{written:0>3000}")) {
+            Ok(appended) => {
+                assert_eq!(appended.offset, written);
+                written += 1;
+            }
+            Err(error) => {
+                assert_eq!(error, AppendError::NotWritten(NotWritten::NoRoom));
+                break;
+            }
+        }
+        assert!(written < 1000, "the disk is never full");
+    }
+    assert!(written > 5);
+    assert!(!engine.has_room());
+    // Commands go on, into the reserve if they must; so do trims.
+    for number in 0..4 {
+        append_one(&engine, commands, &format!("command {number}")).unwrap();
+    }
+    let refused = Err(AppendError::NotWritten(NotWritten::NoRoom));
+    assert_eq!(append_one(&engine, records, "refused"), refused);
+    assert_eq!(
+        read_all(&engine, records).len() as u64,
+        written,
+        "reads go on"
+    );
+    block_on(engine.trim(records, written)).unwrap();
+    disk.set_faults(Faults::default());
+    wait_until("room", || append_one(&engine, records, "again").is_ok());
+    let entries = read_all(&engine, records);
+    assert_eq!(entries[0].offset, written);
+    assert_eq!(entries[0].payload, "again");
+    assert_eq!(read_all(&engine, commands).len(), 5);
+    block_on(engine.stop()).unwrap();
+    drop(engine);
+    let again = open(&disk).unwrap();
+    assert_eq!(read_all(&again, records), entries);
+    assert_eq!(read_all(&again, commands).len(), 5);
+}
+
+/// Whatever the disk's size: nothing acknowledged is lost, and the engine never fails for good for want of room.
+#[test]
+fn every_size_of_a_disk_is_survived() {
+    for capacity in (40u64 << 10..140 << 10).step_by(5 << 10) {
+        let disk = PowerCutDisk::new();
+        let engine = open(&disk).unwrap();
+        let commands = create(&engine, 0, 0);
+        let records = create(&engine, 1, 1);
+        disk.set_faults(Faults {
+            capacity_bytes: Some(capacity),
+            ..Faults::default()
+        });
+        let (mut written, mut commanded) = (0, 0);
+        for number in 0..60 {
+            let payload = format!("{number:0>1500}");
+            let appends = vec![
+                crate::folder::data(records, payload.clone()),
+                crate::folder::data(commands, payload),
+                crate::folder::data(records, "small"),
+            ];
+            let answers = block_on(engine.append_many(appends));
+            written += u64::from(answers[0].is_ok()) + u64::from(answers[2].is_ok());
+            commanded += u64::from(answers[1].is_ok());
+            for answer in answers {
+                let no_room = Err(AppendError::NotWritten(NotWritten::NoRoom));
+                assert!(answer.is_ok() || answer == no_room, "{answer:?}");
+            }
+        }
+        assert_eq!(engine.failure(), None);
+        assert_eq!(block_on(engine.bounds(records)).unwrap().next, written);
+        let image = disk.after_power_cut(0);
+        for engine in [&engine, &open(&image).unwrap()] {
+            assert_eq!(read_all(engine, records).len() as u64, written);
+            assert_eq!(read_all(engine, commands).len() as u64, commanded);
+        }
+    }
+}
