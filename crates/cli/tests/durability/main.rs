@@ -1,0 +1,11 @@
+//! Nothing acknowledged is ever lost: the real binary, killed, cut from power and stopped under load.
+//!
+//! Writers put through the AWS SDK with retries off, so that every put is acknowledged or not, and keep a ledger of
+//! what was acknowledged. After each end of the server everything is read back and held against the ledger.
+
+mod kill;
+mod ledger;
+mod load;
+mod power_cut;
+mod server;
+mod terminate;

@@ -1,0 +1,63 @@
+//! The real binary with a client of its own.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
+use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
+use millstream_testkit::ServerProcess;
+
+pub const STREAM: &str = "ledger";
+
+/// A running server; killed when dropped.
+pub struct Server {
+    process: ServerProcess,
+    pub client: Client,
+}
+
+impl Server {
+    /// `millstream serve` on `data_dir` with more arguments.
+    pub fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_command(Self::command(data_dir, arguments))
+    }
+
+    /// What [`start`](Self::start) runs, for more environment.
+    pub fn command(data_dir: &Path, arguments: &[&str]) -> Command {
+        let mut command = ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_millstream")));
+        command.arg("--data-dir").arg(data_dir).args(arguments);
+        command
+    }
+
+    pub fn start_command(command: Command) -> Self {
+        let process = ServerProcess::start(command);
+        // Without retries an unanswered put stays unanswered: its record may be there, at most once.
+        let config = aws_sdk_kinesis::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(process.endpoint())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(30)).build())
+            .build();
+        Self { process, client: Client::from_conf(config) }
+    }
+
+    pub async fn create_stream(&self, shards: i32) {
+        let create = self.client.create_stream().stream_name(STREAM).shard_count(shards);
+        create.send().await.expect("CreateStream");
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM; waits for the end.
+    pub fn terminate(self) -> ExitStatus {
+        self.process.terminate()
+    }
+}
