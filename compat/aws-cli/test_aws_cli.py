@@ -74,8 +74,9 @@ def test_list_streams(aws, make_stream):
 
 def test_list_shards(aws, make_stream):
     stream = make_stream(3)
-    page = aws("list-shards", "--stream-name", stream["StreamName"], "--page-size", 2)
-    assert [shard["ShardId"] for shard in page["Shards"]] == [FIRST, SECOND, THIRD]
+    first = aws("list-shards", "--stream-name", stream["StreamName"], "--max-results", 2, "--no-paginate")
+    second = aws("list-shards", "--next-token", first["NextToken"], "--no-paginate")
+    assert [shard["ShardId"] for shard in first["Shards"] + second["Shards"]] == [FIRST, SECOND, THIRD]
     assert aws.refused("InvalidArgumentException", "list-shards") == (
         "Either NextToken or StreamName should be provided."
     )
