@@ -18,6 +18,7 @@ mod stored;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod token_key;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,11 +31,9 @@ pub(crate) use shard::ENVELOPE_RECORDS_MAX;
 pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
 pub use snapshot::InvalidSnapshot;
 pub use stream::{Change, Stream, StreamId, StreamKey};
+pub use token_key::TokenKey;
 
 use decide::Decision;
-
-/// The key that iterators and tokens are sealed with.
-pub type TokenKey = [u8; 32];
 
 /// Days in the past after which the creation second of a deleted stream is remembered only as part of a floor.
 const NAMESAKE_KEPT_S: u64 = 24 * 60 * 60;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::catalog::{Command, StreamId};
+use crate::catalog::{Command, StreamId, TokenKey};
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{Changing, LifeCycle};
@@ -231,12 +231,13 @@ fn check(engine: &dyn LogEngine, settings: &StreamSettings) -> Result<(), OpenEr
 }
 
 /// The catalog's token key; made and proposed at the first opening.
-async fn token_key(view: &View, commands: &CommandLog) -> Result<[u8; 32], OpenError> {
+async fn token_key(view: &View, commands: &CommandLog) -> Result<TokenKey, OpenError> {
     if let Some(key) = view.read(|catalog| catalog.token_key().copied()) {
         return Ok(key);
     }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(OpenError::Randomness)?;
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(OpenError::Randomness)?;
+    let key = TokenKey::new(bytes);
     let proposed = commands.propose(Command::SetTokenKey { key }).await;
     proposed.map_err(|error: ProposeError| OpenError::FirstCommand(Box::new(error)))?;
     Ok(key)

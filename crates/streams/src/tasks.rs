@@ -84,3 +84,42 @@ pub(crate) async fn compute<T: Send + 'static>(
 ) -> Result<T, tokio::task::JoinError> {
     tokio::task::spawn_blocking(work).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_end_when_asked_have_not_failed() {
+        let tasks = Tasks::default();
+        tasks.spawn("waits", |stop| async move { stop.cancelled().await });
+        tasks.spawn_once("ends", |_| async {});
+        assert!(tasks.stop(GRACE).await);
+        assert!(!tasks.have_failed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_ends_unasked_has_failed() {
+        let tasks = Tasks::default();
+        tasks.spawn("ends", |_| async {});
+        tokio::task::yield_now().await;
+        assert!(tasks.have_failed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_has_failed() {
+        let tasks = Tasks::default();
+        tasks.spawn_once("panics", |_| async { panic!("planned") });
+        assert!(tasks.stop(GRACE).await);
+        assert!(tasks.have_failed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_waits_no_longer_than_it_may() {
+        let tasks = Tasks::default();
+        tasks.spawn("does not listen", |_| std::future::pending());
+        assert!(!tasks.stop(GRACE).await);
+    }
+}

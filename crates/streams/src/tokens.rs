@@ -56,7 +56,7 @@ impl Tokens {
         let mut nonce_start = [0; 16];
         getrandom::fill(&mut nonce_start)?;
         Ok(Self {
-            cipher: XChaCha20Poly1305::new(&(*key).into()),
+            cipher: XChaCha20Poly1305::new(&key.bytes().into()),
             nonce_start,
             sealed: AtomicU64::new(0),
         })

@@ -33,8 +33,7 @@ pub struct CommandEntry {
 pub enum Command {
     /// Sets the key of iterators and tokens; accepted once.
     SetTokenKey {
-        /// Random bytes.
-        #[serde(with = "stored::hex")]
+        /// Made of random bytes.
         key: TokenKey,
     },
     /// Enters a stream as CREATING.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::stored;
 use super::{Catalog, Stream, StreamKey, TokenKey};
 
 /// Version of the stored form.
@@ -27,17 +26,13 @@ pub enum InvalidSnapshot {
 struct StoredCatalog {
     v: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    token_key: Option<StoredKey>,
+    token_key: Option<TokenKey>,
     last_stream_id: u64,
     last_log_id: u64,
     namesakes: Vec<Namesake>,
     namesakes_floor_s: u64,
     streams: Vec<Arc<Stream>>,
 }
-
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct StoredKey(#[serde(with = "stored::hex")] TokenKey);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +46,7 @@ impl Catalog {
     pub fn encode(&self) -> Bytes {
         let stored = StoredCatalog {
             v: VERSION,
-            token_key: self.token_key.map(StoredKey),
+            token_key: self.token_key,
             last_stream_id: self.last_stream_id,
             last_log_id: self.last_log_id,
             namesakes: self
@@ -86,7 +81,7 @@ impl Catalog {
         let stored: StoredCatalog = serde_json::from_slice(bytes).map_err(InvalidSnapshot::Form)?;
         let namesakes = stored.namesakes.into_iter();
         let mut catalog = Self {
-            token_key: stored.token_key.map(|key| key.0),
+            token_key: stored.token_key,
             last_stream_id: stored.last_stream_id,
             last_log_id: stored.last_log_id,
             namesakes: namesakes.map(|old| (old.key, old.created_s)).collect(),

@@ -157,7 +157,7 @@ impl Stream {
 
     /// The oldest arrival time that may still be read: records that arrived before it are past retention.
     pub fn trim_horizon(&self, now: TimestampMs) -> TimestampMs {
-        TimestampMs((now.0 + 1).saturating_sub(self.retention_ms()))
+        TimestampMs(now.0.saturating_add(1).saturating_sub(self.retention_ms()))
     }
 
     /// Largest record, data and partition key, in bytes.

@@ -109,7 +109,9 @@ impl Owner {
     async fn handle(&mut self, Proposal { command, answer }: Proposal) {
         let result = self.write_and_apply(command).await;
         // A caller that hung up loses its answer, never its command.
-        let _ = answer.send(result);
+        if answer.send(result).is_err() {
+            tracing::debug!("nobody waits for the answer of a command");
+        }
     }
 
     async fn write_and_apply(&mut self, command: Command) -> Result<Applied, ProposeError> {

@@ -138,8 +138,7 @@ impl Reading {
         let wanted = (self.limit - self.records.len()).saturating_mul(PIECE_BYTES_PER_RECORD);
         let room = GET_RECORDS_BYTES_MAX.saturating_sub(self.bytes);
         wanted
-            .max(PIECE_BYTES_MIN)
-            .min(PIECE_BYTES_MAX)
+            .clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
             .min(room)
             .max(1)
     }

@@ -74,10 +74,11 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::TokenKey;
 
     #[test]
     fn round_trips_expires_and_is_no_iterator() {
-        let tokens = Tokens::new(&[7; 32]).unwrap();
+        let tokens = Tokens::new(&TokenKey::new([7; 32])).unwrap();
         let token = NextToken::Shards(ShardsAfter {
             stream: StreamId(1),
             stream_name: "meters".parse().unwrap(),

@@ -114,9 +114,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::catalog::TokenKey;
 
     fn tokens() -> Tokens {
-        Tokens::new(&[7; 32]).unwrap()
+        Tokens::new(&TokenKey::new([7; 32])).unwrap()
     }
 
     fn iterator(name: &str) -> ShardIterator {
@@ -144,7 +145,7 @@ mod tests {
             let bytes = BASE64_STANDARD.decode(&text).unwrap();
             prop_assert_eq!(bytes.len(), 152 + (name.len() + 2) / 16 * 16);
             prop_assert!(text.len() <= 512);
-            let again = Tokens::new(&[7; 32]).unwrap();
+            let again = Tokens::new(&TokenKey::new([7; 32])).unwrap();
             prop_assert_eq!(again.open_iterator(&text, TimestampMs(1_000)), Ok(iterator.clone()));
             let quoted = format!("\"{text}\"");
             prop_assert_eq!(tokens.open_iterator(&quoted, TimestampMs(1_000)), Ok(iterator.clone()));
@@ -176,7 +177,7 @@ mod tests {
         assert!(tokens.open_iterator(&text, TimestampMs(301_000)).is_ok());
         let expired = tokens.open_iterator(&text, TimestampMs(301_001));
         assert!(matches!(expired, Err(IteratorError::Expired { .. })));
-        let other_key = Tokens::new(&[8; 32]).unwrap();
+        let other_key = Tokens::new(&TokenKey::new([8; 32])).unwrap();
         let forged = other_key.open_iterator(&text, TimestampMs(1_000));
         assert_eq!(forged, Err(IteratorError::Invalid));
     }

@@ -32,7 +32,7 @@ async fn attempt(world: &World, change: Change) {
             let created = world
                 .service
                 .create_stream(&world.caller, create("other", 3));
-            let _ = created.await;
+            drop(created.await);
         }
         Change::Split => drop(world.split("meters", "0", MIDDLE).await),
         Change::Merge => drop(world.merge("meters", "0", "1").await),

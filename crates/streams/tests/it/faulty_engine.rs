@@ -1,6 +1,7 @@
 //! An engine that does one thing wrong.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -33,6 +34,8 @@ pub(crate) struct FaultyEngine {
     memory: Arc<MemoryEngine>,
     plan: Mutex<Plan>,
     commands: Mutex<Option<Place>>,
+    yields: usize,
+    met_closed: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -65,6 +68,8 @@ impl FaultyEngine {
             memory: Arc::new(memory),
             plan: Mutex::new(plan),
             commands: Mutex::new(None),
+            yields: 0,
+            met_closed: AtomicUsize::new(0),
         })
     }
 
@@ -72,6 +77,18 @@ impl FaultyEngine {
     pub(crate) fn and_then(self: Arc<Self>, fault: Fault) -> Arc<Self> {
         self.plan.lock().next = Some(fault);
         self
+    }
+
+    /// No fault, but every step takes a while.
+    pub(crate) fn slow(memory: MemoryEngine, yields: usize) -> Arc<Self> {
+        let mut engine = Self::with(memory, usize::MAX, Fault::NotDone, false);
+        Arc::get_mut(&mut engine).expect("new").yields = yields;
+        engine
+    }
+
+    /// How many appends of records met a closed log.
+    pub(crate) fn met_closed(&self) -> usize {
+        self.met_closed.load(Ordering::SeqCst)
     }
 
     /// Whether the fault has come.
@@ -163,7 +180,24 @@ impl LogEngine for FaultyEngine {
         let is_records = !appends.iter().any(is_step);
         let count = appends.len();
         match self.fault(is_records) {
-            None => self.memory.append_many(appends),
+            None if is_records || self.yields == 0 => {
+                let answers = self.memory.append_many(appends);
+                let answers = answers.now_or_never().expect("at once");
+                let closed = Err(AppendError::NotWritten(NotWritten::Closed));
+                let met_closed = answers.iter().filter(|answer| **answer == closed).count();
+                self.met_closed.fetch_add(met_closed, Ordering::SeqCst);
+                ready(answers).boxed()
+            }
+            None => {
+                let (memory, yields) = (Arc::clone(&self.memory), self.yields);
+                async move {
+                    for _ in 0..yields {
+                        tokio::task::yield_now().await;
+                    }
+                    memory.append_many(appends).await
+                }
+                .boxed()
+            }
             Some(Fault::NotDone) => ready(vec![Err(NotWritten::Overloaded.into()); count]).boxed(),
             Some(Fault::Unknown { done }) => {
                 if done {

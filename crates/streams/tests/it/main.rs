@@ -1,4 +1,5 @@
 //! The stream service over the in-memory log engine and a clock that the tests set.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod control_plane;
 mod faults;

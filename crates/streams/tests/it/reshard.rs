@@ -315,7 +315,16 @@ async fn follow(world: &World) -> BTreeMap<String, Vec<(SequenceNumber, Vec<u8>)
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_and_merges() {
     const WRITERS: usize = 4;
-    let world = Arc::new(World::new().await);
+    let mut world = World::new().await;
+    let mut engine = None;
+    world
+        .crash_onto(|memory| {
+            let slow = FaultyEngine::slow(memory, 50);
+            engine = Some(slow.clone());
+            slow
+        })
+        .await;
+    let (world, engine) = (Arc::new(world), engine.expect("opened"));
     world.create("meters", 1).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writer = |number: usize| {
@@ -338,7 +347,11 @@ async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_and_mer
     let writers: Vec<_> = (0..WRITERS).map(writer).collect();
     let mut open = vec![(0u32, 0u128, u128::MAX)];
     let mut next = 1;
-    for round in 0..30 {
+    let mut round = 0;
+    // Until puts have met closing shards often enough.
+    while round < 30 || engine.met_closed() < 20 {
+        assert!(round < 2_000, "puts never meet a closing shard");
+        round += 1;
         if open.len() < 4 || round % 2 == 0 {
             let (shard, start, end) = open.remove(round % open.len());
             let key = start + (end - start) / 2;
