@@ -68,3 +68,6 @@ impl LogKey {
 pub(crate) fn align(bytes: u64) -> u64 {
     bytes.next_multiple_of(8)
 }
+
+#[cfg(test)]
+mod tests;

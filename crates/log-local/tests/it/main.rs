@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod failing_disk;
 mod folder;
+mod frozen;
 
 mod room;
 mod workload;

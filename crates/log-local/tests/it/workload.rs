@@ -94,6 +94,9 @@ struct History {
 
 type Key = (u64, u64);
 
+/// A log's next offset and all its entries.
+type Dumped = Result<(u64, Vec<Entry>), EngineError>;
+
 /// What was done and answered.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -382,7 +385,7 @@ impl Model {
     }
 
     /// Everything that can be read, to be compared.
-    pub fn dump(&self, engine: &LocalEngine) -> Vec<(Key, Result<(u64, Vec<Entry>), EngineError>)> {
+    pub fn dump(&self, engine: &LocalEngine) -> Vec<(Key, Dumped)> {
         let places = self
             .logs
             .iter()
