@@ -1,10 +1,10 @@
 //! How a process is told to stop: Ctrl-C, SIGTERM, or the end of its standard input.
 
+use std::io::BufRead;
 use std::time::Duration;
 
 use anyhow::Context;
 use millstream_consumer::StatusBoard;
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,19 +16,15 @@ pub(crate) fn requested(when_stdin_closes: bool) -> anyhow::Result<CancellationT
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
     let stop = CancellationToken::new();
+    if when_stdin_closes {
+        cancel_when_stdin_closes(stop.clone());
+    }
     let told = stop.clone();
     tokio::spawn(async move {
-        let stdin_closed = async {
-            if when_stdin_closes {
-                wait_for_stdin_to_close().await;
-            } else {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            () = stdin_closed => {}
+            () = told.cancelled() => {}
         }
         told.cancel();
         tokio::select! {
@@ -40,10 +36,17 @@ pub(crate) fn requested(when_stdin_closes: bool) -> anyhow::Result<CancellationT
     Ok(stop)
 }
 
-async fn wait_for_stdin_to_close() {
-    let mut stdin = tokio::io::stdin();
-    let mut ignored = [0; 64];
-    while stdin.read(&mut ignored).await.is_ok_and(|bytes| bytes > 0) {}
+/// On a thread of its own, which does not keep the process alive as a read on the runtime's threads would.
+fn cancel_when_stdin_closes(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        // An error means as much as the end: nobody is there to say anything.
+        while stdin.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+            let bytes = stdin.fill_buf().map_or(0, <[u8]>::len);
+            stdin.consume(bytes);
+        }
+        stop.cancel();
+    });
 }
 
 /// A token that is cancelled once `stop` is, and everything that was on the worker's shards by then has been
