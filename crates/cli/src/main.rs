@@ -6,6 +6,7 @@ mod failure;
 mod moment;
 mod output;
 mod records;
+mod serve;
 mod streams;
 
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(Box<serve::Arguments>),
     /// Create, list, describe, delete and reshard streams, on Millstream or AWS
     Streams(streams::Arguments),
     /// Write, read and follow records, on Millstream or AWS
@@ -30,6 +33,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(*arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),
     }

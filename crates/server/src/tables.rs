@@ -76,6 +76,6 @@ pub(crate) trait Tables: Send + Sync + fmt::Debug {
         body: Bytes,
     ) -> BoxFuture<'static, TableAnswer>;
 
-    /// Finishes what has begun, refuses the rest and closes everything; false if that took longer than `grace`.
+    /// Refuses new calls, finishes those that wait and closes everything; false if that took longer than `grace`.
     fn stop(&self, grace: Duration) -> BoxFuture<'static, bool>;
 }

@@ -135,14 +135,15 @@ impl Shared {
         if state.open.len() >= self.settings.databases_max {
             return Err(throttled());
         }
-        let open = self.open(owner)?;
-        let pushed = open.queue.push(job).map_err(|_| unavailable());
+        let open = self.open(owner, job)?;
         state.open.insert(owner.clone(), open);
-        pushed
+        Ok(())
     }
 
-    fn open(self: &Arc<Self>, owner: &TableOwner) -> Result<Open, TableAnswer> {
+    /// The request is in the queue before the thread is there: a thread that finds nothing to do may end at once.
+    fn open(self: &Arc<Self>, owner: &TableOwner, first: Job) -> Result<Open, TableAnswer> {
         let queue = Arc::new(Queue::new(self.settings.queue_bytes_max));
+        queue.push(first).map_err(|_| throttled())?;
         let (end, ended) = watch::channel(());
         let worker = Worker {
             shared: Arc::clone(self),
@@ -197,12 +198,6 @@ impl Worker {
                 }
             }
         }
-        drop(database);
-        let mut state = self.shared.state.lock();
-        let is_own = |open: &Open| Arc::ptr_eq(&open.queue, &self.queue);
-        if state.open.get(&self.owner).is_some_and(is_own) {
-            state.open.remove(&self.owner);
-        }
     }
 
     /// A database without a table is not worth a waiting thread.
@@ -253,6 +248,18 @@ impl Worker {
         let folder = self.shared.folder.as_ref()?;
         let (account, region) = (self.owner.account.as_str(), self.owner.region.as_str());
         Some(folder.join(account).join(format!("{region}.sqlite")))
+    }
+}
+
+impl Drop for Worker {
+    /// However the thread ends, the next call finds no queue without a taker.
+    fn drop(&mut self) {
+        self.queue.close();
+        let mut state = self.shared.state.lock();
+        let is_own = |open: &Open| Arc::ptr_eq(&open.queue, &self.queue);
+        if state.open.get(&self.owner).is_some_and(is_own) {
+            state.open.remove(&self.owner);
+        }
     }
 }
 

@@ -58,6 +58,7 @@ async fn what_is_not_http_is_refused() {
         b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
         b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999999999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 18446744073709551615\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: bogus\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         &long_line,
@@ -99,7 +100,7 @@ async fn half_a_body_is_no_request() {
 async fn bodies_that_are_too_large_are_refused_without_being_read() {
     let server = TestServer::start().await;
     let neighbour = server.neighbour().await;
-    for length in ["104857600", "18446744073709551615", "16908289"] {
+    for length in ["104857600", "9223372036854775807", "17039361"] {
         let mut client = server.client().await;
         client
             .send(&head(&format!("content-length: {length}\r\n")))

@@ -21,7 +21,8 @@ impl Http2 {
     async fn connect(server: &TestServer) -> Self {
         let socket = TcpStream::connect(server.address).await.unwrap();
         let (sender, connection) = h2::client::Builder::new()
-            .initial_window_size(1 << 20)
+            .initial_window_size(1 << 16)
+            .initial_connection_window_size(1 << 24)
             .handshake::<_, Bytes>(socket)
             .await
             .unwrap();

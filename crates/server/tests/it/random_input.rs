@@ -1,5 +1,7 @@
 //! Whatever comes in, what goes out is in AWS's vocabulary, and the server goes on.
 
+use std::cell::RefCell;
+
 use millstream_wire::{ErrorCode, Operation};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -157,7 +159,8 @@ fn assert_in_vocabulary(request: &RandomRequest, answer: &Answer) {
         "application/x-amz-json-1.1" | "application/x-amz-cbor-1.1" => {
             let name = answer.header("x-amzn-errortype");
             let known = ErrorCode::ALL.iter().find(|code| code.name() == name);
-            let known = known.unwrap_or_else(|| fail("an unknown error"));
+            let known =
+                known.unwrap_or_else(|| panic!("an unknown error: {answer:?} to {request:?}"));
             if known.http_status() != answer.status {
                 fail("the error has another status");
             }
@@ -205,7 +208,8 @@ fn no_answer_is_outside_the_vocabulary() {
         .unwrap_or(500);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(TestServer::start());
-    let mut client: Option<Client> = None;
+    // One connection for as long as the server keeps it.
+    let client: RefCell<Option<Client>> = RefCell::new(None);
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
@@ -227,7 +231,7 @@ fn no_answer_is_outside_the_vocabulary() {
                 if let Some(answer) = answer.await {
                     assert_in_vocabulary(&request, &answer);
                     let stays = answer.header("connection") != "close";
-                    client = stays.then_some(used);
+                    client.replace(stays.then_some(used));
                 }
             });
             Ok(())

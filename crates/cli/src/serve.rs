@@ -1,0 +1,169 @@
+//! `millstream serve`: settings, start-up text, signals and exit status around the server.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use millstream_server::{
+    Durability, Ended, EngineKind, InvalidSettings, OpenError, Server, Settings, SettingsSource,
+    bind, log_to_standard_error, raise_open_files_limit,
+};
+use millstream_types::SystemClock;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// The exit code when settings are wrong, as for a wrong command line.
+const SETTINGS_EXIT_CODE: u8 = 2;
+
+/// The settings: a flag wins over the environment, that over the file, that over the default.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// TOML file of settings; its keys are these flags' names. Unknown keys are refused.
+    #[arg(long, env = "MILLSTREAM_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsSource,
+}
+
+/// Runs the server until a signal ends it: SIGTERM or SIGINT lets it finish what it accepted, a second one ends the
+/// process at once with 143 or 130.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let settings = match settings(arguments) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error, SETTINGS_EXIT_CODE),
+    };
+    log_to_standard_error(settings.log_format);
+    let open_files_max = raise_open_files_limit();
+    tracing::debug!(open_files_max, "limit of open files");
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error, 1),
+    };
+    match runtime.block_on(serve(settings)) {
+        Ok(Ended::Cleanly) => ExitCode::SUCCESS,
+        Ok(Ended::CutOff | Ended::Failed) => ExitCode::FAILURE,
+        Err(error) => refuse(&error, 1),
+    }
+}
+
+fn settings(arguments: Arguments) -> Result<Settings, InvalidSettings> {
+    let file = match &arguments.config {
+        Some(path) => SettingsSource::read(path)?,
+        None => SettingsSource::default(),
+    };
+    arguments.settings.or(file).check()
+}
+
+async fn serve(settings: Settings) -> Result<Ended, OpenError> {
+    // From here on a signal means a stop, also while the data folder is being opened.
+    let signals = Signals::new().map_err(OpenError::Signals)?;
+    let listener = bind(settings.listen)?;
+    let address = listener.local_addr().map_err(|source| OpenError::Listen {
+        address: settings.listen,
+        source,
+    })?;
+    let text = start_text(&settings, address);
+    let server = Server::open(settings, Arc::new(SystemClock)).await?;
+    say(&text);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = server.run(listener, async {
+        // A sender that is gone is a signal too.
+        stopped.await.ok();
+    });
+    tokio::select! {
+        ended = running => Ok(ended),
+        exit_code = signals.watch(stop) => std::process::exit(exit_code),
+    }
+}
+
+/// The first line is for programs: they wait for it, and find the port in it.
+fn start_text(settings: &Settings, address: SocketAddr) -> String {
+    let kept = match (settings.engine, settings.durability) {
+        (EngineKind::Memory, _) => {
+            "  data          in memory: gone when the server ends\n".to_owned()
+        }
+        (EngineKind::Local, durability) => {
+            let promise = match durability {
+                Durability::Fsync => "fsync: answered once it is on the disk",
+                Durability::Os => {
+                    "os: answered once the operating system has it; a power cut loses acknowledged records"
+                }
+            };
+            format!(
+                "  data          {}\n  durability    {promise}\n",
+                settings.data_dir.display()
+            )
+        }
+    };
+    let any_origin = if settings.cors_origin.iter().any(|origin| origin == "*") {
+        "  web pages     of any origin may call\n"
+    } else {
+        ""
+    };
+    format!(
+        "millstream listening on http://{address}\n{kept}  account       {} (an access key of 12 digits is its own)\n  \
+         credentials   any are accepted on this loopback address\n{any_origin}",
+        settings.account_id
+    )
+}
+
+/// A reader of standard output that has left is no reason not to serve.
+fn say(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        tracing::warn!(%error, "standard output takes no start-up text");
+    }
+}
+
+fn refuse(error: &dyn Error, exit_code: u8) -> ExitCode {
+    let mut text = format!("millstream: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        // Some errors name their cause in their own text.
+        if !text.contains(&source_text) {
+            text += &format!(": {source_text}");
+        }
+        cause = source.source();
+    }
+    eprintln!("{text}");
+    ExitCode::from(exit_code)
+}
+
+/// The two signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Passes the first signal on; ready at the second one, with the exit code that it asks for.
+    async fn watch(mut self, stop: oneshot::Sender<()>) -> i32 {
+        self.next().await;
+        stop.send(()).ok();
+        self.next().await
+    }
+
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => 143,
+            _ = self.interrupt.recv() => 130,
+        }
+    }
+}
