@@ -1,0 +1,174 @@
+//! What every lease table promises.
+
+use std::collections::BTreeSet;
+
+use millstream_consumer::{Checkpoint, Conditional, Lease, LeaseTable, PendingCheckpoint};
+use millstream_types::{HashKey, HashKeyRange};
+
+fn done(answer: Conditional) -> Lease {
+    match answer {
+        Conditional::Done(lease) => lease,
+        Conditional::Refused(row) => panic!("refused: {row:?}"),
+    }
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+/// Runs the whole contract on an empty table.
+pub(crate) async fn check(table: &dyn LeaseTable) {
+    table.ensure_exists().await.unwrap();
+    table.ensure_exists().await.unwrap();
+    assert_eq!(table.list().await.unwrap(), []);
+    assert_eq!(table.get("s1").await.unwrap(), None);
+
+    let new = Lease {
+        parent_shard_ids: set(&["p1", "p2"]),
+        hash_key_range: Some(HashKeyRange {
+            start: HashKey(7),
+            end: HashKey::MAX,
+        }),
+        ..Lease::unowned("s1", Checkpoint::TrimHorizon)
+    };
+    assert!(table.create(new.clone()).await.unwrap());
+    let other = Lease::unowned("s1", Checkpoint::Latest);
+    assert!(!table.create(other).await.unwrap(), "never overwritten");
+    assert_eq!(table.get("s1").await.unwrap(), Some(new.clone()));
+
+    let taken = owners(table, &new).await;
+    let updated = checkpoints(table, &taken).await;
+
+    // Released: the owner is gone at once, everything else stays.
+    let released = done(table.release(&updated).await.unwrap());
+    assert_eq!(
+        (released.lease_owner.as_ref(), released.lease_counter),
+        (None, updated.lease_counter + 1)
+    );
+    assert_eq!(released.checkpoint, updated.checkpoint);
+    let again = table.release(&updated).await.unwrap();
+    assert_eq!(again, Conditional::Refused(Some(released.clone())));
+
+    // Rows of unfinished shards cannot be removed.
+    table.delete_finished("s1").await.unwrap();
+    assert_eq!(table.list().await.unwrap(), std::slice::from_ref(&released));
+    let owned = done(table.take(&released, "a").await.unwrap());
+    let finished = Lease {
+        checkpoint: Checkpoint::ShardEnd,
+        child_shard_ids: set(&["c1", "c2"]),
+        ..owned
+    };
+    let finished = done(table.update(&finished).await.unwrap());
+    assert_eq!(finished.child_shard_ids, set(&["c1", "c2"]));
+    table.delete_finished("s1").await.unwrap();
+    assert_eq!(table.get("s1").await.unwrap(), None);
+    table.delete_finished("s1").await.unwrap();
+    let gone = table.renew(&finished).await.unwrap();
+    assert_eq!(gone, Conditional::Refused(None));
+    assert_eq!(table.list().await.unwrap(), []);
+
+    for key in ["s3", "s2"] {
+        let lease = Lease::unowned(key, Checkpoint::Latest);
+        assert!(table.create(lease).await.unwrap());
+    }
+    let keys: Vec<String> = table
+        .list()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|lease| lease.lease_key)
+        .collect();
+    assert_eq!(keys, ["s2", "s3"], "in the order of keys");
+}
+
+/// Taking and renewing: of two who saw the same counter, one wins.
+async fn owners(table: &dyn LeaseTable, new: &Lease) -> Lease {
+    let taken = done(table.take(new, "a").await.unwrap());
+    assert!(taken.is_owned_by("a"));
+    assert_eq!(
+        (taken.lease_counter, taken.owner_switches_since_checkpoint),
+        (1, 1)
+    );
+    let late = table.take(new, "b").await.unwrap();
+    assert_eq!(late, Conditional::Refused(Some(taken.clone())));
+
+    let renewed = done(table.renew(&taken).await.unwrap());
+    let expected = Lease {
+        lease_counter: 2,
+        ..taken.clone()
+    };
+    assert_eq!(renewed, expected);
+    let stale = table.renew(&taken).await.unwrap();
+    assert_eq!(stale, Conditional::Refused(Some(renewed.clone())));
+
+    let stolen = done(table.take(&renewed, "b").await.unwrap());
+    assert_eq!(
+        (stolen.lease_counter, stolen.owner_switches_since_checkpoint),
+        (3, 2)
+    );
+    for refused in [
+        table.renew(&renewed),
+        table.update(&renewed),
+        table.release(&renewed),
+    ] {
+        assert_eq!(
+            refused.await.unwrap(),
+            Conditional::Refused(Some(stolen.clone()))
+        );
+    }
+    // The owner counts as well as the counter.
+    let impostor = Lease {
+        lease_owner: Some("a".into()),
+        ..stolen.clone()
+    };
+    assert_eq!(
+        table.update(&impostor).await.unwrap(),
+        Conditional::Refused(Some(stolen.clone()))
+    );
+    stolen
+}
+
+async fn checkpoints(table: &dyn LeaseTable, held: &Lease) -> Lease {
+    let pending = PendingCheckpoint {
+        checkpoint: Checkpoint::parse("4960", 0).unwrap(),
+        state: Some(vec![0, 1, 255]),
+    };
+    let prepared = Lease {
+        pending_checkpoint: Some(pending),
+        ..held.clone()
+    };
+    let prepared = done(table.update(&prepared).await.unwrap());
+    assert_eq!(prepared.checkpoint, Checkpoint::TrimHorizon);
+    assert_eq!(
+        prepared.pending_checkpoint.as_ref().unwrap().state,
+        Some(vec![0, 1, 255])
+    );
+    assert_eq!(prepared.owner_switches_since_checkpoint, 0);
+    assert_eq!(table.get("s1").await.unwrap(), Some(prepared.clone()));
+
+    // A pending checkpoint without state replaces one with state, and a checkpoint clears it.
+    let bare = PendingCheckpoint {
+        checkpoint: Checkpoint::parse("4961", 2).unwrap(),
+        state: None,
+    };
+    let prepared = Lease {
+        pending_checkpoint: Some(bare.clone()),
+        ..prepared
+    };
+    let prepared = done(table.update(&prepared).await.unwrap());
+    assert_eq!(prepared.pending_checkpoint, Some(bare.clone()));
+    let confirmed = Lease {
+        checkpoint: bare.checkpoint.clone(),
+        pending_checkpoint: None,
+        ..prepared
+    };
+    let confirmed = done(table.update(&confirmed).await.unwrap());
+    assert_eq!(
+        (&confirmed.checkpoint, &confirmed.pending_checkpoint),
+        (&bare.checkpoint, &None)
+    );
+    assert_eq!(confirmed.parent_shard_ids, held.parent_shard_ids);
+    assert_eq!(confirmed.hash_key_range, held.hash_key_range);
+    assert_eq!(table.get("s1").await.unwrap(), Some(confirmed.clone()));
+    confirmed
+}
