@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
@@ -117,7 +118,10 @@ impl Connection {
         if let Ok(found) = environment.provide_credentials().await {
             return Ok(found);
         }
-        let mut profile = ProfileFileCredentialsProvider::builder();
+        // A profile may hand over to a service that has to be asked.
+        let client =
+            ProviderConfig::without_region().with_http_client(http_client(TrustStore::default()));
+        let mut profile = ProfileFileCredentialsProvider::builder().configure(&client);
         if let Some(name) = &self.profile {
             profile = profile.profile_name(name);
         }

@@ -88,7 +88,8 @@ impl Failure {
             },
             _ => Self::Unreachable {
                 operation,
-                cause: "the answer could not be read".to_owned(),
+                cause: "its answer cannot be read: what answers there is not a Kinesis service"
+                    .to_owned(),
             },
         }
     }

@@ -109,7 +109,8 @@ pub(super) async fn run(
         if let Some(record) = page.records.last() {
             last = Some(record.sequence_number.clone());
         }
-        let is_at_tip = page.millis_behind_latest.unwrap_or(0) == 0;
+        // A closed shard tells its end only in the answer after its last record.
+        let is_at_tip = page.records.is_empty() && page.millis_behind_latest.unwrap_or(0) == 0;
         let Some(next) = page.next_shard_iterator else {
             say_end(
                 &shard,

@@ -1,0 +1,10 @@
+//! The real binary: the client commands against the server, and the AWS SDK for Rust against it.
+
+mod commands;
+mod exit_codes;
+mod records_get;
+mod records_put;
+mod records_tail;
+mod scripted_service;
+mod sdk;
+mod streams;
