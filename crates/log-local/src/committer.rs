@@ -250,6 +250,19 @@ impl Committer {
     }
 }
 
+impl Drop for Committer {
+    /// Nobody waits for a thread that has panicked.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.shared
+            .fail("the committing thread panicked".to_owned());
+        let mut pending = std::mem::take(&mut self.shared.state.lock().pending);
+        self.answer(&mut pending, Ending::NotStarted);
+    }
+}
+
 /// How much of a group was written: always a beginning, of its control operations and of its sorted entries.
 #[derive(Debug, Default)]
 struct Written {

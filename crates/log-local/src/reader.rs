@@ -52,7 +52,7 @@ fn look(state: &State, read: &ReadFrom) -> Look {
     let Some(log) = LogKey::from_place(read.place).and_then(|key| state.readable(key)) else {
         return Look::Done(ReadOutcome::NoSuchLog);
     };
-    if state.phase == Phase::Stopped {
+    if state.closed {
         return Look::Done(unreadable("the log engine is stopped".to_owned()));
     }
     let bounds = bounds_of(log);
@@ -158,7 +158,7 @@ fn read_cold(
         let bytes: usize = entries.iter().map(|entry| entry.payload.len()).sum();
         let source = {
             let state = shared.state.lock();
-            if state.phase == Phase::Stopped {
+            if state.closed {
                 return Some(unreadable("the log engine is stopped".to_owned()));
             }
             let Some(log) = state.readable(key) else {

@@ -17,7 +17,6 @@ pub(crate) enum Phase {
     Running,
     /// Commits what was submitted, takes no more.
     Stopping,
-    /// Stopped: the folder may belong to somebody else.
     Stopped,
     /// A write or an fsync failed: no more writes, reads go on.
     Failed(String),
@@ -56,6 +55,8 @@ pub(crate) struct OpenSegment {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
+    /// The folder may belong to somebody else: nothing is read any more.
+    pub(crate) closed: bool,
     pub(crate) room: Room,
     pub(crate) table: LogTable,
     /// Groups whose delete is on its way.
@@ -84,6 +85,7 @@ impl State {
     pub(crate) fn new(tail_cache_bytes: usize) -> Self {
         Self {
             phase: Phase::Running,
+            closed: false,
             room: Room {
                 records: true,
                 reserve_left: None,

@@ -83,6 +83,9 @@ pub(crate) struct Turn {
     entries: u32,
 }
 
+/// A place in the queue counts until its turn comes, also if its log is gone by then.
+const TURN_BYTES: usize = size_of::<Turn>();
+
 /// The budget and the order of eviction. The entries themselves are in the logs' rows.
 #[derive(Debug)]
 pub(crate) struct TailCache {
@@ -132,6 +135,7 @@ impl TailCache {
 
     /// Queues entries that were pushed for one log.
     pub(crate) fn queue(&mut self, row: u32, incarnation: u32, entries: u32) {
+        self.bytes += TURN_BYTES;
         self.turns.push_back(Turn {
             row,
             incarnation,
@@ -144,7 +148,9 @@ impl TailCache {
         if self.bytes <= self.bytes_max {
             return None;
         }
-        self.turns.pop_front()
+        let turn = self.turns.pop_front()?;
+        self.bytes -= TURN_BYTES;
+        Some(turn)
     }
 
     /// Evicts what a turn stands for from its log's tail.
@@ -158,5 +164,52 @@ impl TailCache {
     pub(crate) fn forget(&mut self, tail: &CachedTail) {
         let bytes: usize = tail.entries.iter().map(CachedEntry::cost_bytes).sum();
         self.bytes -= bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded_where_logs_come_and_go() {
+        let mut cache = TailCache::new(10_000);
+        for row in 0..100_000 {
+            let mut tail = CachedTail::default();
+            let payload = Bytes::from_static(b"payload");
+            cache.push(&mut tail, 0, 0, EntryKind::Data, payload);
+            cache.queue(row, row, 1);
+            cache.forget(&tail);
+            // Its log is gone when a turn comes.
+            while cache.over_budget().is_some() {}
+        }
+        assert!(cache.bytes() <= 10_000);
+        assert!(cache.turns.len() * TURN_BYTES <= 10_000);
+    }
+
+    #[test]
+    fn the_oldest_entries_go_first() {
+        let mut cache = TailCache::new(1000);
+        let mut tail = CachedTail::default();
+        for offset in 5..25 {
+            let payload = Bytes::from(vec![0; 100]);
+            cache.push(&mut tail, offset, offset * 10, EntryKind::Data, payload);
+            cache.queue(0, 0, 1);
+            while let Some(turn) = cache.over_budget() {
+                cache.evict(turn, &mut tail);
+            }
+            assert!(cache.bytes() <= 1000);
+        }
+        let first = tail.first().unwrap();
+        assert!(first > 15 && first < 25);
+        let mut entries = Vec::new();
+        tail.read(first + 1, 150, &mut entries);
+        assert_eq!((entries.len(), entries[0].offset), (1, first + 1));
+        assert_eq!(
+            tail.offset_for_time(first * 10),
+            None,
+            "older ones may be on the disk"
+        );
+        assert_eq!(tail.offset_for_time(first * 10 + 1), Some(first + 1));
     }
 }

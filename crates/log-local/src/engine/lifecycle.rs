@@ -191,6 +191,7 @@ fn close(shared: &Shared, threads: &Mutex<Threads>) {
     }
     {
         let mut state = shared.state.lock();
+        state.closed = true;
         if !matches!(state.phase, Phase::Failed(_)) {
             state.phase = Phase::Stopped;
         }

@@ -8,7 +8,6 @@ use super::segment::{ReadError, load_footer};
 use crate::disk::Waiting;
 use crate::format::{LogKey, RunRef};
 use crate::shared::Shared;
-use crate::state::Phase;
 use crate::table::{SKIPPED, SegmentRef};
 
 /// The first offset of the run in which the first entry at or after `time` may be, or a better answer.
@@ -32,7 +31,7 @@ pub(crate) fn offset_for_time(
             if let Some(found) = cached {
                 return Ok(Ok(found.max(log.first)));
             }
-            if state.phase == Phase::Stopped {
+            if state.closed {
                 return Ok(Err(EngineError::Stopped));
             }
             let refs: Vec<SegmentRef> = log.segments.as_slice().to_vec();

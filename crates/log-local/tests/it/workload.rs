@@ -104,6 +104,8 @@ pub struct Model {
     snapshot_submitted: u64,
     snapshot_answered: u64,
     next_payload: u64,
+    /// Segments that were sealed, compacted and removed meanwhile.
+    pub housekeeping: [u64; 3],
 }
 
 type Answers = LogFuture<Vec<Result<Appended, AppendError>>>;
@@ -132,6 +134,7 @@ pub fn run(disk: &PowerCutDisk, seed: u64, steps: u64) -> Model {
             if rng.below(2) == 0 && block_on(engine.stop()).is_err() {
                 return model;
             }
+            model.count(&engine);
             drop(engine);
             match open(disk) {
                 Ok(opened) => engine = opened,
@@ -144,6 +147,7 @@ pub fn run(disk: &PowerCutDisk, seed: u64, steps: u64) -> Model {
         // Whatever it answers: the power may be cut.
         drop(block_on(engine.stop()));
     }
+    model.count(&engine);
     model
 }
 
@@ -159,6 +163,18 @@ impl Model {
             7..=9 => self.settle(in_flight),
             10 => self.check_reads(engine, key),
             _ => self.append(engine, rng, in_flight),
+        }
+    }
+
+    fn count(&mut self, engine: &LocalEngine) {
+        let stats = engine.stats();
+        let counts = [
+            stats.sealed_segments,
+            stats.compacted_segments,
+            stats.removed_segments,
+        ];
+        for (sum, more) in self.housekeeping.iter_mut().zip(counts) {
+            *sum += more;
         }
     }
 
