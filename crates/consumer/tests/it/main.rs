@@ -3,6 +3,8 @@
 //! The server's binary is the one named by `MILLSTREAM_BIN`, or the `millstream` in the folder of this crate's builds.
 //! With `LEASE_TABLE_ENDPOINT_URL` the DynamoDB table is made at that endpoint instead.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod contract;
 
 use std::path::PathBuf;

@@ -4,6 +4,8 @@
 //! With `STOCK_TRADES_ENDPOINT_URL` the tests run against that endpoint instead, where they create and delete the
 //! application's streams and tables.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod part;
 mod place;
 
