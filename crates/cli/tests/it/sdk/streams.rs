@@ -97,7 +97,7 @@ async fn streams_are_listed() {
         .list_streams()
         .exclusive_start_stream_name(before);
     let page = list.limit(1).send().await.unwrap();
-    assert_eq!(page.stream_names, [stream.name.clone()]);
+    assert_eq!(page.stream_names, std::slice::from_ref(&stream.name));
     assert_eq!(page.stream_summaries()[0].stream_name, stream.name);
     let (code, message) = refused(stream.client.list_streams().limit(0).send().await);
     assert_eq!(code, "ValidationException");
