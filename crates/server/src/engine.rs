@@ -54,6 +54,8 @@ pub enum EngineOpenError {
 pub(crate) struct OpenEngine {
     pub(crate) engine: Arc<dyn LogEngine>,
     pub(crate) snapshots: Arc<dyn SnapshotStore>,
+    /// The engine once more if it is the one on disk: it counts what it does.
+    pub(crate) local: Option<Arc<LocalEngine>>,
 }
 
 /// Opens the engine that the settings name.
@@ -65,6 +67,7 @@ pub(crate) async fn open(
         EngineKind::Memory => Ok(OpenEngine {
             engine: Arc::new(MemoryEngine::new(MemorySettings::default(), clock)),
             snapshots: Arc::new(MemorySnapshots::new()),
+            local: None,
         }),
         EngineKind::Local => {
             let local = local_settings(settings);
@@ -79,9 +82,11 @@ pub(crate) async fn open(
             let snapshots = engine
                 .snapshots()
                 .expect("an engine that was just opened has not stopped");
+            let engine = Arc::new(engine);
             Ok(OpenEngine {
-                engine: Arc::new(engine),
+                engine: Arc::clone(&engine) as Arc<dyn LogEngine>,
                 snapshots: Arc::new(snapshots),
+                local: Some(engine),
             })
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_log::LogEngine;
+use millstream_log_local::LocalEngine;
 use millstream_streams::{StreamService, StreamSettings};
 use millstream_types::WallClock;
 use tokio::net::{TcpListener, TcpSocket};
@@ -119,7 +120,11 @@ impl Server {
     pub async fn open(settings: Settings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
         let folder = table_folder(&settings)?;
-        let OpenEngine { engine, snapshots } = engine::open(&settings, Arc::clone(&clock)).await?;
+        let OpenEngine {
+            engine,
+            snapshots,
+            local,
+        } = engine::open(&settings, Arc::clone(&clock)).await?;
         let stream_settings = StreamSettings {
             transition: settings.transition,
             ..StreamSettings::default()
@@ -136,7 +141,7 @@ impl Server {
             }
         };
         let tables: Arc<dyn Tables> = Arc::new(EmbeddedTables::new(folder, settings.tables));
-        let edge = edge(&settings, ids, &streams, &tables);
+        let edge = edge(&settings, ids, &streams, &tables, local);
         Ok(Self {
             settings,
             edge: Arc::new(edge),
@@ -222,11 +227,12 @@ fn edge(
     ids: RequestIds,
     streams: &StreamService,
     tables: &Arc<dyn Tables>,
+    local: Option<Arc<LocalEngine>>,
 ) -> Edge {
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
     Edge {
         access: Access::new(settings.cors_origin.clone()),
-        health: Health::new(settings.durability, settings.engine),
+        health: Health::new(settings.durability, settings.engine, local),
         ids,
         kinesis: Kinesis {
             account: settings.account_id.clone(),

@@ -1,25 +1,64 @@
 //! `GET /health`.
 
+use std::sync::Arc;
+
 use http::StatusCode;
+use millstream_log_local::{LocalEngine, LocalStats};
 use serde::Serialize;
 
 use super::Answer;
 use crate::settings::{Durability, EngineKind};
 
 /// What the server says of itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Health {
+    durability: &'static str,
+    engine: &'static str,
+    local: Option<Arc<LocalEngine>>,
+}
+
+#[derive(Serialize)]
+struct Report {
     status: &'static str,
     version: &'static str,
     durability: &'static str,
     engine: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<Storage>,
+}
+
+/// What the engine on disk has done since the start.
+#[derive(Serialize)]
+struct Storage {
+    commits: u64,
+    entries: u64,
+    fsyncs: u64,
+    written_bytes: u64,
+    segments: u64,
+    tail_cache_bytes: u64,
+}
+
+impl From<LocalStats> for Storage {
+    fn from(stats: LocalStats) -> Self {
+        Self {
+            commits: stats.commits,
+            entries: stats.entries,
+            fsyncs: stats.fsyncs,
+            written_bytes: stats.written_bytes,
+            segments: stats.segments,
+            tail_cache_bytes: stats.tail_cache_bytes,
+        }
+    }
 }
 
 impl Health {
-    pub(crate) fn new(durability: Durability, engine: EngineKind) -> Self {
+    pub(crate) fn new(
+        durability: Durability,
+        engine: EngineKind,
+        local: Option<Arc<LocalEngine>>,
+    ) -> Self {
         Self {
-            status: "ok",
-            version: env!("CARGO_PKG_VERSION"),
+            local,
             durability: match (engine, durability) {
                 (EngineKind::Memory, _) => "none",
                 (EngineKind::Local, Durability::Fsync) => "fsync",
@@ -37,13 +76,16 @@ impl Health {
         let (http_status, status) = if has_failed {
             (StatusCode::SERVICE_UNAVAILABLE, "failed")
         } else {
-            (StatusCode::OK, self.status)
+            (StatusCode::OK, "ok")
         };
-        let now = Self {
+        let report = Report {
             status,
-            ..self.clone()
+            version: env!("CARGO_PKG_VERSION"),
+            durability: self.durability,
+            engine: self.engine,
+            storage: self.local.as_ref().map(|local| local.stats().into()),
         };
-        let body = serde_json::to_vec(&now).expect("four plain texts");
+        let body = serde_json::to_vec(&report).expect("texts and numbers");
         Answer::plain(http_status, "application/json", body)
     }
 }
