@@ -41,13 +41,24 @@ impl Server {
             .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(30)).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_timeout(Duration::from_secs(30))
+                    .build(),
+            )
             .build();
-        Self { process, client: Client::from_conf(config) }
+        Self {
+            process,
+            client: Client::from_conf(config),
+        }
     }
 
     pub async fn create_stream(&self, shards: i32) {
-        let create = self.client.create_stream().stream_name(STREAM).shard_count(shards);
+        let create = self
+            .client
+            .create_stream()
+            .stream_name(STREAM)
+            .shard_count(shards);
         create.send().await.expect("CreateStream");
     }
 
