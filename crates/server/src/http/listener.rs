@@ -179,10 +179,9 @@ impl<H: Handler> Listening<H> {
         let (mut is_registered, mut is_finishing) = (false, false);
         let ended = poll_fn(|cx| {
             if !is_registered {
-                // These polls leave the task's waker behind; what they tell is read from the flag.
-                is_registered = true;
-                let _: (Poll<()>, Poll<()>) =
-                    (stopped.as_mut().poll(cx), aborted.as_mut().poll(cx));
+                // These polls leave the task's waker behind, each; what they tell is read from the state below.
+                is_registered =
+                    stopped.as_mut().poll(cx).is_pending() & aborted.as_mut().poll(cx).is_pending();
             }
             match self.stopping.state() {
                 State::Serving => {}

@@ -193,14 +193,11 @@ impl Client {
     }
 
     async fn receive(&mut self) -> Option<()> {
-        let mut buffer = [0; 16 * 1024];
-        let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut buffer)).await;
+        self.received.reserve(16 * 1024);
+        let read = tokio::time::timeout(PATIENCE, self.socket.read_buf(&mut self.received)).await;
         match read.expect("the server answers or closes the connection") {
             Ok(0) | Err(_) => None,
-            Ok(read) => {
-                self.received.extend_from_slice(&buffer[..read]);
-                Some(())
-            }
+            Ok(_) => Some(()),
         }
     }
 

@@ -1,5 +1,10 @@
 //! The server over real sockets: good clients, bad clients, and both at once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test's own helpers is a failed test"
+)]
+
 mod access;
 mod bad_input;
 mod bounds;

@@ -92,14 +92,13 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         "s|0|TRIM_HORIZON|LATEST|YQ==|AAAA|shardId-000000000000".prop_map(Into::into),
         ".{0,20}".prop_map(Into::into),
     ];
-    let tree = leaf.prop_recursive(3, 24, 6, move |inner| {
+    leaf.prop_recursive(3, 24, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
             prop::collection::hash_map(name.clone(), inner, 0..6)
                 .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
         ]
-    });
-    tree
+    })
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {
