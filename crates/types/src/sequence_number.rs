@@ -250,8 +250,10 @@ mod tests {
         }
 
         #[test]
-        fn never_panics(text in "[0-9]{50,60}") {
-            let _ = text.parse::<SequenceNumber>();
+        fn digits_that_are_read_are_written_back(text in "4[0-9]{54,56}") {
+            if let Ok(number) = text.parse::<SequenceNumber>() {
+                prop_assert_eq!(number.to_string(), text);
+            }
         }
     }
 }

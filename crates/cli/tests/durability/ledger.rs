@@ -8,22 +8,22 @@ use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 
 /// Acknowledged puts: payload to (shard, sequence number).
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<HashMap<String, (String, String)>>);
+pub(crate) struct Ledger(Mutex<HashMap<String, (String, String)>>);
 
 /// What reading everything back showed.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Acknowledged records in the ledger.
-    pub acknowledged: usize,
+    pub(crate) acknowledged: usize,
     /// Records that were read, acknowledged or not.
-    pub read: usize,
+    pub(crate) read: usize,
     /// One line for each acknowledged record that is missing or changed, and for each record out of order or twice.
-    pub faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Ledger {
     /// Notes an acknowledged put.
-    pub fn acknowledge(&self, payload: String, shard: &str, number: &str) {
+    pub(crate) fn acknowledge(&self, payload: String, shard: &str, number: &str) {
         self.0
             .lock()
             .unwrap()
@@ -31,12 +31,12 @@ impl Ledger {
     }
 
     /// Acknowledged so far.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 
     /// Reads every shard of `stream` from its start and compares.
-    pub async fn compare(&self, client: &Client, stream: &str) -> Findings {
+    pub(crate) async fn compare(&self, client: &Client, stream: &str) -> Findings {
         let mut findings = Findings::default();
         let mut found = HashMap::new();
         for shard in shard_ids(client, stream).await {

@@ -12,10 +12,10 @@ use crate::ledger::Ledger;
 
 /// More writers than requests that must be in flight when the end comes.
 const WRITERS: usize = 32;
-pub const IN_FLIGHT_MIN: usize = 16;
+pub(crate) const IN_FLIGHT_MIN: usize = 16;
 
 /// Running writers.
-pub struct Load {
+pub(crate) struct Load {
     tasks: JoinSet<()>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -23,7 +23,7 @@ pub struct Load {
 impl Load {
     /// Starts the writers. Each puts until its first failure, which is how the server's end looks to a client.
     /// `round` keeps payloads apart.
-    pub fn start(
+    pub(crate) fn start(
         client: &Client,
         stream: &'static str,
         ledger: &Arc<Ledger>,
@@ -54,7 +54,7 @@ impl Load {
     }
 
     /// Waits until `acknowledged` puts are in the ledger and at least [`IN_FLIGHT_MIN`] are in flight; gives how many.
-    pub async fn until(&self, ledger: &Ledger, acknowledged: usize) -> usize {
+    pub(crate) async fn until(&self, ledger: &Ledger, acknowledged: usize) -> usize {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let in_flight = self.in_flight.load(Ordering::SeqCst);
@@ -71,7 +71,7 @@ impl Load {
     }
 
     /// Waits until every writer has met the server's end.
-    pub async fn join(mut self) {
+    pub(crate) async fn join(mut self) {
         let all = async {
             while self
                 .tasks

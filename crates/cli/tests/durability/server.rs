@@ -10,28 +10,28 @@ use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
 use millstream_testkit::ServerProcess;
 
-pub const STREAM: &str = "ledger";
+pub(crate) const STREAM: &str = "ledger";
 
 /// A running server; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     process: ServerProcess,
-    pub client: Client,
+    pub(crate) client: Client,
 }
 
 impl Server {
     /// `millstream serve` on `data_dir` with more arguments.
-    pub fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(data_dir: &Path, arguments: &[&str]) -> Self {
         Self::start_command(Self::command(data_dir, arguments))
     }
 
     /// What [`start`](Self::start) runs, for more environment.
-    pub fn command(data_dir: &Path, arguments: &[&str]) -> Command {
+    pub(crate) fn command(data_dir: &Path, arguments: &[&str]) -> Command {
         let mut command = ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_millstream")));
         command.arg("--data-dir").arg(data_dir).args(arguments);
         command
     }
 
-    pub fn start_command(command: Command) -> Self {
+    pub(crate) fn start_command(command: Command) -> Self {
         let process = ServerProcess::start(command);
         // Without retries an unanswered put stays unanswered: its record may be there, at most once.
         let config = aws_sdk_kinesis::Config::builder()
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    pub async fn create_stream(&self, shards: i32) {
+    pub(crate) async fn create_stream(&self, shards: i32) {
         let create = self
             .client
             .create_stream()
@@ -63,12 +63,12 @@ impl Server {
     }
 
     /// SIGKILL.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.process.kill();
     }
 
     /// SIGTERM; waits for the end.
-    pub fn terminate(self) -> ExitStatus {
+    pub(crate) fn terminate(self) -> ExitStatus {
         self.process.terminate()
     }
 }
