@@ -1,7 +1,7 @@
 //! The yardstick: an HTTP server of the same stack that does the least a Kinesis server could do.
 //!
-//! `bare LISTEN [--fsync FILE]`: PutRecord(s) parse their JSON and hash their partition keys; GetRecords parses and
-//! answers as many canned records as its `Limit`. With `--fsync` every put writes its body to the file and syncs it,
+//! `bare LISTEN [--fsync FILE]`: PutRecord(s) parse their JSON, base64 included, and hash their partition keys;
+//! GetRecords parses and answers as many canned records as its `Limit`. With `--fsync` every put writes its body to the file and syncs it,
 //! one request at a time, before the answer.
 
 use std::borrow::Cow;
@@ -91,16 +91,25 @@ fn answer(target: &[u8], body: &[u8], canned: &Canned) -> Option<Bytes> {
             .then(|| canned.get_records(get.limit.unwrap_or(10_000)));
     }
     let put: Put<'_> = serde_json::from_slice(body).ok()?;
-    let hash = |key: &str| u128::from_be_bytes(Md5::digest(key.as_bytes()).into());
+    let mut data = Vec::new();
     if let Some(records) = put.records {
-        let sum = records.iter().fold(0u128, |sum, entry| {
-            sum ^ hash(&entry.partition_key) ^ entry.data.len() as u128
-        });
-        std::hint::black_box(sum);
+        for entry in &records {
+            take(&entry.partition_key, &entry.data, &mut data)?;
+        }
         return Some(canned.put_records(records.len()));
     }
-    std::hint::black_box(hash(&put.partition_key?) ^ put.data?.len() as u128);
+    take(&put.partition_key?, &put.data?, &mut data)?;
     Some(canned.put_record.clone())
+}
+
+/// What every server must find out about a record: its bytes and its hash key.
+fn take(partition_key: &str, base64: &str, data: &mut Vec<u8>) -> Option<()> {
+    data.clear();
+    data.reserve(base64.len());
+    base64_simd::STANDARD.decode_append(base64, data).ok()?;
+    let hash_key = u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into());
+    std::hint::black_box((hash_key, &data));
+    Some(())
 }
 
 #[tokio::main(worker_threads = 2)]

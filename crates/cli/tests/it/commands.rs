@@ -38,6 +38,10 @@ impl World {
         }
     }
 
+    pub(crate) fn server(&self) -> &ServerProcess {
+        &self.server
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }

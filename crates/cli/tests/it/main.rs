@@ -4,6 +4,7 @@
 
 mod commands;
 mod exit_codes;
+mod idle_connections;
 mod records_get;
 mod records_put;
 mod records_tail;
