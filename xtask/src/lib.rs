@@ -14,7 +14,7 @@ pub fn root() -> &'static Path {
         .expect("xtask lies in the workspace's folder")
 }
 
-/// The answer of `cargo metadata`, with dependencies if `deps`.
+/// The answer of `cargo metadata`, with the dependencies of a build for this machine if `deps`.
 ///
 /// # Panics
 /// If cargo fails: then the build that runs this is broken too.
@@ -27,7 +27,10 @@ pub fn metadata(deps: bool) -> Value {
         "--locked",
         "--offline",
     ]);
-    if !deps {
+    if deps {
+        // What only other systems need is not there: cargo downloads what it builds.
+        command.args(["--filter-platform", &host()]);
+    } else {
         command.arg("--no-deps");
     }
     let output = command.output().expect("cargo runs");
@@ -37,6 +40,17 @@ pub fn metadata(deps: bool) -> Value {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
+}
+
+/// The machine that the compiler builds for.
+fn host() -> String {
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .expect("rustc runs");
+    let text = String::from_utf8(output.stdout).expect("rustc prints text");
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    line.expect("rustc names its host").to_owned()
 }
 
 /// The files that belong to the project, relative to [`root`]: tracked by git, or all files of a tree without git.

@@ -1,7 +1,7 @@
 //! Reads real trades: CSV with a header, or one JSON object per line.
 //!
 //! The first line decides: if it begins with `{`, all lines are JSON. Columns and members are those of
-//! [`StockTrade`](crate::trade::StockTrade) in any order; others are ignored; `id` may be missing, then trades are
+//! [`StockTrade`] in any order; others are ignored; `id` may be missing, then trades are
 //! numbered by their lines. Empty lines are skipped. The first line that is not a trade ends the reading with its number.
 
 use std::fs::File;

@@ -293,15 +293,17 @@ fn as_json(value: &Value<'_>) -> serde_json::Value {
         Value::TimestampMs(ms) => (*ms as f64 / 1000.0).into(),
         Value::List(values) => values.iter().map(as_json).collect(),
         Value::Map(members) => {
-            let members = members
+            // Sorted here: whether the map of `serde_json` sorts is up to the other crates of the build.
+            let sorted: std::collections::BTreeMap<_, _> = members
                 .iter()
-                .map(|(name, value)| (name.clone().into_owned(), as_json(value)));
-            serde_json::Value::Object(members.collect())
+                .map(|(name, value)| (name.clone().into_owned(), as_json(value)))
+                .collect();
+            serde_json::Value::Object(sorted.into_iter().collect())
         }
     }
 }
 
-/// Members in the order of JSON's writer, so that the first wrong type is the same one.
+/// Members in the order of the JSON body, so that the first wrong type is the same one.
 fn write_cbor(writer: &mut CborWriter, value: &Value<'_>) {
     match value {
         Value::Null => writer.null(),
