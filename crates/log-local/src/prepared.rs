@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -17,6 +17,10 @@ use crate::shared::{SEGMENTS, Shared, segment_path};
 
 /// How often the disk is looked at while there is no room.
 const ROOM_CHECK: Duration = Duration::from_secs(1);
+
+/// Segments that fill up faster than this are only reserved. Then the commits are large: each byte is written once
+/// instead of twice, which is worth more than the metadata that every fdatasync has to write with it.
+const HURRY: Duration = Duration::from_secs(1);
 
 /// Dead segments kept for recycling.
 const RECYCLED_MAX: usize = 2;
@@ -51,6 +55,9 @@ struct Prepared {
     dead: VecDeque<(u32, u64)>,
     /// Number of segments taken so far.
     taken: usize,
+    last_taken: Option<Instant>,
+    /// The last two segments were taken within [`HURRY`].
+    hurried: bool,
     stopping: bool,
     /// The room was found wanting; look again soon.
     no_room: bool,
@@ -64,7 +71,7 @@ impl PreparedSegments {
             return None;
         }
         let taken = state.next.take();
-        state.taken += 1;
+        state.count_taken();
         self.bell.notify_one();
         taken
     }
@@ -88,7 +95,7 @@ impl PreparedSegments {
 
     /// The committing thread made a segment itself.
     pub(crate) fn count_unprepared(&self) {
-        self.state.lock().taken += 1;
+        self.state.lock().count_taken();
         self.bell.notify_one();
     }
 
@@ -107,6 +114,15 @@ impl PreparedSegments {
     pub(crate) fn stop(&self) {
         self.state.lock().stopping = true;
         self.bell.notify_all();
+    }
+}
+
+impl Prepared {
+    fn count_taken(&mut self) {
+        let now = Instant::now();
+        let before = self.last_taken.replace(now);
+        self.hurried = before.is_some_and(|before| now - before < HURRY);
+        self.taken += 1;
     }
 }
 
@@ -145,6 +161,7 @@ pub(crate) fn run(shared: &Shared) {
 struct Job {
     size: u64,
     dead: Option<u32>,
+    filling: Filling,
     what: What,
 }
 
@@ -175,7 +192,17 @@ impl Job {
             .filter(|_| what == What::Next)
             .and_then(|place| state.dead.remove(place))
             .map(|(number, _)| number);
-        Self { size, dead, what }
+        let filling = if what == What::Next && state.hurried {
+            Filling::Reserved
+        } else {
+            Filling::Zeros
+        };
+        Self {
+            size,
+            dead,
+            filling,
+            what,
+        }
     }
 }
 
@@ -186,7 +213,7 @@ fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
     let number = shared.state.lock().take_unsealed_number();
     let made = match job.dead {
         Some(dead) => recycle(&*shared.disk, dead, number, job.size),
-        None => make(&*shared.disk, number, job.size, Filling::Zeros),
+        None => make(&*shared.disk, number, job.size, job.filling),
     };
     let segment = made.inspect_err(|_| {
         shared.state.lock().unsealed.remove(&number);
