@@ -6,7 +6,6 @@ mod refuse;
 mod seal;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 pub(crate) use seal::sealed_segment;
 
@@ -21,15 +20,6 @@ use crate::shared::Shared;
 use crate::state::{OpenSegment, Phase, SegmentRow};
 use crate::stats::count;
 
-/// How long a commit may wait for callers that were just answered and will come again. A commit costs about as much
-/// CPU time as two small puts, whatever it carries.
-const GATHERING: Duration = Duration::from_micros(100);
-/// With fewer callers the processors are not busy, and waiting would only leave them idle: measured with 16 callers it
-/// costs a sixth of the rate, with 64 it brings a sixth.
-const GATHERED_CALLS_MIN: usize = 32;
-/// A commit of more bytes is worth its fsync already.
-const GATHERED_BYTES_MAX: usize = 128 << 10;
-
 #[derive(Debug)]
 pub(crate) struct Committer {
     shared: Arc<Shared>,
@@ -37,8 +27,6 @@ pub(crate) struct Committer {
     /// Of the last frame written.
     lsn: u64,
     frames: Frames,
-    /// Callers of the group before.
-    calls_before: usize,
 }
 
 /// The segment that frames are appended to.
@@ -79,7 +67,6 @@ impl Committer {
             segment: None,
             lsn,
             frames: Frames::default(),
-            calls_before: 0,
         }
     }
 
@@ -95,7 +82,7 @@ impl Committer {
     }
 
     /// Waits for something to do; false: the engine stops and nothing is left.
-    fn next_group(&mut self, group: &mut Group) -> bool {
+    fn next_group(&self, group: &mut Group) -> bool {
         group.clear();
         let mut state = self.shared.state.lock();
         while state.pending.is_empty() {
@@ -106,24 +93,7 @@ impl Committer {
             self.shared.committer_bell.wait(&mut state);
             state.committer_parked = false;
         }
-        let calls_awaited = self.calls_before + state.pending.calls.len();
-        if calls_awaited >= GATHERED_CALLS_MIN && state.pending_bytes < GATHERED_BYTES_MAX {
-            let deadline = Instant::now() + GATHERING;
-            state.calls_awaited = calls_awaited;
-            while state.pending.calls.len() < calls_awaited && state.phase == Phase::Running {
-                if self
-                    .shared
-                    .committer_bell
-                    .wait_until(&mut state, deadline)
-                    .timed_out()
-                {
-                    break;
-                }
-            }
-            state.calls_awaited = 0;
-        }
         std::mem::swap(&mut state.pending, group);
-        self.calls_before = group.calls.len();
         true
     }
 

@@ -59,8 +59,6 @@ impl Shared {
         if state.committer_parked && !state.pending.is_empty() {
             state.committer_parked = false;
             self.committer_bell.notify_one();
-        } else if state.calls_awaited > 0 && state.pending.calls.len() >= state.calls_awaited {
-            self.committer_bell.notify_one();
         }
         result
     }

@@ -68,8 +68,6 @@ pub(crate) struct State {
     pub(crate) pending_bytes: usize,
     /// The committing thread waits to be woken.
     pub(crate) committer_parked: bool,
-    /// If not 0, the committing thread gathers this many callers before it commits.
-    pub(crate) calls_awaited: usize,
     pub(crate) durable_lsn: u64,
     pub(crate) segments: BTreeMap<u32, SegmentRow>,
     pub(crate) open: Option<OpenSegment>,
@@ -98,7 +96,6 @@ impl State {
             pending: Group::default(),
             pending_bytes: 0,
             committer_parked: false,
-            calls_awaited: 0,
             durable_lsn: 0,
             segments: BTreeMap::new(),
             open: None,
