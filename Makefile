@@ -11,7 +11,7 @@ run:        ## Build, start the server and run the stock-trades application on i
 test:       ## Set up what the tests need, run them all, count them
 	@scripts/test
 
-bench:      ## Measure against a bare server of the same stack (quiet machine, about 15 minutes)
+bench:      ## Measure against a bare server of the same stack (wants a quiet machine)
 	@scripts/bench
 
 soak:       ## The long versions of the crash, kill and bad-input tests
