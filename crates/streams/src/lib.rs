@@ -26,7 +26,7 @@ mod view;
 
 pub use caller::Caller;
 pub use operations::{
-    CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError, DeleteStreamError,
+    ChangeStreamError, CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError,
     DescribeStreamError, DescribeStreamSummaryError, EncodedShard, FindStreamError,
     GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
     InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,

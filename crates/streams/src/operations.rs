@@ -1,5 +1,6 @@
 //! The operations: one file each, with its own error, whose texts are AWS's.
 
+mod change_stream;
 mod create_stream;
 mod decrease_stream_retention_period;
 mod delete_stream;
@@ -22,9 +23,9 @@ mod split_shard;
 mod unavailable;
 mod unverified_texts;
 
+pub use change_stream::{ChangeStreamError, StreamNotActive, StreamOnDemand};
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
 pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodError;
-pub use delete_stream::{DeleteStreamError, StreamNotActive};
 pub use describe_stream::DescribeStreamError;
 pub use describe_stream_summary::DescribeStreamSummaryError;
 pub use find_stream::FindStreamError;
@@ -39,5 +40,5 @@ pub use merge_shards::MergeShardsError;
 pub use not_found::{CouldNotFindShard, ShardDoesNotExist, StreamNotFound};
 pub use put_record::{InvalidExplicitHashKey, PutRecordError, ShardThrottled};
 pub use put_records::PutRecordsError;
-pub use split_shard::{ShardEnded, SplitShardError, StreamOnDemand};
+pub use split_shard::{ShardEnded, SplitShardError};
 pub use unavailable::Unavailable;

@@ -151,17 +151,6 @@ fn rejected(reason: Rejected, caller: &Caller, name: StreamName) -> CreateStream
             additional,
         }
         .into(),
-        Rejected::TokenKeySet
-        | Rejected::NoSuchStream
-        | Rejected::NotActive(_)
-        | Rejected::NotBegun
-        | Rejected::NoSuchShard(_)
-        | Rejected::ShardEnded(_)
-        | Rejected::SplitKeyOutside(_)
-        | Rejected::NotAdjacent
-        | Rejected::OnDemand
-        | Rejected::RetentionIsLonger(_)
-        | Rejected::RetentionIsShorter(_)
-        | Rejected::OutOfIds => Unavailable::unexpected(reason).into(),
+        _ => Unavailable::unexpected(reason).into(),
     }
 }

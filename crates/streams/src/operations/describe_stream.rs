@@ -1,10 +1,10 @@
 //! DescribeStream.
 
-use millstream_wire::ApiError;
 use millstream_wire::shapes::{
     DescribeStreamRequest, DescribeStreamResponse, EncryptionType, EnhancedMetrics,
     StreamDescription,
 };
+use millstream_wire::{ApiError, Operation};
 
 use super::find_stream::FindStreamError;
 use super::shard_description::{
@@ -48,7 +48,12 @@ impl StreamService {
     ) -> Result<DescribeStreamResponse, DescribeStreamError> {
         let _call = self.enter()?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
-        let stream = self.find_stream(caller, name, request.stream_arn.as_deref())?;
+        let stream = self.find_stream(
+            caller,
+            Operation::DescribeStream,
+            name,
+            request.stream_arn.as_deref(),
+        )?;
         let limit = request
             .limit
             .map_or(SHARDS_PER_ANSWER_MAX, |limit| limit as usize);

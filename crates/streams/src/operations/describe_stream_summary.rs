@@ -1,10 +1,10 @@
 //! DescribeStreamSummary.
 
-use millstream_wire::ApiError;
 use millstream_wire::shapes::{
     DescribeStreamSummaryRequest, DescribeStreamSummaryResponse, EncryptionType, EnhancedMetrics,
     StreamDescriptionSummary,
 };
+use millstream_wire::{ApiError, Operation};
 
 use super::find_stream::FindStreamError;
 use super::shard_description::{creation_timestamp, mode_details};
@@ -43,7 +43,12 @@ impl StreamService {
     ) -> Result<DescribeStreamSummaryResponse, DescribeStreamSummaryError> {
         let _call = self.enter()?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
-        let stream = self.find_stream(caller, name, request.stream_arn.as_deref())?;
+        let stream = self.find_stream(
+            caller,
+            Operation::DescribeStreamSummary,
+            name,
+            request.stream_arn.as_deref(),
+        )?;
         let open_shards = stream.open_shards().len();
         let stream_description_summary = StreamDescriptionSummary {
             stream_name: stream.key.name.clone(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use millstream_types::{AccountId, StreamArn};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::StreamNotFound;
 use super::unverified_texts as texts;
@@ -92,23 +92,32 @@ impl<'a> NamedStream<'a> {
 }
 
 impl StreamService {
-    /// The stream, in whatever state.
-    pub(super) fn look_up(&self, caller: &Caller, named: &NamedStream<'_>) -> Option<Arc<Stream>> {
-        if named.is_elsewhere {
-            return None;
-        }
-        self.inner.view.find(caller, &named.name)
+    /// The stream that a request names, in whatever state, for `operation`.
+    ///
+    /// Every operation on a stream that is there comes through here with its own name.
+    pub(super) fn look_up(
+        &self,
+        caller: &Caller,
+        _operation: Operation,
+        named: &NamedStream<'_>,
+    ) -> Result<Arc<Stream>, FindStreamError> {
+        let found = if named.is_elsewhere {
+            None
+        } else {
+            self.inner.view.find(caller, &named.name)
+        };
+        found.ok_or_else(|| named.not_found().into())
     }
 
-    /// The stream that a request names, in whatever state.
+    /// [`look_up`](Self::look_up) by what stands in the request.
     pub(super) fn find_stream(
         &self,
         caller: &Caller,
+        operation: Operation,
         name: Option<&str>,
         arn: Option<&str>,
     ) -> Result<Arc<Stream>, FindStreamError> {
         let named = NamedStream::new(caller, name, arn)?;
-        let found = self.look_up(caller, &named);
-        found.ok_or_else(|| named.not_found().into())
+        self.look_up(caller, operation, &named)
     }
 }

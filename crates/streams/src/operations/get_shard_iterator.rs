@@ -5,7 +5,7 @@ use millstream_types::{AccountId, SequenceNumber, ShardId, TimestampMs};
 use millstream_wire::shapes::{
     GetShardIteratorRequest, GetShardIteratorResponse, ShardIteratorType,
 };
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::{CouldNotFindShard, ShardDoesNotExist};
@@ -147,11 +147,12 @@ impl StreamService {
             .shard_id
             .parse()
             .map_err(|_| CouldNotFindShard::of(&request.shard_id, &named.name, &named.account))?;
-        let stream = self
-            .look_up(caller, &named)
-            .filter(|stream| stream.is_usable());
         let missing = || ShardDoesNotExist::of(shard_id, &named.name, &named.account);
-        let stream = stream.ok_or_else(missing)?;
+        let stream = match self.look_up(caller, Operation::GetShardIterator, &named) {
+            Ok(stream) if stream.is_usable() => stream,
+            Ok(_) | Err(FindStreamError::NotFound(_)) => return Err(missing().into()),
+            Err(error) => return Err(error.into()),
+        };
         let shard = stream.shard(shard_id).ok_or_else(missing)?;
         let now = self.inner.clock.now();
         let position = match start_of(&request, shard, &named, now)? {

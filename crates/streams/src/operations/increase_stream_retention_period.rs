@@ -2,21 +2,15 @@
 
 use millstream_types::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN};
 use millstream_wire::shapes::IncreaseStreamRetentionPeriodRequest;
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
-use super::delete_stream::StreamNotActive;
-use super::find_stream::FindStreamError;
-use super::not_found::StreamNotFound;
-use super::unavailable::Unavailable;
-use crate::catalog::{Command, Rejected, Stream};
+use super::change_stream::ChangeStreamError;
+use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
 
 /// How IncreaseStreamRetentionPeriod fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IncreaseStreamRetentionPeriodError {
-    /// The request names no stream that there is.
-    #[error(transparent)]
-    Find(#[from] FindStreamError),
     /// The period is out of what any stream may have.
     #[error(transparent)]
     OutOfBounds(#[from] RetentionOutOfBounds),
@@ -33,12 +27,9 @@ pub enum IncreaseStreamRetentionPeriodError {
         /// The stream.
         name: String,
     },
-    /// The stream is changing.
+    /// As any change of a stream.
     #[error(transparent)]
-    NotActive(#[from] StreamNotActive),
-    /// See [`Unavailable`].
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
+    Change(#[from] ChangeStreamError),
 }
 
 /// A retention period that no stream may have; in hours.
@@ -70,11 +61,9 @@ pub(super) fn check_hours(hours: i32) -> Result<u32, RetentionOutOfBounds> {
 impl From<IncreaseStreamRetentionPeriodError> for ApiError {
     fn from(error: IncreaseStreamRetentionPeriodError) -> Self {
         let code = match error {
-            IncreaseStreamRetentionPeriodError::Find(error) => return error.into(),
-            IncreaseStreamRetentionPeriodError::Unavailable(error) => return error.into(),
+            IncreaseStreamRetentionPeriodError::Change(error) => return error.into(),
             IncreaseStreamRetentionPeriodError::OutOfBounds(_)
             | IncreaseStreamRetentionPeriodError::IsLonger { .. } => ErrorCode::InvalidArgument,
-            IncreaseStreamRetentionPeriodError::NotActive(_) => ErrorCode::ResourceInUse,
         };
         Self::new(code, error.to_string())
     }
@@ -90,50 +79,30 @@ impl StreamService {
         caller: &Caller,
         request: IncreaseStreamRetentionPeriodRequest,
     ) -> Result<(), IncreaseStreamRetentionPeriodError> {
-        let _call = self.enter()?;
+        let _call = self.enter().map_err(ChangeStreamError::from)?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
-        let stream = self.find_stream(caller, name, request.stream_arn.as_deref())?;
+        let stream = self.stream_to_change(
+            caller,
+            Operation::IncreaseStreamRetentionPeriod,
+            name,
+            request.stream_arn.as_deref(),
+        )?;
         let hours = check_hours(request.retention_period_hours)?;
-        let id = stream.id;
-        let command = Command::IncreaseRetention { id, hours };
-        let done = self.inner.commands.propose(command).await;
-        done.map_err(|error| match Unavailable::unless_rejected(error) {
-            Ok(reason) => rejected(reason, &stream, hours),
-            Err(unavailable) => unavailable.into(),
-        })?;
+        let command = Command::IncreaseRetention {
+            id: stream.id,
+            hours,
+        };
+        self.change_stream(&stream, command, |reason| match reason {
+            Rejected::RetentionIsLonger(existing) => {
+                Some(IncreaseStreamRetentionPeriodError::IsLonger {
+                    requested: hours,
+                    existing,
+                    name: stream.key.name.to_string(),
+                })
+            }
+            _ => None,
+        })
+        .await?;
         Ok(())
-    }
-}
-
-fn rejected(
-    reason: Rejected,
-    stream: &Stream,
-    requested: u32,
-) -> IncreaseStreamRetentionPeriodError {
-    let name = stream.key.name.to_string();
-    match reason {
-        Rejected::NoSuchStream => FindStreamError::from(StreamNotFound::of(&stream.key)).into(),
-        Rejected::NotActive(status) => StreamNotActive {
-            name,
-            account: stream.key.account.clone(),
-            status,
-        }
-        .into(),
-        Rejected::RetentionIsLonger(existing) => IncreaseStreamRetentionPeriodError::IsLonger {
-            requested,
-            existing,
-            name,
-        },
-        Rejected::TokenKeySet
-        | Rejected::StreamExists
-        | Rejected::NotBegun
-        | Rejected::NoSuchShard(_)
-        | Rejected::ShardEnded(_)
-        | Rejected::SplitKeyOutside(_)
-        | Rejected::NotAdjacent
-        | Rejected::OnDemand
-        | Rejected::TooManyShards { .. }
-        | Rejected::RetentionIsShorter(_)
-        | Rejected::OutOfIds => Unavailable::unexpected(reason).into(),
     }
 }

@@ -6,9 +6,9 @@ use millstream_types::{ShardId, TimestampMs};
 use millstream_wire::shapes::{
     ListShardsRequest, ListShardsResponse, ShardFilter, ShardFilterType,
 };
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
-use super::delete_stream::StreamNotActive;
+use super::change_stream::StreamNotActive;
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
 use super::shard_description::{creation_timestamp, describe, is_after, listed_shards};
@@ -205,7 +205,7 @@ impl StreamService {
         }
         let named = NamedStream::new(caller, name, request.stream_arn.as_deref())?;
         let not_found = || FindStreamError::from(named.not_found());
-        let stream = self.look_up(caller, &named).ok_or_else(not_found)?;
+        let stream = self.look_up(caller, Operation::ListShards, &named)?;
         if let Some(created) = request.stream_creation_timestamp
             && created.0.as_secs() != creation_timestamp(&stream).0.as_secs()
         {

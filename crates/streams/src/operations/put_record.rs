@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use millstream_types::{AccountId, SequenceNumber, ShardId};
 use millstream_wire::shapes::{InvalidRecordData, PutRecordRequest, PutRecordResponse};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
@@ -140,10 +140,10 @@ impl StreamService {
         );
         let named = NamedStream::new(caller, name, arn)?;
         let not_found = || FindStreamError::from(named.not_found());
-        let stream = self
-            .look_up(caller, &named)
-            .filter(|stream| stream.is_usable());
-        let stream = stream.ok_or_else(not_found)?;
+        let stream = self.look_up(caller, Operation::PutRecord, &named)?;
+        if !stream.is_usable() {
+            return Err(not_found().into());
+        }
         let record = &request.record;
         let bytes = record.partition_key.len() + record.data.decoded_len();
         if bytes > stream.record_bytes_max() {

@@ -6,7 +6,7 @@ use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
 use millstream_wire::shapes::{
     InvalidRecordData, PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry,
 };
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
@@ -114,10 +114,10 @@ impl StreamService {
         );
         let named = NamedStream::new(caller, name, arn)?;
         let not_found = || FindStreamError::from(named.not_found());
-        let stream = self
-            .look_up(caller, &named)
-            .filter(|stream| stream.is_usable());
-        let stream = stream.ok_or_else(not_found)?;
+        let stream = self.look_up(caller, Operation::PutRecords, &named)?;
+        if !stream.is_usable() {
+            return Err(not_found().into());
+        }
         let routing = route(&stream, request, not_found)?;
         let records = request.records.iter();
         let records = records.map(|record| (record.partition_key.as_bytes(), &record.data));
