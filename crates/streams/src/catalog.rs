@@ -9,13 +9,18 @@
 //! DELETING, and can be resumed by anybody.
 
 mod command;
+mod commitment;
+mod counted_change;
 mod decide;
 mod decide_reshard;
+mod decide_setting;
 mod rejected;
+mod setting;
 mod shard;
 mod snapshot;
 mod stored;
 mod stream;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod token_key;
@@ -24,13 +29,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use millstream_types::{AccountId, Region, StreamName};
+use millstream_wire::shapes::StreamMode;
 
 pub use command::{ClosedShard, Command, CommandEntry, CreatedLog, InvalidCommand, StreamSpec};
+pub use commitment::Commitment;
+pub use counted_change::CountedChange;
 pub use rejected::Rejected;
+pub use setting::Setting;
 pub(crate) use shard::ENVELOPE_RECORDS_MAX;
 pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
 pub use snapshot::InvalidSnapshot;
 pub use stream::{Change, Stream, StreamId, StreamKey};
+pub use tags::Tagged;
 pub use token_key::TokenKey;
 
 use decide::Decision;
@@ -54,6 +64,8 @@ pub struct Catalog {
     namesakes: BTreeMap<StreamKey, u64>,
     /// No new stream starts at or below this second; covers namesakes that are no longer remembered one by one.
     namesakes_floor_s: u64,
+    /// Of accounts that ever committed themselves to a least throughput.
+    commitments: BTreeMap<AccountId, BTreeMap<Region, Commitment>>,
 }
 
 /// What a command did.
@@ -126,12 +138,30 @@ impl Catalog {
             .sum()
     }
 
+    /// How many on-demand streams an account has in a region.
+    pub fn on_demand_streams(&self, account: &AccountId, region: &Region) -> u64 {
+        let streams = self.in_region(account, region).into_iter();
+        let streams = streams.flat_map(BTreeMap::values);
+        let on_demand = streams.filter(|stream| stream.mode == StreamMode::OnDemand);
+        on_demand.count() as u64
+    }
+
     pub(crate) fn commit(&mut self, decision: Decision) -> Applied {
         match decision {
             Decision::SetTokenKey(key) => {
                 self.token_key = Some(key);
                 Applied { stream: None }
             }
+            Decision::SetCommitment {
+                account,
+                region,
+                commitment,
+            } => {
+                let regions = self.commitments.entry(account).or_default();
+                regions.insert(region, commitment);
+                Applied { stream: None }
+            }
+            Decision::Nothing => Applied { stream: None },
             Decision::Store { stream, logs_used } => {
                 let id = stream.id;
                 self.last_stream_id = self.last_stream_id.max(id.0);

@@ -1,19 +1,23 @@
 //! Record envelopes: the payload of a shard's entries.
 //!
 //! ```text
-//! version u8 = 1 | compression u8 = 0 | flags u16 = 0 | encryption key id u32 = 0 | record count u32
+//! version u8 = 1 | compression u8 = 0 | flags u16 | encryption key id u32 = 0 | record count u32
 //! per record: key length u16 | data length u32 | key | data
 //! ```
+//! Flag 1: put while the stream's encryption was on, which the API shows with each record; the bytes are the same.
+//! A key of length 0 is that of a record without a partition key.
 //! Little-endian. Arrival time and number are not inside: they follow from the entry.
 
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
-use millstream_wire::shapes::{InvalidRecordData, RecordData};
+use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
 
 use crate::catalog::ENVELOPE_RECORDS_MAX;
 
 const VERSION: u8 = 1;
+/// Flag: put while the stream's encryption was on.
+const ENCRYPTED: u16 = 1;
 const HEADER_BYTES: usize = 12;
 const RECORD_HEADER_BYTES: usize = 6;
 
@@ -36,6 +40,16 @@ impl EnvelopeWriter {
         bytes.push(VERSION);
         bytes.resize(HEADER_BYTES, 0);
         Self { bytes, count: 0 }
+    }
+
+    /// Marks the records as put while the stream's encryption was on, or not.
+    pub(crate) fn encrypted(mut self, encryption_type: EncryptionType) -> Self {
+        let flags = match encryption_type {
+            EncryptionType::None => 0,
+            EncryptionType::Kms => ENCRYPTED,
+        };
+        self.bytes[2..4].copy_from_slice(&flags.to_le_bytes());
+        self
     }
 
     /// Adds a record; answers its index.
@@ -98,6 +112,8 @@ pub(crate) struct EnvelopeReader<'a> {
     bytes: &'a [u8],
     at: usize,
     left: u32,
+    /// Whether the records were put while the stream's encryption was on.
+    pub(crate) encryption_type: EncryptionType,
 }
 
 impl<'a> EnvelopeReader<'a> {
@@ -105,7 +121,12 @@ impl<'a> EnvelopeReader<'a> {
         let mut header = bytes.get(..HEADER_BYTES).ok_or(InvalidEnvelope)?;
         let (version, compression) = (header.get_u8(), header.get_u8());
         let (flags, encryption_key) = (header.get_u16_le(), header.get_u32_le());
-        let is_known = version == VERSION && compression == 0 && flags == 0 && encryption_key == 0;
+        let encryption_type = match flags {
+            0 => EncryptionType::None,
+            ENCRYPTED => EncryptionType::Kms,
+            _ => return Err(InvalidEnvelope),
+        };
+        let is_known = version == VERSION && compression == 0 && encryption_key == 0;
         let left = header.get_u32_le();
         if !is_known || left as usize > ENVELOPE_RECORDS_MAX {
             return Err(InvalidEnvelope);
@@ -114,6 +135,7 @@ impl<'a> EnvelopeReader<'a> {
             bytes,
             at: HEADER_BYTES,
             left,
+            encryption_type,
         })
     }
 
@@ -169,6 +191,8 @@ mod tests {
         let bytes = writer.finish();
         assert_eq!(bytes[..], expected.concat()[..]);
         assert_eq!(bytes.len(), size_bytes(2, 5));
+        let writer = EnvelopeWriter::with_room(0, 0).encrypted(EncryptionType::Kms);
+        assert_eq!(writer.finish()[..], [1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -26,12 +26,14 @@ mod view;
 
 pub use caller::Caller;
 pub use operations::{
-    ChangeStreamError, CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError,
-    DescribeStreamError, DescribeStreamSummaryError, EncodedShard, FindStreamError,
+    AddTagsToStreamError, ChangeStreamError, ChangedTooOften, CouldNotFindShard, CreateStreamError,
+    DecreaseStreamRetentionPeriodError, EncodedShard, FindResourceError, FindStreamError,
     GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
-    InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,
-    PutRecordsError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded,
-    ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
+    InvalidExplicitHashKey, InvalidTags, ListShardsError, ListStreamsError,
+    ListTagsForResourceError, MergeShardsError, PutRecordError, PutRecordsError, ReadStreamError,
+    RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded, ShardThrottled,
+    SplitShardError, StreamEncryptionError, StreamNotActive, StreamNotFound, StreamOnDemand,
+    TagResourceError, Unavailable, UntagResourceError, UpdateSettingError,
 };
 pub use service::{OpenError, StreamService};
 pub use settings::{Limits, StreamSettings};

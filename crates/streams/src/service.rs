@@ -17,7 +17,7 @@ use crate::catalog::{Command, StreamId, TokenKey};
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{Changing, LifeCycle};
-use crate::operations::Unavailable;
+use crate::operations::{Spread, Unavailable};
 use crate::retention::Retention;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) commands: CommandLog,
     pub(crate) tokens: Tokens,
     pub(crate) retention: Arc<Retention>,
+    pub(crate) spread: Spread,
     /// Calls that are being served.
     calls: TaskTracker,
     stopping: CancellationToken,
@@ -148,6 +149,7 @@ impl StreamService {
             commands,
             tokens: tokens.map_err(OpenError::Randomness)?,
             retention,
+            spread: Spread::default(),
             calls: TaskTracker::new(),
             stopping: CancellationToken::new(),
             workers,

@@ -22,5 +22,15 @@ pub const RETENTION_HOURS_MAX: u32 = 8760;
 pub const TOKEN_LIFE_MS: u64 = 300_000;
 /// Shards of a stream created without a count.
 pub const SHARD_COUNT_DEFAULT: u32 = 4;
+/// Most tags of a stream or consumer. May be raised, never lowered: stored commands rely on it.
+pub const TAGS_PER_RESOURCE_MAX: usize = 50;
+/// Most switches of a stream's capacity mode within 24 hours.
+pub const MODE_SWITCHES_PER_DAY_MAX: u32 = 2;
+/// Most times within 24 hours that a stream's encryption may be started, and most that it may be stopped.
+pub const ENCRYPTION_CHANGES_PER_DAY_MAX: u32 = 25;
+/// Most throughput that a stream can be asked to be ready for, in MiB per second.
+pub const WARM_THROUGHPUT_MIBPS_MAX: u32 = 10 * 1024;
+/// Least duration of an account's commitment to a least throughput.
+pub const COMMITMENT_MINIMUM_MS: u64 = 24 * 60 * 60 * 1000;
 /// Most open shards of one stream.
 pub const SHARDS_PER_STREAM_MAX: u32 = 10_000;

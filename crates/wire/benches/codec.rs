@@ -7,7 +7,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use millstream_types::{SequenceNumber, TimestampMs};
 use millstream_wire::shapes::{
-    GetRecordsResponse, PutRecordsRequest, PutRecordsResponse, PutRecordsResultEntry, Record,
+    EncryptionType, GetRecordsResponse, PutRecordsRequest, PutRecordsResponse,
+    PutRecordsResultEntry, Record,
 };
 use millstream_wire::{
     Encoding, Operation, decode_get_records, decode_put_record, decode_put_records,
@@ -174,6 +175,7 @@ fn encoding(criterion: &mut Criterion) {
             records: numbers(500, shards)
                 .map(PutRecordsResultEntry::Stored)
                 .collect(),
+            encryption_type: EncryptionType::None,
         };
         group.throughput(Throughput::Elements(500));
         group.bench_function(format!("PutRecords 500, {shards} shards"), |bencher| {
@@ -187,6 +189,7 @@ fn encoding(criterion: &mut Criterion) {
                 approximate_arrival_timestamp: TimestampMs(1_793_620_957_318),
                 data: vec![7; 100].into(),
                 partition_key: b"sensor-00000007".as_slice().into(),
+                encryption_type: EncryptionType::None,
             })
             .collect(),
         next_shard_iterator: Some("A".repeat(200)),

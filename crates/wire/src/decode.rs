@@ -53,7 +53,7 @@ pub fn decode_get_records(encoding: Encoding, body: &[u8]) -> Result<GetRecordsR
 /// The checked input of PutRecord; borrows from the body.
 ///
 /// # Errors
-/// As for [`decode`]. A record without a partition key is refused here.
+/// As for [`decode`].
 pub fn decode_put_record(
     encoding: Encoding,
     body: &[u8],
@@ -67,7 +67,7 @@ pub fn decode_put_record(
 /// The checked input of PutRecords; borrows from the body.
 ///
 /// # Errors
-/// As for [`decode`]. A record without a partition key is refused here.
+/// As for [`decode`].
 pub fn decode_put_records(
     encoding: Encoding,
     body: &[u8],

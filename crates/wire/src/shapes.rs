@@ -64,6 +64,7 @@ pub use describe_stream_summary::{
 };
 pub use enhanced_monitoring::{
     DisableEnhancedMonitoringRequest, EnableEnhancedMonitoringRequest, EnhancedMonitoringResponse,
+    MetricsName,
 };
 pub use get_records::{GetRecordsRequest, GetRecordsResponse, Record};
 pub use get_shard_iterator::{

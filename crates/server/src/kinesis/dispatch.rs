@@ -53,6 +53,9 @@ impl Kinesis {
     async fn control(&self, call: Call) -> Result<Bytes, ApiError> {
         let (streams, call) = (&self.streams, &call);
         let body = match call.operation {
+            Operation::AddTagsToStream => {
+                empty(call, streams, StreamService::add_tags_to_stream).await
+            }
             Operation::CreateStream => empty(call, streams, StreamService::create_stream).await,
             Operation::DecreaseStreamRetentionPeriod => {
                 empty(
@@ -63,9 +66,19 @@ impl Kinesis {
                 .await
             }
             Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
+            Operation::DescribeAccountSettings => {
+                full(call, streams, StreamService::describe_account_settings).await
+            }
+            Operation::DescribeLimits => full(call, streams, StreamService::describe_limits).await,
             Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
             Operation::DescribeStreamSummary => {
                 full(call, streams, StreamService::describe_stream_summary).await
+            }
+            Operation::DisableEnhancedMonitoring => {
+                full(call, streams, StreamService::disable_enhanced_monitoring).await
+            }
+            Operation::EnableEnhancedMonitoring => {
+                full(call, streams, StreamService::enable_enhanced_monitoring).await
             }
             Operation::GetShardIterator => {
                 full(call, streams, StreamService::get_shard_iterator).await
@@ -80,9 +93,57 @@ impl Kinesis {
             }
             Operation::ListShards => full(call, streams, StreamService::list_shards).await,
             Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
+            Operation::ListTagsForResource => {
+                full(call, streams, StreamService::list_tags_for_resource).await
+            }
+            Operation::ListTagsForStream => {
+                full(call, streams, StreamService::list_tags_for_stream).await
+            }
             Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
+            Operation::RemoveTagsFromStream => {
+                empty(call, streams, StreamService::remove_tags_from_stream).await
+            }
             Operation::SplitShard => empty(call, streams, StreamService::split_shard).await,
-            other => Err(not_served(other)),
+            Operation::StartStreamEncryption => {
+                empty(call, streams, StreamService::start_stream_encryption).await
+            }
+            Operation::StopStreamEncryption => {
+                empty(call, streams, StreamService::stop_stream_encryption).await
+            }
+            Operation::TagResource => empty(call, streams, StreamService::tag_resource).await,
+            Operation::UntagResource => empty(call, streams, StreamService::untag_resource).await,
+            Operation::UpdateAccountSettings => {
+                full(call, streams, StreamService::update_account_settings).await
+            }
+            Operation::UpdateMaxRecordSize => {
+                empty(call, streams, StreamService::update_max_record_size).await
+            }
+            Operation::UpdateStreamMode => {
+                empty(call, streams, StreamService::update_stream_mode).await
+            }
+            Operation::UpdateStreamRecordDistributionStrategy => {
+                empty(
+                    call,
+                    streams,
+                    StreamService::update_stream_record_distribution_strategy,
+                )
+                .await
+            }
+            Operation::UpdateStreamWarmThroughput => {
+                full(call, streams, StreamService::update_stream_warm_throughput).await
+            }
+            Operation::DeleteResourcePolicy
+            | Operation::DeregisterStreamConsumer
+            | Operation::DescribeStreamConsumer
+            | Operation::GetResourcePolicy
+            | Operation::ListStreamConsumers
+            | Operation::PutResourcePolicy
+            | Operation::RegisterStreamConsumer
+            | Operation::SubscribeToShard
+            | Operation::UpdateShardCount => Err(not_served(call.operation)),
+            Operation::GetRecords | Operation::PutRecord | Operation::PutRecords => {
+                unreachable!("these are answered in place")
+            }
         }?;
         self.hold(body)
     }

@@ -14,5 +14,6 @@ mod kinesis;
 mod order;
 mod random_input;
 mod shutdown;
+mod stream_operations;
 mod table_calls;
 mod test_server;

@@ -3,15 +3,15 @@
 //! A new command, or a new field whose absence would mean something else, is a new variant; a reader that does not
 //! know it stops. Nothing in a command is ever skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use millstream_log::Place;
-use millstream_types::{HashKey, ShardId, TimestampMs};
-use millstream_wire::shapes::StreamMode;
+use millstream_types::{AccountId, HashKey, Region, ShardId, TimestampMs};
+use millstream_wire::shapes::{RecordDistributionStrategy, StreamMode};
 use serde::{Deserialize, Serialize};
 
-use super::{StreamId, StreamKey, TokenKey, stored};
+use super::{Setting, StreamId, StreamKey, Tagged, TokenKey, stored};
 
 /// Version of the stored form.
 const VERSION: u16 = 1;
@@ -112,6 +112,49 @@ pub enum Command {
         /// The shards; those that are gone already are passed over.
         shards: Vec<ShardId>,
     },
+    /// Adds tags, and gives new values to those that are there.
+    AddTags {
+        /// What carries them.
+        resource: Tagged,
+        /// Keys and values.
+        tags: BTreeMap<String, String>,
+    },
+    /// Takes tags away.
+    RemoveTags {
+        /// What carries them.
+        resource: Tagged,
+        /// Their keys; those that are not there are passed over.
+        keys: BTreeSet<String>,
+    },
+    /// A setting gets a new value: UPDATING, unless the setting takes effect at once.
+    UpdateSetting {
+        /// The stream.
+        id: StreamId,
+        /// What is to change.
+        setting: Setting,
+        /// How often this may be done within 24 hours, if that is limited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        per_day_max: Option<u32>,
+        /// The account's quota of shards, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_shards_max: Option<u64>,
+    },
+    /// The new value holds: ACTIVE.
+    FinishUpdateSetting {
+        /// The stream.
+        id: StreamId,
+    },
+    /// An account commits itself in a region to a least throughput, or ends that.
+    UpdateCommitment {
+        /// The account.
+        account: AccountId,
+        /// Where.
+        region: Region,
+        /// Whether it begins or ends.
+        enabled: bool,
+        /// How long a commitment that begins lasts at least, in milliseconds.
+        minimum_ms: u64,
+    },
 }
 
 /// A stream to create.
@@ -130,6 +173,12 @@ pub struct StreamSpec {
     pub max_record_size_kib: u32,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Throughput to be ready for, in MiB per second; for on-demand mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_throughput_mibps: Option<u32>,
+    /// What decides to which shard a record goes.
+    #[serde(default, skip_serializing_if = "stored::is_default")]
+    pub record_distribution: RecordDistributionStrategy,
 }
 
 /// A log that was created for a shard.

@@ -1,16 +1,17 @@
 //! What each command comes to, before anything changes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use millstream_log::LogId;
 use millstream_types::limits::SHARDS_PER_STREAM_MAX;
-use millstream_types::{HashKeyRange, ShardId, TimestampMs};
+use millstream_types::{AccountId, HashKeyRange, Region, ShardId, TimestampMs};
 use millstream_wire::shapes::{StreamMode, StreamStatus};
 
 use super::command::CreatedLog;
 use super::{
-    Catalog, Change, Command, CommandEntry, NewShard, Rejected, Shard, ShardState, Stream,
-    StreamId, StreamSpec, TokenKey,
+    Catalog, Change, Command, CommandEntry, Commitment, NewShard, Rejected, Shard, ShardState,
+    Stream, StreamId, StreamSpec, TokenKey,
 };
 
 /// AWS dates the first shards three seconds before the stream.
@@ -22,6 +23,13 @@ const CREATED_S_END: u64 = 16_025_175_000;
 #[derive(Debug)]
 pub(crate) enum Decision {
     SetTokenKey(TokenKey),
+    SetCommitment {
+        account: AccountId,
+        region: Region,
+        commitment: Commitment,
+    },
+    /// All is as the command wants it already.
+    Nothing,
     /// Enter the stream, new or changed.
     Store {
         stream: Box<Stream>,
@@ -80,6 +88,21 @@ impl Catalog {
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
+            Command::AddTags { resource, tags } => self.add_tags(*resource, tags),
+            Command::RemoveTags { resource, keys } => self.remove_tags(*resource, keys),
+            Command::UpdateSetting {
+                id,
+                setting,
+                per_day_max,
+                account_shards_max,
+            } => self.update_setting(now, *id, setting, *per_day_max, *account_shards_max),
+            Command::FinishUpdateSetting { id } => self.finish_update_setting(*id),
+            Command::UpdateCommitment {
+                account,
+                region,
+                enabled,
+                minimum_ms,
+            } => Ok(self.update_commitment(now, account, region, *enabled, *minimum_ms)),
         }
     }
 
@@ -106,6 +129,9 @@ impl Catalog {
         check_limit(0, additional, u64::from(SHARDS_PER_STREAM_MAX))?;
         if spec.mode == StreamMode::Provisioned {
             self.check_quota(key, additional, account_shards_max)?;
+        }
+        if spec.warm_throughput_mibps.is_some() {
+            self.check_commitment(key, now)?;
         }
         let created_s = now.as_secs().saturating_sub(FIRST_SHARDS_EARLIER_S);
         let created_s = check_second(created_s.max(self.created_s_min(key)))?;
@@ -137,6 +163,11 @@ impl Catalog {
             next_shard_index: shard_count,
             last_created_s: created_s,
             change: Some(Change::Create { shards }),
+            key_id: None,
+            shard_level_metrics: BTreeSet::new(),
+            warm_throughput_mibps: spec.warm_throughput_mibps,
+            record_distribution: spec.record_distribution,
+            counted_changes: BTreeMap::new(),
             routes: Vec::new(),
         };
         Ok(Decision::Store {

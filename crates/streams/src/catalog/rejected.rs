@@ -52,6 +52,21 @@ pub enum Rejected {
     /// A decrease above the present period, which is given in hours.
     #[error("the retention period of {0} hours is shorter")]
     RetentionIsShorter(u32),
+    /// Streams of provisioned mode have no such setting.
+    #[error("the stream is in provisioned mode")]
+    Provisioned,
+    /// The account does not commit itself to a least throughput.
+    #[error("the account has no minimum throughput billing commitment")]
+    NoCommitment,
+    /// Provisioned mode needs partition keys, and the stream's records are spread without them.
+    #[error("the stream spreads its records by itself")]
+    SpreadsRecords,
+    /// The change was made as often as it may be within 24 hours.
+    #[error("the change was made too often within a day")]
+    TooOften,
+    /// More tags than a stream or consumer may have.
+    #[error("too many tags")]
+    TooManyTags,
     /// Ids or seconds are used up, or the proposer's clock is out of what sequence numbers can hold.
     #[error("there are no more ids, or the clock is out of bounds")]
     OutOfIds,

@@ -1,11 +1,13 @@
 //! The stored form of the whole catalog: one JSON object `{"v":1,…}`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millstream_types::{AccountId, Region};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Stream, StreamKey, TokenKey};
+use super::{Catalog, Commitment, Stream, StreamKey, TokenKey};
 
 /// Version of the stored form.
 const VERSION: u16 = 1;
@@ -32,6 +34,8 @@ struct StoredCatalog {
     namesakes: Vec<Namesake>,
     namesakes_floor_s: u64,
     streams: Vec<Arc<Stream>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    commitments: Vec<CommitmentOf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +43,14 @@ struct StoredCatalog {
 struct Namesake {
     key: StreamKey,
     created_s: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommitmentOf {
+    account: AccountId,
+    region: Region,
+    commitment: Commitment,
 }
 
 impl Catalog {
@@ -59,6 +71,7 @@ impl Catalog {
                 .collect(),
             namesakes_floor_s: self.namesakes_floor_s,
             streams: self.by_id.values().cloned().collect(),
+            commitments: self.commitments_stored(),
         };
         serde_json::to_vec(&stored)
             .expect("a catalog has text keys only")
@@ -93,6 +106,23 @@ impl Catalog {
             stream.rebuild_routes();
             catalog.store(Arc::new(stream));
         }
+        for one in stored.commitments {
+            let regions = catalog.commitments.entry(one.account).or_default();
+            regions.insert(one.region, one.commitment);
+        }
         Ok(catalog)
+    }
+
+    fn commitments_stored(&self) -> Vec<CommitmentOf> {
+        let of_account = |(account, regions): (&AccountId, &BTreeMap<Region, Commitment>)| {
+            let account = account.clone();
+            let one = |(region, commitment): (&Region, &Commitment)| CommitmentOf {
+                account: account.clone(),
+                region: region.clone(),
+                commitment: *commitment,
+            };
+            regions.iter().map(one).collect::<Vec<_>>()
+        };
+        self.commitments.iter().flat_map(of_account).collect()
     }
 }

@@ -1,5 +1,10 @@
 //! How values of other crates look in commands and snapshots.
 
+/// Whether a field is as it was before the field existed: such a one is not written.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A log's id: its number.
 pub(super) mod log_id {
     use millstream_log::LogId;

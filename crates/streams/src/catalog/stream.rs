@@ -1,14 +1,16 @@
 //! A stream as the catalog keeps it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use millstream_log::GroupId;
 use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamName, TimestampMs};
-use millstream_wire::shapes::{StreamMode, StreamStatus};
+use millstream_wire::shapes::{
+    EncryptionType, MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{NewShard, Shard, ShardState};
+use super::{CountedChange, NewShard, Setting, Shard, ShardState, stored};
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,10 +58,14 @@ pub enum Change {
         /// What follows them.
         children: Vec<NewShard>,
     },
+    /// A setting is about to get a new value; nothing is to be done but to wait.
+    Update {
+        /// The setting and its value.
+        setting: Setting,
+    },
 }
 
-/// A stream. Later fields (consumers, policy, encryption, shard-level metrics) are added with a default, so that
-/// snapshots of today stay readable.
+/// A stream. Later fields are added with a default, so that snapshots of today stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
@@ -88,6 +94,21 @@ pub struct Stream {
     /// What has begun and is not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// The key that records are encrypted with, as its user named it; `None` for no encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Shard-level metrics that are switched on; never [`MetricsName::All`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shard_level_metrics: BTreeSet<MetricsName>,
+    /// Throughput to be ready for, in MiB per second; only in on-demand mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_throughput_mibps: Option<u32>,
+    /// What decides to which shard a record goes.
+    #[serde(default, skip_serializing_if = "stored::is_default")]
+    pub record_distribution: RecordDistributionStrategy,
+    /// When, within the last 24 hours, changes were made that are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted_changes: BTreeMap<CountedChange, Vec<TimestampMs>>,
     /// Derived: the shards that take records by the start of their ranges.
     #[serde(skip)]
     pub(super) routes: Vec<Route>,
@@ -128,6 +149,20 @@ impl Stream {
         Some(route.position)
     }
 
+    /// A hash key whose place among the open shards, and inside of its shard's range, is as far along as `fraction` of
+    /// 2^64; `None` while the stream is being created. Fractions that are spread evenly hit all shards equally often,
+    /// however wide their ranges are.
+    pub(crate) fn hash_key_at(&self, fraction: u64) -> Option<HashKey> {
+        let place = u128::from(fraction) * self.routes.len() as u128;
+        let route = self.routes.get(usize::try_from(place >> 64).ok()?)?;
+        let range = self.shards[route.position].range;
+        let inside = place & u128::from(u64::MAX);
+        let width = range.end.0 - range.start.0;
+        // The 192-bit product of width and fraction, without its lower 64 bits.
+        let offset = (width >> 64) * inside + (((width & u128::from(u64::MAX)) * inside) >> 64);
+        Some(HashKey(range.start.0 + offset))
+    }
+
     /// The shards that take records, in the order of their ranges.
     pub fn open_shards(&self) -> impl ExactSizeIterator<Item = &Shard> {
         self.routes.iter().map(|route| &self.shards[route.position])
@@ -165,6 +200,14 @@ impl Stream {
         self.max_record_size_kib as usize * 1024
     }
 
+    /// Whether records are encrypted with a key of the user's.
+    pub fn encryption_type(&self) -> EncryptionType {
+        match self.key_id {
+            Some(_) => EncryptionType::Kms,
+            None => EncryptionType::None,
+        }
+    }
+
     /// Shards that count toward the account's quota.
     pub(super) fn shards_in_quota(&self) -> u64 {
         if self.mode != StreamMode::Provisioned {
@@ -172,7 +215,7 @@ impl Stream {
         }
         match &self.change {
             Some(Change::Create { shards }) => shards.len() as u64,
-            Some(Change::Reshard { .. }) | None => self.routes.len() as u64,
+            Some(Change::Reshard { .. } | Change::Update { .. }) | None => self.routes.len() as u64,
         }
     }
 

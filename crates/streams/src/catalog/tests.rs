@@ -1,10 +1,12 @@
 //! The catalog under random commands, and its stored forms byte by byte.
 
+mod settings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use millstream_log::Place;
 use millstream_types::{HashKey, ShardId, TimestampMs};
-use millstream_wire::shapes::{StreamMode, StreamStatus};
+use millstream_wire::shapes::{MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,6 +34,8 @@ fn spec(name: &str, shard_count: u32) -> StreamSpec {
         retention_hours: 24,
         max_record_size_kib: 1024,
         tags: [("team".to_owned(), "grid".to_owned())].into(),
+        warm_throughput_mibps: None,
+        record_distribution: RecordDistributionStrategy::UserPartitionKey,
     }
 }
 
@@ -72,19 +76,83 @@ fn finish(stream: &Stream, now_ms: u64) -> Option<Command> {
                 .collect(),
             logs: created(children),
         }),
+        Change::Update { .. } => Some(Command::FinishUpdateSetting { id }),
     }
 }
 
 /// Something to try; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 enum Action {
-    Create { name: u8, shards: u32 },
-    Delete { name: u8 },
-    Finish { name: u8 },
-    Split { name: u8, shard: usize, key: u128 },
-    Merge { name: u8, shard: usize },
-    Retention { name: u8, hours: u32, longer: bool },
-    Forget { name: u8 },
+    Create {
+        name: u8,
+        shards: u32,
+    },
+    Delete {
+        name: u8,
+    },
+    Finish {
+        name: u8,
+    },
+    Split {
+        name: u8,
+        shard: usize,
+        key: u128,
+    },
+    Merge {
+        name: u8,
+        shard: usize,
+    },
+    Retention {
+        name: u8,
+        hours: u32,
+        longer: bool,
+    },
+    Forget {
+        name: u8,
+    },
+    AddTags {
+        name: u8,
+        from: u8,
+        count: u8,
+    },
+    RemoveTags {
+        name: u8,
+        from: u8,
+        count: u8,
+    },
+    Update {
+        name: u8,
+        setting: Setting,
+        is_limited: bool,
+    },
+    Commit {
+        enabled: bool,
+        minimum_ms: u64,
+    },
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    let mode = prop_oneof![Just(StreamMode::OnDemand), Just(StreamMode::Provisioned)];
+    let metrics = || {
+        let names = prop::sample::subsequence(MetricsName::EVERY.to_vec(), 0..=7);
+        names.prop_map(|names| names.into_iter().collect())
+    };
+    let strategy = prop_oneof![
+        Just(RecordDistributionStrategy::Auto),
+        Just(RecordDistributionStrategy::UserPartitionKey),
+    ];
+    prop_oneof![
+        prop::option::of("alias/[a-z]{1,5}").prop_map(|key_id| Setting::Encryption { key_id }),
+        (mode, prop::option::of(0..9u32)).prop_map(|(mode, warm_throughput_mibps)| Setting::Mode {
+            mode,
+            warm_throughput_mibps,
+        }),
+        (1024..10_241u32).prop_map(|kib| Setting::MaxRecordSize { kib }),
+        (0..9u32).prop_map(|mibps| Setting::WarmThroughput { mibps }),
+        metrics().prop_map(|metrics| Setting::EnableMetrics { metrics }),
+        metrics().prop_map(|metrics| Setting::DisableMetrics { metrics }),
+        strategy.prop_map(|strategy| Setting::RecordDistribution { strategy }),
+    ]
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -98,7 +166,18 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (name.clone(), 0..9usize).prop_map(|(name, shard)| Action::Merge { name, shard }),
         1 => (name.clone(), 24..100u32, any::<bool>())
             .prop_map(|(name, hours, longer)| Action::Retention { name, hours, longer }),
-        1 => name.prop_map(|name| Action::Forget { name }),
+        1 => name.clone().prop_map(|name| Action::Forget { name }),
+        1 => (name.clone(), 0..60u8, 1..60u8)
+            .prop_map(|(name, from, count)| Action::AddTags { name, from, count }),
+        1 => (name.clone(), 0..60u8, 1..60u8)
+            .prop_map(|(name, from, count)| Action::RemoveTags { name, from, count }),
+        4 => (name, setting(), any::<bool>()).prop_map(|(name, setting, is_limited)| Action::Update {
+            name,
+            setting,
+            is_limited,
+        }),
+        1 => (any::<bool>(), 0..100_000u64)
+            .prop_map(|(enabled, minimum_ms)| Action::Commit { enabled, minimum_ms }),
     ]
 }
 
@@ -158,7 +237,40 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
                 shards: closed.map(|shard| shard.id).collect(),
             }
         }
+        Action::AddTags { name, from, count } => Command::AddTags {
+            resource: Tagged::Stream(find(name)?.id),
+            tags: keys(*from, *count)
+                .map(|key| (key, now_ms.to_string()))
+                .collect(),
+        },
+        Action::RemoveTags { name, from, count } => Command::RemoveTags {
+            resource: Tagged::Stream(find(name)?.id),
+            keys: keys(*from, *count).collect(),
+        },
+        Action::Update {
+            name,
+            setting,
+            is_limited,
+        } => Command::UpdateSetting {
+            id: find(name)?.id,
+            setting: setting.clone(),
+            per_day_max: is_limited.then_some(2),
+            account_shards_max: is_limited.then_some(9),
+        },
+        Action::Commit {
+            enabled,
+            minimum_ms,
+        } => Command::UpdateCommitment {
+            account: key("any").account,
+            region: key("any").region,
+            enabled: *enabled,
+            minimum_ms: *minimum_ms,
+        },
     })
+}
+
+fn keys(from: u8, count: u8) -> impl Iterator<Item = String> {
+    (from..from + count).map(|number| format!("key-{number}"))
 }
 
 /// What must hold over the whole history.
@@ -190,6 +302,7 @@ impl History {
             }
             self.names.insert(name, (stream.id, stream.last_created_s));
             check_tiling(stream);
+            check_settings(stream);
             self.check_parents(stream);
         }
     }
@@ -218,7 +331,7 @@ fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
                 children: shards, ..
             },
         ) => &shards[..],
-        None => &[],
+        Some(Change::Update { .. }) | None => &[],
     };
     let new = new
         .iter()
@@ -227,6 +340,19 @@ fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
     shards
         .map(|shard| (shard.log.0, shard.id, shard.created_s))
         .chain(new)
+}
+
+fn check_settings(stream: &Stream) {
+    assert!(stream.tags.len() <= 50);
+    assert!((1024..=10_240).contains(&stream.max_record_size_kib));
+    if stream.mode == StreamMode::Provisioned {
+        assert_eq!(stream.warm_throughput_mibps, None);
+        let by_key = RecordDistributionStrategy::UserPartitionKey;
+        assert_eq!(stream.record_distribution, by_key);
+    }
+    let is_updating = stream.status == StreamStatus::Updating;
+    let changes_while_updating = !matches!(stream.change, None | Some(Change::Create { .. }));
+    assert_eq!(is_updating, changes_while_updating);
 }
 
 fn check_tiling(stream: &Stream) {
@@ -349,6 +475,12 @@ fn stored_commands_are_frozen() {
         place: place(0x0102),
     }];
     let logs_text = r#"[{"shard":1,"place":"020100000000000000000000000000000000000000000000"}]"#;
+    let update = |setting| Command::UpdateSetting {
+        id,
+        setting,
+        per_day_max: None,
+        account_shards_max: None,
+    };
     let cases = [
         (
             Command::SetTokenKey { key: TokenKey::new([0xa5; 32]) },
@@ -396,6 +528,85 @@ fn stored_commands_are_frozen() {
         (
             Command::RemoveShards { id, shards: vec![shard(0), shard(4)] },
             r#"{"remove_shards":{"id":3,"shards":[0,4]}}"#.into(),
+        ),
+        (
+            Command::BeginCreateStream {
+                stream: StreamSpec {
+                    mode: StreamMode::OnDemand,
+                    warm_throughput_mibps: Some(9),
+                    record_distribution: RecordDistributionStrategy::Auto,
+                    ..spec("meters", 4)
+                },
+                account_shards_max: None,
+            },
+            r#"{"begin_create_stream":{"stream":{"key":{"account":"210987654321","region":"eu-west-1","name":"meters"},"mode":"ON_DEMAND","shard_count":4,"retention_hours":24,"max_record_size_kib":1024,"tags":{"team":"grid"},"warm_throughput_mibps":9,"record_distribution":"AUTO"}}}"#.into(),
+        ),
+        (
+            Command::AddTags { resource: Tagged::Stream(id), tags: [("a".into(), "b".into())].into() },
+            r#"{"add_tags":{"resource":{"stream":3},"tags":{"a":"b"}}}"#.into(),
+        ),
+        (
+            Command::RemoveTags { resource: Tagged::Stream(id), keys: ["a".into(), "b".into()].into() },
+            r#"{"remove_tags":{"resource":{"stream":3},"keys":["a","b"]}}"#.into(),
+        ),
+        (
+            Command::UpdateSetting {
+                id,
+                setting: Setting::Encryption { key_id: Some("alias/aws/kinesis".into()) },
+                per_day_max: Some(25),
+                account_shards_max: None,
+            },
+            r#"{"update_setting":{"id":3,"setting":{"encryption":{"key_id":"alias/aws/kinesis"}},"per_day_max":25}}"#.into(),
+        ),
+        (
+            update(Setting::Encryption { key_id: None }),
+            r#"{"update_setting":{"id":3,"setting":{"encryption":{"key_id":null}}}}"#.into(),
+        ),
+        (
+            Command::UpdateSetting {
+                id,
+                setting: Setting::Mode { mode: StreamMode::Provisioned, warm_throughput_mibps: None },
+                per_day_max: Some(2),
+                account_shards_max: Some(9),
+            },
+            r#"{"update_setting":{"id":3,"setting":{"mode":{"mode":"PROVISIONED"}},"per_day_max":2,"account_shards_max":9}}"#.into(),
+        ),
+        (
+            update(Setting::Mode { mode: StreamMode::OnDemand, warm_throughput_mibps: Some(7) }),
+            r#"{"update_setting":{"id":3,"setting":{"mode":{"mode":"ON_DEMAND","warm_throughput_mibps":7}}}}"#.into(),
+        ),
+        (
+            update(Setting::MaxRecordSize { kib: 2048 }),
+            r#"{"update_setting":{"id":3,"setting":{"max_record_size":{"kib":2048}}}}"#.into(),
+        ),
+        (
+            update(Setting::WarmThroughput { mibps: 50 }),
+            r#"{"update_setting":{"id":3,"setting":{"warm_throughput":{"mibps":50}}}}"#.into(),
+        ),
+        (
+            update(Setting::EnableMetrics { metrics: MetricsName::EVERY.into() }),
+            r#"{"update_setting":{"id":3,"setting":{"enable_metrics":{"metrics":["IncomingBytes","IncomingRecords","OutgoingBytes","OutgoingRecords","WriteProvisionedThroughputExceeded","ReadProvisionedThroughputExceeded","IteratorAgeMilliseconds"]}}}}"#.into(),
+        ),
+        (
+            update(Setting::DisableMetrics { metrics: [MetricsName::IncomingBytes].into() }),
+            r#"{"update_setting":{"id":3,"setting":{"disable_metrics":{"metrics":["IncomingBytes"]}}}}"#.into(),
+        ),
+        (
+            update(Setting::RecordDistribution { strategy: RecordDistributionStrategy::Auto }),
+            r#"{"update_setting":{"id":3,"setting":{"record_distribution":{"strategy":"AUTO"}}}}"#.into(),
+        ),
+        (
+            Command::FinishUpdateSetting { id },
+            r#"{"finish_update_setting":{"id":3}}"#.into(),
+        ),
+        (
+            Command::UpdateCommitment {
+                account: key("meters").account,
+                region: key("meters").region,
+                enabled: true,
+                minimum_ms: 86_400_000,
+            },
+            r#"{"update_commitment":{"account":"210987654321","region":"eu-west-1","enabled":true,"minimum_ms":86400000}}"#.into(),
         ),
     ];
     for (command, text) in cases {

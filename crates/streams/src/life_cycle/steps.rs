@@ -43,6 +43,11 @@ impl LifeCycle {
             Some(Change::Reshard { parents, children }) => {
                 self.reshard(stream, parents, children).await
             }
+            Some(Change::Update { .. }) => {
+                let finish = Command::FinishUpdateSetting { id: stream.id };
+                self.commands.propose(finish).await?;
+                Ok(())
+            }
             None => Ok(()),
         }
     }

@@ -30,6 +30,9 @@ pub enum ChangeStreamError {
     /// More shards than there may be.
     #[error(transparent)]
     TooManyShards(#[from] ShardLimitExceeded),
+    /// The change was made as often as it may be within 24 hours.
+    #[error(transparent)]
+    TooOften(#[from] ChangedTooOften),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -57,6 +60,16 @@ pub struct StreamOnDemand {
     pub account: AccountId,
 }
 
+/// The change was made as often as it may be within 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", texts::changed_too_often(.name, .account))]
+pub struct ChangedTooOften {
+    /// The stream.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+}
+
 fn status_name(status: StreamStatus) -> &'static str {
     match status {
         StreamStatus::Creating => "CREATING",
@@ -73,7 +86,9 @@ impl From<ChangeStreamError> for ApiError {
             ChangeStreamError::Find(error) => error.into(),
             ChangeStreamError::NotActive(_) => Self::new(ErrorCode::ResourceInUse, text),
             ChangeStreamError::OnDemand(_) => Self::new(ErrorCode::Validation, text),
-            ChangeStreamError::TooManyShards(_) => Self::new(ErrorCode::LimitExceeded, text),
+            ChangeStreamError::TooManyShards(_) | ChangeStreamError::TooOften(_) => {
+                Self::new(ErrorCode::LimitExceeded, text)
+            }
             ChangeStreamError::Unavailable(error) => error.into(),
         }
     }
@@ -92,6 +107,7 @@ impl ChangeStreamError {
                 status,
             }
             .into(),
+            Rejected::TooOften => ChangedTooOften { name, account }.into(),
             Rejected::OnDemand => StreamOnDemand { name, account }.into(),
             Rejected::TooManyShards {
                 current,

@@ -4,11 +4,13 @@ use millstream_types::limits::{
     RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT,
 };
 use millstream_types::{AccountId, Region, StreamName};
-use millstream_wire::shapes::{CreateStreamRequest, StreamMode};
+use millstream_wire::shapes::{CreateStreamRequest, RecordDistributionStrategy, StreamMode};
 use millstream_wire::{ApiError, ErrorCode};
 
+use super::tags::{InvalidTags, check_tags};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
+use super::update_setting::{UpdateSettingError, check_throughput};
 use crate::catalog::{Command, Rejected, StreamKey, StreamSpec};
 use crate::{Caller, StreamService};
 
@@ -21,6 +23,15 @@ pub enum CreateStreamError {
     /// Provisioned mode without a shard count.
     #[error("{}", texts::PROVISIONED_WITHOUT_SHARD_COUNT)]
     ProvisionedWithoutShardCount,
+    /// Provisioned mode with the record distribution strategy AUTO.
+    #[error("{}", texts::PROVISIONED_WITH_AUTO)]
+    ProvisionedWithAuto,
+    /// A setting that the stream cannot have.
+    #[error(transparent)]
+    Setting(#[from] UpdateSettingError),
+    /// No stream can have these tags.
+    #[error(transparent)]
+    InvalidTags(#[from] InvalidTags),
     /// The name is taken.
     #[error("Stream {name} under account {account} already exists.")]
     Exists {
@@ -61,12 +72,16 @@ pub struct ShardLimitExceeded {
 
 impl From<CreateStreamError> for ApiError {
     fn from(error: CreateStreamError) -> Self {
-        let code = match &error {
+        let code = match error {
             CreateStreamError::OnDemandWithShardCount
             | CreateStreamError::ProvisionedWithoutShardCount => ErrorCode::Validation,
+            CreateStreamError::Setting(error) => return error.into(),
+            CreateStreamError::ProvisionedWithAuto | CreateStreamError::InvalidTags(_) => {
+                ErrorCode::InvalidArgument
+            }
             CreateStreamError::Exists { .. } => ErrorCode::ResourceInUse,
             CreateStreamError::TooManyShards(_) => ErrorCode::LimitExceeded,
-            CreateStreamError::Unavailable(error) => return (*error).into(),
+            CreateStreamError::Unavailable(error) => return error.into(),
         };
         Self::new(code, error.to_string())
     }
@@ -87,6 +102,8 @@ impl StreamService {
     ) -> Result<(), CreateStreamError> {
         let _call = self.enter()?;
         let (mode, shard_count) = mode_and_count(&request)?;
+        check_on_demand_settings(&request, mode)?;
+        check_tags(&request.tags, &request.stream_name, &caller.account)?;
         let default_kib = u32::try_from(RECORD_BYTES_DEFAULT_MAX / 1024).expect("1024");
         let spec = StreamSpec {
             key: StreamKey {
@@ -99,6 +116,8 @@ impl StreamService {
             retention_hours: RETENTION_HOURS_MIN,
             max_record_size_kib: request.max_record_size_in_kib.unwrap_or(default_kib),
             tags: request.tags,
+            warm_throughput_mibps: request.warm_throughput_mibps,
+            record_distribution: request.record_distribution_strategy.unwrap_or_default(),
         };
         let name = spec.key.name.clone();
         let begin = Command::BeginCreateStream {
@@ -114,6 +133,26 @@ impl StreamService {
             self.settled(id).await;
         }
         Ok(())
+    }
+}
+
+/// Warm throughput and AUTO are for on-demand streams.
+fn check_on_demand_settings(
+    request: &CreateStreamRequest,
+    mode: StreamMode,
+) -> Result<(), CreateStreamError> {
+    if let Some(mibps) = request.warm_throughput_mibps {
+        check_throughput(mibps)?;
+    }
+    if mode == StreamMode::OnDemand {
+        return Ok(());
+    }
+    if request.warm_throughput_mibps.is_some() {
+        return Err(UpdateSettingError::ProvisionedWithThroughput.into());
+    }
+    match request.record_distribution_strategy {
+        Some(RecordDistributionStrategy::Auto) => Err(CreateStreamError::ProvisionedWithAuto),
+        Some(RecordDistributionStrategy::UserPartitionKey) | None => Ok(()),
     }
 }
 
@@ -151,6 +190,7 @@ fn rejected(reason: Rejected, caller: &Caller, name: StreamName) -> CreateStream
             additional,
         }
         .into(),
+        Rejected::NoCommitment => UpdateSettingError::NoCommitment(caller.account.clone()).into(),
         _ => Unavailable::unexpected(reason).into(),
     }
 }

@@ -1,51 +1,27 @@
 //! DescribeStream.
 
-use millstream_wire::shapes::{
-    DescribeStreamRequest, DescribeStreamResponse, EncryptionType, EnhancedMetrics,
-    StreamDescription,
-};
-use millstream_wire::{ApiError, Operation};
+use millstream_wire::Operation;
+use millstream_wire::shapes::{DescribeStreamRequest, DescribeStreamResponse, StreamDescription};
 
-use super::find_stream::FindStreamError;
+use super::find_stream::ReadStreamError;
 use super::shard_description::{
-    creation_timestamp, describe, is_after, listed_shards, mode_details,
+    creation_timestamp, describe, enhanced_monitoring, is_after, listed_shards, mode_details,
 };
-use super::unavailable::Unavailable;
 use crate::{Caller, StreamService};
 
 /// AWS lists no more shards in one answer, whatever the request says.
 const SHARDS_PER_ANSWER_MAX: usize = 100;
 
-/// How DescribeStream fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DescribeStreamError {
-    /// The request names no stream that there is.
-    #[error(transparent)]
-    Find(#[from] FindStreamError),
-    /// See [`Unavailable`].
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-impl From<DescribeStreamError> for ApiError {
-    fn from(error: DescribeStreamError) -> Self {
-        match error {
-            DescribeStreamError::Find(error) => error.into(),
-            DescribeStreamError::Unavailable(error) => error.into(),
-        }
-    }
-}
-
 impl StreamService {
     /// Describes a stream and up to 100 of its shards.
     ///
     /// # Errors
-    /// See [`DescribeStreamError`].
+    /// See [`ReadStreamError`].
     pub async fn describe_stream(
         &self,
         caller: &Caller,
         request: DescribeStreamRequest,
-    ) -> Result<DescribeStreamResponse, DescribeStreamError> {
+    ) -> Result<DescribeStreamResponse, ReadStreamError> {
         let _call = self.enter()?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
         let stream = self.find_stream(
@@ -71,11 +47,9 @@ impl StreamService {
             has_more_shards: listed.next().is_some(),
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: creation_timestamp(&stream),
-            enhanced_monitoring: vec![EnhancedMetrics {
-                shard_level_metrics: Vec::new(),
-            }],
-            encryption_type: EncryptionType::None,
-            key_id: None,
+            enhanced_monitoring: enhanced_monitoring(&stream),
+            encryption_type: stream.encryption_type(),
+            key_id: stream.key_id.clone(),
         };
         Ok(DescribeStreamResponse { stream_description })
     }

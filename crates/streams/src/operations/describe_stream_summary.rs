@@ -1,46 +1,27 @@
 //! DescribeStreamSummary.
 
+use millstream_wire::Operation;
 use millstream_wire::shapes::{
-    DescribeStreamSummaryRequest, DescribeStreamSummaryResponse, EncryptionType, EnhancedMetrics,
-    StreamDescriptionSummary,
+    DescribeStreamSummaryRequest, DescribeStreamSummaryResponse, StreamDescriptionSummary,
+    StreamMode,
 };
-use millstream_wire::{ApiError, Operation};
 
-use super::find_stream::FindStreamError;
-use super::shard_description::{creation_timestamp, mode_details};
-use super::unavailable::Unavailable;
+use super::find_stream::ReadStreamError;
+use super::shard_description::{
+    creation_timestamp, enhanced_monitoring, mode_details, warm_throughput,
+};
 use crate::{Caller, StreamService};
-
-/// How DescribeStreamSummary fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DescribeStreamSummaryError {
-    /// The request names no stream that there is.
-    #[error(transparent)]
-    Find(#[from] FindStreamError),
-    /// See [`Unavailable`].
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-impl From<DescribeStreamSummaryError> for ApiError {
-    fn from(error: DescribeStreamSummaryError) -> Self {
-        match error {
-            DescribeStreamSummaryError::Find(error) => error.into(),
-            DescribeStreamSummaryError::Unavailable(error) => error.into(),
-        }
-    }
-}
 
 impl StreamService {
     /// Describes a stream without its shards.
     ///
     /// # Errors
-    /// See [`DescribeStreamSummaryError`].
+    /// See [`ReadStreamError`].
     pub async fn describe_stream_summary(
         &self,
         caller: &Caller,
         request: DescribeStreamSummaryRequest,
-    ) -> Result<DescribeStreamSummaryResponse, DescribeStreamSummaryError> {
+    ) -> Result<DescribeStreamSummaryResponse, ReadStreamError> {
         let _call = self.enter()?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
         let stream = self.find_stream(
@@ -57,14 +38,17 @@ impl StreamService {
             stream_mode_details: mode_details(&stream),
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: creation_timestamp(&stream),
-            enhanced_monitoring: vec![EnhancedMetrics {
-                shard_level_metrics: Vec::new(),
-            }],
-            encryption_type: EncryptionType::None,
-            key_id: None,
+            enhanced_monitoring: enhanced_monitoring(&stream),
+            encryption_type: stream.encryption_type(),
+            key_id: stream.key_id.clone(),
             open_shard_count: u32::try_from(open_shards).unwrap_or(u32::MAX),
             consumer_count: 0,
             max_record_size_in_kib: stream.max_record_size_kib,
+            warm_throughput: warm_throughput(&stream),
+            record_distribution_strategy: match stream.mode {
+                StreamMode::OnDemand => Some(stream.record_distribution),
+                StreamMode::Provisioned => None,
+            },
         };
         Ok(DescribeStreamSummaryResponse {
             stream_description_summary,

@@ -7,6 +7,7 @@ use millstream_types::{AccountId, StreamArn};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::StreamNotFound;
+use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;
 use crate::{Caller, StreamService};
@@ -43,6 +44,26 @@ impl From<FindStreamError> for ApiError {
             FindStreamError::NotFound(_) => ErrorCode::ResourceNotFound,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+/// How an operation fails that looks at a stream and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadStreamError {
+    /// The request names no stream that there is.
+    #[error(transparent)]
+    Find(#[from] FindStreamError),
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<ReadStreamError> for ApiError {
+    fn from(error: ReadStreamError) -> Self {
+        match error {
+            ReadStreamError::Find(error) => error.into(),
+            ReadStreamError::Unavailable(error) => error.into(),
+        }
     }
 }
 

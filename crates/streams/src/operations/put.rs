@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use millstream_log::{Append, AppendError, Appended, EntryKind, LogEngine, LogFuture, NotWritten};
 use millstream_types::{HashKey, SequenceNumber};
-use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
+use millstream_wire::shapes::{
+    EncryptionType, InvalidRecordData, RecordData, RecordDistributionStrategy, RecordToPut,
+};
 use tokio::time::Instant;
 
+use super::spread::Spread;
 use crate::catalog::{ShardNumbers, Stream};
 use crate::envelope::{EnvelopeReader, EnvelopeWriter};
 use crate::view::View;
@@ -18,12 +21,42 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(1);
 /// Slots of the table that finds a shard's envelope; a power of two, and twice the records of a request at least.
 const TARGET_SLOTS: usize = 1024;
 
-/// The hash key of a record, or its explicit hash key as text if that is out of range.
-pub(super) fn hash_key<'a>(record: &'a RecordToPut<'_>) -> Result<HashKey, &'a str> {
-    match record.explicit_hash_key.as_deref() {
-        None => Ok(HashKey::of_partition_key(&record.partition_key)),
-        Some(text) => text.parse().map_err(|_| text),
+/// Why a record has no place in the stream.
+pub(super) enum Unplaced<'a> {
+    /// It has no partition key, and the stream needs one.
+    NoPartitionKey,
+    /// Its explicit hash key, as text, is out of range.
+    HashKey(&'a str),
+    /// No shard takes records now.
+    NoShard,
+}
+
+/// The hash key that decides where a record goes.
+pub(super) fn hash_key<'a>(
+    stream: &Stream,
+    spread: &Spread,
+    record: &'a RecordToPut<'_>,
+) -> Result<HashKey, Unplaced<'a>> {
+    if stream.record_distribution == RecordDistributionStrategy::Auto {
+        return spread.next(stream).ok_or(Unplaced::NoShard);
     }
+    match (&record.partition_key, record.explicit_hash_key.as_deref()) {
+        (None, _) => Err(Unplaced::NoPartitionKey),
+        (Some(key), None) => Ok(HashKey::of_partition_key(key)),
+        (Some(_), Some(text)) => text.parse().map_err(|_| Unplaced::HashKey(text)),
+    }
+}
+
+/// Key and data of a record as they are stored; a record without a key has an empty one.
+pub(super) fn stored<'a>(record: &'a RecordToPut<'_>) -> (&'a [u8], &'a RecordData<'a>) {
+    let key = record.partition_key.as_deref().unwrap_or_default();
+    (key.as_bytes(), &record.data)
+}
+
+/// Bytes of key and data together.
+pub(super) fn size_bytes(record: &RecordToPut<'_>) -> usize {
+    let (key, data) = stored(record);
+    key.len() + data.decoded_len()
 }
 
 /// Why the records of an envelope are not known to be stored.
@@ -139,11 +172,11 @@ impl Routing {
         view: &Arc<View>,
         engine: &Arc<dyn LogEngine>,
     ) -> Result<Submitted, InvalidRecordData> {
-        let mut writers: Vec<EnvelopeWriter> = self
-            .targets
-            .iter()
-            .map(|target| EnvelopeWriter::with_room(target.records, target.bytes))
-            .collect();
+        let encryption_type = self.stream.encryption_type();
+        let writer = |target: &Target| {
+            EnvelopeWriter::with_room(target.records, target.bytes).encrypted(encryption_type)
+        };
+        let mut writers: Vec<EnvelopeWriter> = self.targets.iter().map(writer).collect();
         for (routed, (key, data)) in self.routed.iter_mut().zip(records) {
             routed.index = writers[usize::from(routed.envelope)].push(key, data)?;
         }
@@ -154,6 +187,7 @@ impl Routing {
             routed: self.routed,
             answered: 0,
             answers: Box::pin(std::future::ready(Vec::new())),
+            encryption_type,
             stream: self.stream,
         };
         let positions = self.targets.iter().map(|target| target.position);
@@ -168,6 +202,8 @@ pub(super) struct Submitted {
     engine: Arc<dyn LogEngine>,
     pub(super) stream: Arc<Stream>,
     routed: Vec<Routed>,
+    /// As the stream was when the records came.
+    encryption_type: EncryptionType,
     envelopes: Vec<Envelope>,
     /// How many envelopes are answered; `answers` is about the rest.
     answered: usize,
@@ -191,6 +227,7 @@ enum Answer {
 /// What became of the records.
 pub(super) struct Put {
     pub(super) stream: Arc<Stream>,
+    pub(super) encryption_type: EncryptionType,
     routed: Vec<Routed>,
     envelopes: Vec<Envelope>,
 }
@@ -260,6 +297,7 @@ impl Submitted {
             if !met_closed || !self.reroute(deadline).await {
                 return Put {
                     stream: self.stream,
+                    encryption_type: self.encryption_type,
                     routed: self.routed,
                     envelopes: self.envelopes,
                 };
@@ -329,7 +367,8 @@ impl Submitted {
             let known = targets.iter().position(|(one, _)| *one == position);
             let number = known.unwrap_or_else(|| {
                 let room = self.envelopes[from].payload.len();
-                targets.push((position, EnvelopeWriter::with_room(0, room)));
+                let writer = EnvelopeWriter::with_room(0, room);
+                targets.push((position, writer.encrypted(self.encryption_type)));
                 targets.len() - 1
             });
             let payload = &self.envelopes[from].payload;

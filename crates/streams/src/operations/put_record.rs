@@ -9,7 +9,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
-use super::put::{PutFailure, Routing, Submitted, hash_key};
+use super::put::{PutFailure, Routing, Submitted, Unplaced, hash_key, size_bytes, stored};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;
@@ -21,6 +21,9 @@ pub enum PutRecordError {
     /// The request names no stream that takes records.
     #[error(transparent)]
     Find(#[from] FindStreamError),
+    /// No partition key, on a stream that does not spread its records by itself.
+    #[error("1 validation error detected: {}", texts::must_not_be_null(&"partitionKey"))]
+    NoPartitionKey,
     /// Data and partition key together are larger than the stream allows; in bytes.
     #[error("1 validation error detected: {}", texts::too_long(&"data", *.0))]
     TooLarge(usize),
@@ -85,7 +88,7 @@ impl From<PutRecordError> for ApiError {
         let code = match error {
             PutRecordError::Find(error) => return error.into(),
             PutRecordError::Unavailable(error) => return error.into(),
-            PutRecordError::TooLarge(_) => ErrorCode::Validation,
+            PutRecordError::NoPartitionKey | PutRecordError::TooLarge(_) => ErrorCode::Validation,
             PutRecordError::InvalidHashKey(_) | PutRecordError::InvalidMinimum { .. } => {
                 ErrorCode::InvalidArgument
             }
@@ -124,7 +127,10 @@ impl StreamService {
                     PutRecordError::from(Unavailable::Failed)
                 }
             })?;
-            Ok(PutRecordResponse { sequence_number })
+            Ok(PutRecordResponse {
+                sequence_number,
+                encryption_type: put.encryption_type,
+            })
         }
     }
 
@@ -145,11 +151,16 @@ impl StreamService {
             return Err(not_found().into());
         }
         let record = &request.record;
-        let bytes = record.partition_key.len() + record.data.decoded_len();
+        let bytes = size_bytes(record);
         if bytes > stream.record_bytes_max() {
             return Err(PutRecordError::TooLarge(stream.record_bytes_max()));
         }
-        let hash = hash_key(record).map_err(|text| InvalidExplicitHashKey(text.to_owned()))?;
+        let hash = hash_key(&stream, &self.inner.spread, record);
+        let hash = hash.map_err(|unplaced| match unplaced {
+            Unplaced::NoPartitionKey => PutRecordError::NoPartitionKey,
+            Unplaced::HashKey(text) => InvalidExplicitHashKey(text.to_owned()).into(),
+            Unplaced::NoShard => not_found().into(),
+        })?;
         if let Some(number) = request.sequence_number_for_ordering.as_deref() {
             self.check_minimum(number, &stream)?;
         }
@@ -157,8 +168,7 @@ impl StreamService {
         if !routing.add(hash, bytes) {
             return Err(not_found().into());
         }
-        let key = record.partition_key.as_bytes();
-        let records = std::iter::once((key, &record.data));
+        let records = std::iter::once(stored(record));
         let submitted = routing.submit(records, &self.inner.view, &self.inner.engine)?;
         Ok((call, submitted))
     }

@@ -11,8 +11,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
-use super::put::{Put, PutFailure, Routing, Submitted, hash_key};
+use super::put::{Put, PutFailure, Routing, Submitted, Unplaced, hash_key, size_bytes, stored};
 use super::put_record::{InvalidExplicitHashKey, ShardThrottled};
+use super::spread::Spread;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;
@@ -30,8 +31,12 @@ pub enum PutRecordsError {
     /// More than 500 records.
     #[error("{}", texts::TOO_MANY_RECORDS)]
     TooMany,
+    /// Some records have no partition key, and the stream does not spread its records by itself. Which, counted from 1;
+    /// the first ten.
+    #[error("{}", for_each(.0, |path| texts::must_not_be_null(&format_args!("{path}.partitionKey"))))]
+    NoPartitionKey(Vec<usize>),
     /// Some records, data and partition key together, are larger than the stream allows.
-    #[error("{}", too_large_text(.numbers, *.bytes_max))]
+    #[error("{}", for_each(.numbers, |path| texts::too_long(&format_args!("{path}.data"), *.bytes_max)))]
     TooLarge {
         /// Which, counted from 1; the first ten.
         numbers: Vec<usize>,
@@ -52,11 +57,12 @@ pub enum PutRecordsError {
     Unavailable(#[from] Unavailable),
 }
 
-fn too_large_text(numbers: &[usize], bytes_max: usize) -> String {
+/// A validation error about each of these records.
+fn for_each(numbers: &[usize], text: impl Fn(String) -> String) -> String {
     let plural = if numbers.len() == 1 { "" } else { "s" };
     let texts: Vec<String> = numbers
         .iter()
-        .map(|number| texts::too_long(&format_args!("records.{number}.member.data"), bytes_max))
+        .map(|number| text(format!("records.{number}.member")))
         .collect();
     format!(
         "{} validation error{plural} detected: {}",
@@ -70,7 +76,9 @@ impl From<PutRecordsError> for ApiError {
         let code = match error {
             PutRecordsError::Find(error) => return error.into(),
             PutRecordsError::Unavailable(error) => return error.into(),
-            PutRecordsError::TooMany | PutRecordsError::TooLarge { .. } => ErrorCode::Validation,
+            PutRecordsError::TooMany
+            | PutRecordsError::NoPartitionKey(_)
+            | PutRecordsError::TooLarge { .. } => ErrorCode::Validation,
             PutRecordsError::TotalTooLarge | PutRecordsError::InvalidHashKey(_) => {
                 ErrorCode::InvalidArgument
             }
@@ -118,9 +126,8 @@ impl StreamService {
         if !stream.is_usable() {
             return Err(not_found().into());
         }
-        let routing = route(&stream, request, not_found)?;
-        let records = request.records.iter();
-        let records = records.map(|record| (record.partition_key.as_bytes(), &record.data));
+        let routing = route(&stream, &self.inner.spread, request, not_found)?;
+        let records = request.records.iter().map(stored);
         let submitted = routing.submit(records, &self.inner.view, &self.inner.engine)?;
         Ok((call, submitted))
     }
@@ -129,6 +136,7 @@ impl StreamService {
 /// Checks every record before any is written: one bad record fails the call.
 fn route(
     stream: &Arc<Stream>,
+    spread: &Spread,
     request: &PutRecordsRequest<'_>,
     not_found: impl Fn() -> FindStreamError,
 ) -> Result<Routing, PutRecordsError> {
@@ -138,18 +146,26 @@ fn route(
     }
     let bytes_max = stream.record_bytes_max();
     let mut routing = Routing::new(Arc::clone(stream), records.len());
-    let (mut total, mut too_large, mut bad_hash_key) = (0, Vec::new(), None);
+    let (mut total, mut too_large, mut without_key, mut bad_hash_key) =
+        (0, Vec::new(), Vec::new(), None);
     for (number, record) in (1..).zip(records) {
-        let bytes = record.partition_key.len() + record.data.decoded_len();
+        let bytes = size_bytes(record);
         total += bytes;
         if bytes > bytes_max && too_large.len() < ERRORS_LISTED_MAX {
             too_large.push(number);
         }
-        match hash_key(record) {
+        match hash_key(stream, spread, record) {
             Ok(hash) if routing.add(hash, bytes) => {}
-            Ok(_) => return Err(not_found().into()),
-            Err(text) => bad_hash_key = bad_hash_key.or(Some(text)),
+            Ok(_) | Err(Unplaced::NoShard) => return Err(not_found().into()),
+            Err(Unplaced::HashKey(text)) => bad_hash_key = bad_hash_key.or(Some(text)),
+            Err(Unplaced::NoPartitionKey) if without_key.len() < ERRORS_LISTED_MAX => {
+                without_key.push(number);
+            }
+            Err(Unplaced::NoPartitionKey) => {}
         }
+    }
+    if !without_key.is_empty() {
+        return Err(PutRecordsError::NoPartitionKey(without_key));
     }
     if !too_large.is_empty() {
         return Err(PutRecordsError::TooLarge {
@@ -183,5 +199,8 @@ fn response(put: &Put) -> Result<PutRecordsResponse, PutRecordsError> {
         }),
     });
     let records = records.collect::<Result<_, PutRecordsError>>()?;
-    Ok(PutRecordsResponse { records })
+    Ok(PutRecordsResponse {
+        records,
+        encryption_type: put.encryption_type,
+    })
 }

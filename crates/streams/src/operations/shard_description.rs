@@ -3,9 +3,12 @@
 use millstream_types::{ShardId, TimestampMs};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes;
-use millstream_wire::shapes::{ChildShard, SequenceNumberRange, StreamModeDetails, StreamSummary};
+use millstream_wire::shapes::{
+    ChildShard, EnhancedMetrics, SequenceNumberRange, StreamModeDetails, StreamSummary,
+    WarmThroughput,
+};
 
-use crate::catalog::{Shard, Stream};
+use crate::catalog::{Change, Setting, Shard, Stream};
 
 /// AWS gives creation times in whole seconds.
 pub(super) fn creation_timestamp(stream: &Stream) -> Timestamp {
@@ -16,6 +19,32 @@ pub(super) fn mode_details(stream: &Stream) -> StreamModeDetails {
     StreamModeDetails {
         stream_mode: stream.mode,
     }
+}
+
+/// What is switched on; always one element.
+pub(super) fn enhanced_monitoring(stream: &Stream) -> Vec<EnhancedMetrics> {
+    vec![EnhancedMetrics {
+        shard_level_metrics: stream.shard_level_metrics.iter().copied().collect(),
+    }]
+}
+
+/// What the open shards take on AWS: 1 MiB per second each.
+pub(super) fn shard_throughput_mibps(stream: &Stream) -> u32 {
+    u32::try_from(stream.open_shards().len()).unwrap_or(u32::MAX)
+}
+
+/// Throughput that an on-demand stream was asked to be ready for, and what it is ready for. `None` if it was never asked.
+pub(super) fn warm_throughput(stream: &Stream) -> Option<WarmThroughput> {
+    let target_mibps = match &stream.change {
+        Some(Change::Update {
+            setting: Setting::WarmThroughput { mibps },
+        }) => Some(*mibps),
+        _ => stream.warm_throughput_mibps,
+    };
+    Some(WarmThroughput {
+        target_mibps: target_mibps?,
+        current_mibps: shard_throughput_mibps(stream),
+    })
 }
 
 pub(super) fn summary(stream: &Stream) -> StreamSummary {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
 use millstream_types::TimestampMs;
 use millstream_types::limits::GET_RECORDS_BYTES_MAX;
-use millstream_wire::shapes::Record;
+use millstream_wire::shapes::{EncryptionType, Record};
 
 use crate::catalog::{Shard, ShardNumbers, ShardState};
-use crate::envelope::{EnvelopeReader, InvalidEnvelope};
+use crate::envelope::{EnvelopeReader, InvalidEnvelope, RecordRanges};
 use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for at most.
@@ -204,8 +203,8 @@ impl Reading {
                 }
                 self.bytes += size_bytes;
                 self.last = Some(entry.time);
-                self.records
-                    .push(self.record(entry, index, payload, &ranges));
+                let record = self.record(entry, index, reader.encryption_type, &ranges);
+                self.records.push(record);
             }
             index += 1;
         }
@@ -216,9 +215,10 @@ impl Reading {
         &self,
         entry: &Entry,
         index: u16,
-        payload: &Bytes,
-        ranges: &crate::envelope::RecordRanges,
+        encryption_type: EncryptionType,
+        ranges: &RecordRanges,
     ) -> Record {
+        let payload = &entry.payload;
         Record {
             sequence_number: self
                 .numbers
@@ -226,6 +226,7 @@ impl Reading {
             approximate_arrival_timestamp: entry.time,
             data: payload.slice(ranges.data.clone()),
             partition_key: payload.slice(ranges.key.clone()),
+            encryption_type,
         }
     }
 

@@ -8,6 +8,11 @@ pub(super) const ON_DEMAND_WITH_SHARD_COUNT: &str =
     "Request is invalid. ShardCount must not be specified when StreamMode is ON_DEMAND.";
 pub(super) const PROVISIONED_WITHOUT_SHARD_COUNT: &str =
     "Request is invalid. ShardCount is required when StreamMode is PROVISIONED.";
+pub(super) const PROVISIONED_WITH_WARM_THROUGHPUT: &str =
+    "WarmThroughputMiBps must not be specified when StreamMode is PROVISIONED.";
+pub(super) const PROVISIONED_WITH_AUTO: &str =
+    "RecordDistributionStrategy AUTO must not be specified when StreamMode is PROVISIONED.";
+pub(super) const ENCRYPTION_TYPE_NOT_KMS: &str = "EncryptionType must be KMS.";
 pub(super) const SHARD_FILTER_WITHOUT_SHARD_ID: &str =
     "ShardFilter of type AFTER_SHARD_ID requires ShardId.";
 pub(super) const SHARD_FILTER_WITHOUT_TIMESTAMP: &str =
@@ -24,6 +29,47 @@ pub(super) fn invalid_arn(arn: &dyn Display) -> String {
     format!(
         "1 validation error detected: Value '{arn}' at 'streamARN' failed to satisfy constraint: Member must satisfy \
          regular expression pattern: arn:aws.*:kinesis:.*:\\d{{12}}:stream/\\S+"
+    )
+}
+
+pub(super) fn invalid_resource_arn(arn: &dyn Display) -> String {
+    format!(
+        "1 validation error detected: Value '{arn}' at 'resourceARN' failed to satisfy constraint: Member must satisfy \
+         regular expression pattern: arn:aws.*:kinesis:.*:\\d{{12}}:.*(stream|channel|queue)/\\S+"
+    )
+}
+
+pub(super) fn resource_not_found(arn: &dyn Display) -> String {
+    format!("Resource {arn} not found.")
+}
+
+pub(super) fn changed_too_often(name: &dyn Display, account: &dyn Display) -> String {
+    format!("Rate exceeded for stream {name} under account {account}.")
+}
+
+pub(super) fn invalid_key_id(key_id: &dyn Display) -> String {
+    format!("Invalid keyId {key_id}.")
+}
+
+pub(super) fn provisioned(name: &dyn Display, account: &dyn Display) -> String {
+    format!("Request is invalid. Stream {name} under account {account} is in Provisioned mode.")
+}
+
+pub(super) fn no_commitment(account: &dyn Display) -> String {
+    format!(
+        "Request is invalid. Warm throughput requires that MinimumThroughputBillingCommitment is ENABLED for account \
+         {account}."
+    )
+}
+
+pub(super) fn too_much_throughput(mibps: &dyn Display, max: u32) -> String {
+    format!("WarmThroughputMiBps {mibps} is greater than the limit of {max}.")
+}
+
+pub(super) fn spreads_records(name: &dyn Display, account: &dyn Display) -> String {
+    format!(
+        "Stream {name} under account {account} has RecordDistributionStrategy AUTO. Set it to USER_PARTITION_KEY before \
+         switching to Provisioned mode."
     )
 }
 
@@ -55,6 +101,11 @@ pub(super) fn shard_ended(
         "Shard {shard} in stream {name} under account {account} has already been merged or split, and thus is not \
          eligible for merging or splitting."
     )
+}
+
+/// One entry of a validation error's text for a member that is not there.
+pub(super) fn must_not_be_null(path: &dyn Display) -> String {
+    format!("Value null at '{path}' failed to satisfy constraint: Member must not be null")
 }
 
 /// One entry of a validation error's text for a member whose value is not printed.

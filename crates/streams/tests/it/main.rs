@@ -1,6 +1,7 @@
 //! The stream service over the in-memory log engine and a clock that the tests set.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod account;
 mod control_plane;
 mod faults;
 mod faulty_engine;
@@ -10,5 +11,7 @@ mod put_and_get;
 mod put_errors;
 mod reshard;
 mod retention;
+mod settings;
 mod stopping;
+mod tags;
 mod world;

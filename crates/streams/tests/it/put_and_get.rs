@@ -243,7 +243,7 @@ proptest! {
             for batch in &batches {
                 let texts: Vec<_> = batch.iter().map(|(_, data, _)| BASE64_STANDARD.encode(data)).collect();
                 let records = batch.iter().zip(&texts).map(|((key, data, is_base64), text)| RecordToPut {
-                    partition_key: key.into(),
+                    partition_key: Some(key.into()),
                     explicit_hash_key: None,
                     data: match is_base64 {
                         true => RecordData::Base64(text.as_bytes()),

@@ -14,9 +14,9 @@ use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
     GetRecordsResponse, GetShardIteratorRequest, ListShardsRequest, ListShardsResponse,
-    ListStreamsRequest, MergeShardsRequest, PutRecordRequest, PutRecordsRequest,
-    PutRecordsResultEntry, RecordData, RecordToPut, Shard, ShardIteratorType, SplitShardRequest,
-    StreamDescription,
+    ListStreamsRequest, MergeShardsRequest, PutRecordRequest, PutRecordResponse, PutRecordsRequest,
+    PutRecordsResponse, PutRecordsResultEntry, RecordData, RecordToPut, Shard, ShardIteratorType,
+    SplitShardRequest, StreamDescription,
 };
 use millstream_wire::{ApiError, ErrorCode};
 
@@ -188,20 +188,23 @@ impl World {
         self.try_put(name, key, data).await.expect("stored")
     }
 
+    pub(crate) async fn put_answer(&self, name: &str, key: &str, data: &[u8]) -> PutRecordResponse {
+        let put = self
+            .service
+            .put_record(&self.caller, put_request(name, key, data));
+        put.await.expect("stored")
+    }
+
     pub(crate) async fn try_put(
         &self,
         name: &str,
         key: &str,
         data: &[u8],
     ) -> Result<SequenceNumber, PutRecordError> {
-        let request = PutRecordRequest {
-            stream_name: Some(name.into()),
-            stream_arn: None,
-            record: record(key, data),
-            sequence_number_for_ordering: None,
-        };
-        let put = self.service.put_record(&self.caller, request).await;
-        put.map(|answer| answer.sequence_number)
+        let put = self
+            .service
+            .put_record(&self.caller, put_request(name, key, data));
+        put.await.map(|answer| answer.sequence_number)
     }
 
     pub(crate) async fn put_many(
@@ -209,13 +212,19 @@ impl World {
         name: &str,
         records: Vec<RecordToPut<'_>>,
     ) -> Result<Vec<PutRecordsResultEntry>, PutRecordsError> {
-        let request = PutRecordsRequest {
-            stream_name: Some(name.into()),
-            stream_arn: None,
-            records,
-        };
+        let request = put_many_request(name, records);
         let put = self.service.put_records(&self.caller, request).await;
         put.map(|answer| answer.records)
+    }
+
+    pub(crate) async fn put_many_answer(
+        &self,
+        name: &str,
+        records: Vec<RecordToPut<'_>>,
+    ) -> PutRecordsResponse {
+        let request = put_many_request(name, records);
+        let put = self.service.put_records(&self.caller, request);
+        put.await.expect("answered")
     }
 
     pub(crate) async fn iterator(&self, name: &str, shard: &str, start: Start<'_>) -> String {
@@ -264,6 +273,23 @@ impl World {
             iterator = answer.next_shard_iterator.filter(|_| !is_at_tip);
         }
         records
+    }
+}
+
+fn put_request<'a>(name: &'a str, key: &'a str, data: &'a [u8]) -> PutRecordRequest<'a> {
+    PutRecordRequest {
+        stream_name: Some(name.into()),
+        stream_arn: None,
+        record: record(key, data),
+        sequence_number_for_ordering: None,
+    }
+}
+
+fn put_many_request<'a>(name: &'a str, records: Vec<RecordToPut<'a>>) -> PutRecordsRequest<'a> {
+    PutRecordsRequest {
+        stream_name: Some(name.into()),
+        stream_arn: None,
+        records,
     }
 }
 
@@ -324,6 +350,8 @@ pub(crate) fn create(name: &str, shards: u32) -> CreateStreamRequest {
         stream_mode_details: None,
         tags: Default::default(),
         max_record_size_in_kib: None,
+        warm_throughput_mibps: None,
+        record_distribution_strategy: None,
     }
 }
 
@@ -338,7 +366,7 @@ pub(crate) fn describe(name: &str) -> DescribeStreamRequest {
 
 pub(crate) fn record<'a>(key: &'a str, data: &'a [u8]) -> RecordToPut<'a> {
     RecordToPut {
-        partition_key: Cow::Borrowed(key),
+        partition_key: Some(Cow::Borrowed(key)),
         explicit_hash_key: None,
         data: RecordData::Raw(Cow::Borrowed(data)),
     }

@@ -178,7 +178,7 @@ impl<'a> RecordParts<'a> {
     fn into_record(self) -> Option<RecordToPut<'a>> {
         let data = RecordData::Base64(self.data?);
         (data.decoded_len() <= RECORD_DATA_BYTES_MAX).then_some(RecordToPut {
-            partition_key: self.partition_key?,
+            partition_key: self.partition_key,
             explicit_hash_key: self.explicit_hash_key,
             data,
         })

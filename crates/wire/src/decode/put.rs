@@ -31,7 +31,7 @@ fn record(mut value: Value<'_>) -> Result<RecordToPut<'_>, ApiError> {
         return Err(not_of_the_model());
     };
     Ok(RecordToPut {
-        partition_key: text(&mut value, "PartitionKey").ok_or_else(not_of_the_model)?,
+        partition_key: text(&mut value, "PartitionKey"),
         explicit_hash_key: text(&mut value, "ExplicitHashKey"),
         data: RecordData::Raw(data),
     })

@@ -88,7 +88,7 @@ fn puts_of_the_examples() {
     for (encoding, body) in [(Encoding::Json, &body[..]), (Encoding::Cbor, cbor)] {
         let request = decode_put_record(encoding, body).unwrap();
         assert_eq!(request.stream_name.as_deref(), Some("meters"));
-        assert_eq!(request.record.partition_key, "sensor-7");
+        assert_eq!(request.record.partition_key.as_deref(), Some("sensor-7"));
         assert_eq!(request.record.data.decoded_len(), 13);
         let mut data = b"before ".to_vec();
         request.record.data.append_to(&mut data).unwrap();
@@ -117,18 +117,16 @@ fn unchecked_payloads_are_refused_without_a_trace() {
 }
 
 #[test]
-fn a_record_needs_its_key() {
-    let error = decode_put_records(
-        Encoding::Json,
-        br#"{"StreamName":"meters","Records":[{"Data":""}]}"#,
-    )
-    .unwrap_err();
-    assert_eq!(error.code, ErrorCode::Validation);
-    assert_eq!(
-        error.message,
-        "1 validation error detected: Value null at 'records.1.member.partitionKey' failed to satisfy constraint: \
-         Member must not be null"
-    );
+fn a_record_may_come_without_a_key() {
+    let bodies = [
+        br#"{"StreamName":"meters","Records":[{"Data":""}]}"#.as_slice(),
+        // Not for the fast way.
+        br#"{"StreamName":"meters","Records":[{"Data":"","PartitionKey":null}]}"#,
+    ];
+    for body in bodies {
+        let request = decode_put_records(Encoding::Json, body).unwrap();
+        assert_eq!(request.records[0].partition_key, None);
+    }
 }
 
 #[test]
@@ -137,10 +135,10 @@ fn the_last_of_equal_members_counts() {
     let request = decode_put_record(Encoding::Json, body).unwrap();
     assert_eq!(
         (
-            &*request.record.partition_key,
+            request.record.partition_key.as_deref(),
             request.record.data.decoded_len()
         ),
-        ("b", 1)
+        (Some("b"), 1)
     );
 }
 
@@ -434,7 +432,7 @@ proptest! {
             let record = |record: &RecordToPut<'_>| {
                 let mut data = Vec::new();
                 record.data.append_to(&mut data).unwrap();
-                (record.partition_key.to_string(), record.explicit_hash_key.as_deref().map(str::to_owned), data)
+                (record.partition_key.as_deref().map(str::to_owned), record.explicit_hash_key.as_deref().map(str::to_owned), data)
             };
             Ok::<_, ApiError>(request.records.iter().map(record).collect::<Vec<_>>())
         };

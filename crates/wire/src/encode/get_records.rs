@@ -9,7 +9,9 @@ use super::json_text::write_json_text;
 use super::sequence_digits::{DIGITS, SequenceDigits};
 use crate::cbor::{CborSerializer, CborWriter};
 use crate::encoding::Encoding;
-use crate::shapes::{ChildShard, GetRecordsResponse, Record, SubscribeToShardEvent};
+use crate::shapes::{
+    ChildShard, EncryptionType, GetRecordsResponse, Record, SubscribeToShardEvent,
+};
 
 /// The body of GetRecords' answer.
 pub fn encode_get_records(encoding: Encoding, answer: &GetRecordsResponse) -> Vec<u8> {
@@ -128,8 +130,14 @@ fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
         out.extend_from_slice(arrival.seconds(record.approximate_arrival_timestamp));
         out.extend_from_slice(br#","Data":""#);
         base64_simd::STANDARD.encode_append(&record.data, out);
-        out.extend_from_slice(br#"","PartitionKey":"#);
-        write_json_text(out, &record.partition_key);
+        out.push(b'"');
+        if !record.partition_key.is_empty() {
+            out.extend_from_slice(br#","PartitionKey":"#);
+            write_json_text(out, &record.partition_key);
+        }
+        if record.encryption_type == EncryptionType::Kms {
+            out.extend_from_slice(br#","EncryptionType":"KMS""#);
+        }
         out.push(b'}');
     }
 }
@@ -170,8 +178,14 @@ fn write_cbor_records(writer: &mut CborWriter, records: &[Record]) {
         writer.unsigned(record.approximate_arrival_timestamp.0);
         writer.text("Data");
         writer.bytes(&record.data);
-        writer.text("PartitionKey");
-        writer.text(&String::from_utf8_lossy(&record.partition_key));
+        if !record.partition_key.is_empty() {
+            writer.text("PartitionKey");
+            writer.text(&String::from_utf8_lossy(&record.partition_key));
+        }
+        if record.encryption_type == EncryptionType::Kms {
+            writer.text("EncryptionType");
+            writer.text("KMS");
+        }
         writer.end();
     }
     writer.end();

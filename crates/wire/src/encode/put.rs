@@ -6,25 +6,41 @@ use super::json_text::write_json_text;
 use super::sequence_digits::{DIGITS, SequenceDigits, eight_digits};
 use crate::cbor::CborWriter;
 use crate::encoding::Encoding;
-use crate::shapes::{PutRecordResponse, PutRecordsResponse, PutRecordsResultEntry};
+use crate::shapes::{EncryptionType, PutRecordResponse, PutRecordsResponse, PutRecordsResultEntry};
 
 const SHARD_ID_PREFIX: &[u8] = b"shardId-";
 const SHARD_ID_BYTES: usize = SHARD_ID_PREFIX.len() + 12;
+/// The end of an answer about a stream that is encrypted; of any other stream AWS says nothing.
+const JSON_ENCRYPTED: &[u8] = br#","EncryptionType":"KMS"}"#;
 
 /// The body of PutRecord's answer.
 pub fn encode_put_record(encoding: Encoding, answer: &PutRecordResponse) -> Vec<u8> {
     let mut digits = SequenceDigits::new();
     match encoding {
         Encoding::Json => {
-            let mut out = Vec::with_capacity(stored::BYTES);
+            let mut out = Vec::with_capacity(stored::BYTES + JSON_ENCRYPTED.len());
             stored::write_json(&mut out, &mut digits, answer.sequence_number);
+            if answer.encryption_type == EncryptionType::Kms {
+                out.pop();
+                out.extend_from_slice(JSON_ENCRYPTED);
+            }
             out
         }
         Encoding::Cbor => {
             let mut writer = CborWriter::default();
-            stored::write_cbor(&mut writer, &mut digits, answer.sequence_number);
+            writer.begin_map();
+            stored::write_cbor_members(&mut writer, &mut digits, answer.sequence_number);
+            write_cbor_encryption(&mut writer, answer.encryption_type);
+            writer.end();
             writer.out
         }
+    }
+}
+
+fn write_cbor_encryption(writer: &mut CborWriter, encryption_type: EncryptionType) {
+    if encryption_type == EncryptionType::Kms {
+        writer.text("EncryptionType");
+        writer.text("KMS");
     }
 }
 
@@ -62,7 +78,11 @@ fn json(answer: &PutRecordsResponse, failed_count: u64) -> Vec<u8> {
             }
         }
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+    match answer.encryption_type {
+        EncryptionType::None => out.push(b'}'),
+        EncryptionType::Kms => out.extend_from_slice(JSON_ENCRYPTED),
+    }
     out
 }
 
@@ -77,7 +97,9 @@ fn cbor(answer: &PutRecordsResponse, failed_count: u64) -> Vec<u8> {
     for entry in &answer.records {
         match entry {
             PutRecordsResultEntry::Stored(number) => {
-                stored::write_cbor(&mut writer, &mut digits, *number)
+                writer.begin_map();
+                stored::write_cbor_members(&mut writer, &mut digits, *number);
+                writer.end();
             }
             PutRecordsResultEntry::Failed { code, message } => {
                 writer.begin_map();
@@ -90,6 +112,7 @@ fn cbor(answer: &PutRecordsResponse, failed_count: u64) -> Vec<u8> {
         }
     }
     writer.end();
+    write_cbor_encryption(&mut writer, answer.encryption_type);
     writer.end();
     writer.out
 }
@@ -131,16 +154,14 @@ mod stored {
         out.extend_from_slice(&entry);
     }
 
-    pub(super) fn write_cbor(
+    pub(super) fn write_cbor_members(
         writer: &mut CborWriter,
         digits: &mut SequenceDigits,
         number: SequenceNumber,
     ) {
-        writer.begin_map();
         writer.text("SequenceNumber");
         writer.text_bytes(&digits.of(number));
         writer.text("ShardId");
         writer.text_bytes(&shard_id(number));
-        writer.end();
     }
 }

@@ -1,5 +1,6 @@
 //! Answers as AWS writes them, and the same answers in both encodings.
 
+use bytes::Bytes;
 use millstream_types::{HashKey, HashKeyRange, SequenceNumber, TimestampMs};
 use proptest::prelude::*;
 
@@ -24,6 +25,7 @@ fn json_of(body: Vec<u8>) -> String {
 fn put_record_answers_two_members() {
     let answer = PutRecordResponse {
         sequence_number: FIRST.parse().unwrap(),
+        encryption_type: EncryptionType::None,
     };
     assert_eq!(
         json_of(encode_put_record(Encoding::Json, &answer)),
@@ -39,6 +41,54 @@ fn put_record_answers_two_members() {
 }
 
 #[test]
+fn answers_say_that_records_are_encrypted() {
+    let answer = PutRecordResponse {
+        sequence_number: FIRST.parse().unwrap(),
+        encryption_type: EncryptionType::Kms,
+    };
+    let stored = format!(r#"{{"SequenceNumber":"{FIRST}","ShardId":"shardId-000000000001""#);
+    let body = encode_put_record(Encoding::Json, &answer);
+    both_are_the_same(&body, &encode_put_record(Encoding::Cbor, &answer)).unwrap();
+    assert_eq!(
+        json_of(body),
+        format!(r#"{stored},"EncryptionType":"KMS"}}"#)
+    );
+    let answer = PutRecordsResponse {
+        records: vec![PutRecordsResultEntry::Stored(FIRST.parse().unwrap())],
+        encryption_type: EncryptionType::Kms,
+    };
+    let body = encode_put_records(Encoding::Json, &answer);
+    both_are_the_same(&body, &encode_put_records(Encoding::Cbor, &answer)).unwrap();
+    assert_eq!(
+        json_of(body),
+        format!(r#"{{"FailedRecordCount":0,"Records":[{stored}}}],"EncryptionType":"KMS"}}"#)
+    );
+}
+
+#[test]
+fn a_record_without_a_key_has_no_such_member() {
+    let record = Record {
+        partition_key: Bytes::new(),
+        encryption_type: EncryptionType::Kms,
+        ..one_record()
+    };
+    let answer = GetRecordsResponse {
+        records: vec![record],
+        next_shard_iterator: None,
+        millis_behind_latest: 0,
+        child_shards: None,
+    };
+    let body = encode_get_records(Encoding::Json, &answer);
+    both_are_the_same(&body, &encode_get_records(Encoding::Cbor, &answer)).unwrap();
+    assert_eq!(
+        json_of(body),
+        format!(
+            r#"{{"Records":[{{"SequenceNumber":"{FIRST}","ApproximateArrivalTimestamp":1793620957.318,"Data":"eyJ0ZW1wIjoyMS41fQ==","EncryptionType":"KMS"}}],"MillisBehindLatest":0}}"#
+        )
+    );
+}
+
+#[test]
 fn put_records_answers_each_record() {
     let failed = PutRecordsResultEntry::Failed {
         code: ErrorCode::ProvisionedThroughputExceeded,
@@ -47,6 +97,7 @@ fn put_records_answers_each_record() {
     let stored = |number: &str| PutRecordsResultEntry::Stored(number.parse().unwrap());
     let answer = PutRecordsResponse {
         records: vec![stored(FIRST), failed, stored(SECOND)],
+        encryption_type: EncryptionType::None,
     };
     assert_eq!(
         json_of(encode_put_records(Encoding::Json, &answer)),
@@ -62,6 +113,7 @@ fn one_record() -> Record {
         approximate_arrival_timestamp: TimestampMs(1_793_620_957_318),
         data: b"{\"temp\":21.5}".as_slice().into(),
         partition_key: b"sensor-7".as_slice().into(),
+        encryption_type: EncryptionType::None,
     }
 }
 
@@ -241,6 +293,7 @@ prop_compose! {
             approximate_arrival_timestamp: TimestampMs(ms),
             data: data.into(),
             partition_key: key.into(),
+            encryption_type: if ms % 2 == 0 { EncryptionType::None } else { EncryptionType::Kms },
         }
     }
 }
@@ -250,7 +303,7 @@ proptest! {
 
     #[test]
     fn put_records_says_the_same_in_both_encodings(records in prop::collection::vec(any_entry(), 0..40)) {
-        let answer = PutRecordsResponse { records };
+        let answer = PutRecordsResponse { records, encryption_type: EncryptionType::None };
         let body = encode_put_records(Encoding::Json, &answer);
         both_are_the_same(&body, &encode_put_records(Encoding::Cbor, &answer))?;
         let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -286,12 +339,17 @@ proptest! {
         let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
         prop_assert_eq!(read.get("NextShardIterator").and_then(|text| text.as_str()), iterator.as_deref());
         for (record, read) in answer.records.iter().zip(read["Records"].as_array().unwrap()) {
-            let expected = serde_json::json!({
+            let mut expected = serde_json::json!({
                 "SequenceNumber": record.sequence_number.to_string(),
                 "ApproximateArrivalTimestamp": record.approximate_arrival_timestamp.0 as f64 / 1000.0,
                 "Data": base64_simd::STANDARD.encode_to_string(&record.data),
-                "PartitionKey": std::str::from_utf8(&record.partition_key).unwrap(),
             });
+            if !record.partition_key.is_empty() {
+                expected["PartitionKey"] = std::str::from_utf8(&record.partition_key).unwrap().into();
+            }
+            if record.encryption_type == EncryptionType::Kms {
+                expected["EncryptionType"] = "KMS".into();
+            }
             prop_assert_eq!(read, &expected);
         }
     }

@@ -880,7 +880,7 @@ pub(crate) static PUT_RECORD_INPUT: Shape = Shape {
         Member {
             name: "PartitionKey",
             shape: &PARTITION_KEY,
-            is_required: true,
+            is_required: false,
         },
         Member {
             name: "ExplicitHashKey",
@@ -963,7 +963,7 @@ pub(crate) static PUT_RECORDS_REQUEST_ENTRY: Shape = Shape {
         Member {
             name: "PartitionKey",
             shape: &PARTITION_KEY,
-            is_required: true,
+            is_required: false,
         },
     ]),
     min: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use millstream_types::StreamName;
 use serde::Deserialize;
 
-use super::StreamModeDetails;
+use super::{RecordDistributionStrategy, StreamModeDetails};
 
 /// Input of CreateStream; the answer has no body.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -23,4 +23,9 @@ pub struct CreateStreamRequest {
     /// Largest record, 1024 to 10240 KiB; 1024 when absent.
     #[serde(rename = "MaxRecordSizeInKiB")]
     pub max_record_size_in_kib: Option<u32>,
+    /// Throughput to be ready for, in MiB per second, 0 or more; only for on-demand mode.
+    #[serde(rename = "WarmThroughputMiBps")]
+    pub warm_throughput_mibps: Option<u32>,
+    /// What decides to which shard a record goes; its partition key when absent.
+    pub record_distribution_strategy: Option<RecordDistributionStrategy>,
 }

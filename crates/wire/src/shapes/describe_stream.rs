@@ -3,7 +3,7 @@
 use millstream_types::StreamName;
 use serde::{Deserialize, Serialize};
 
-use super::{Shard, StreamModeDetails};
+use super::{MetricsName, Shard, StreamModeDetails};
 use crate::encoding::Timestamp;
 
 /// Input of DescribeStream.
@@ -49,8 +49,8 @@ pub enum EncryptionType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EnhancedMetrics {
-    /// Their names; empty when off.
-    pub shard_level_metrics: Vec<String>,
+    /// Which; empty when off.
+    pub shard_level_metrics: Vec<MetricsName>,
 }
 
 /// Answer of DescribeStream.

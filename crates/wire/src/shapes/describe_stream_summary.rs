@@ -3,7 +3,10 @@
 use millstream_types::StreamName;
 use serde::{Deserialize, Serialize};
 
-use super::{EncryptionType, EnhancedMetrics, StreamModeDetails, StreamStatus};
+use super::{
+    EncryptionType, EnhancedMetrics, RecordDistributionStrategy, StreamModeDetails, StreamStatus,
+    WarmThroughput,
+};
 use crate::encoding::Timestamp;
 
 /// Input of DescribeStreamSummary.
@@ -56,4 +59,10 @@ pub struct StreamDescriptionSummary {
     /// Largest record, in KiB.
     #[serde(rename = "MaxRecordSizeInKiB")]
     pub max_record_size_in_kib: u32,
+    /// Throughput that the stream is ready for; only in on-demand mode, and only once it was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_throughput: Option<WarmThroughput>,
+    /// What decides to which shard a record goes; only in on-demand mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_distribution_strategy: Option<RecordDistributionStrategy>,
 }

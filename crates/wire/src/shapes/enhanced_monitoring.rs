@@ -3,6 +3,41 @@
 use millstream_types::StreamName;
 use serde::{Deserialize, Serialize};
 
+/// A metric of a single shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum MetricsName {
+    /// Bytes that were put.
+    IncomingBytes,
+    /// Records that were put.
+    IncomingRecords,
+    /// Bytes that were read.
+    OutgoingBytes,
+    /// Records that were read.
+    OutgoingRecords,
+    /// Records that were refused because of the shard's limit on writes.
+    WriteProvisionedThroughputExceeded,
+    /// Reads that were refused because of the shard's limit on reads.
+    ReadProvisionedThroughputExceeded,
+    /// How old the last record of a read was.
+    IteratorAgeMilliseconds,
+    /// Stands for every metric in a request; never in an answer.
+    #[serde(rename = "ALL")]
+    All,
+}
+
+impl MetricsName {
+    /// Every metric that there is, in the model's order.
+    pub const EVERY: [Self; 7] = [
+        Self::IncomingBytes,
+        Self::IncomingRecords,
+        Self::OutgoingBytes,
+        Self::OutgoingRecords,
+        Self::WriteProvisionedThroughputExceeded,
+        Self::ReadProvisionedThroughputExceeded,
+        Self::IteratorAgeMilliseconds,
+    ];
+}
+
 /// Input of EnableEnhancedMonitoring.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -13,7 +48,7 @@ pub struct EnableEnhancedMonitoringRequest {
     #[serde(rename = "StreamARN")]
     pub stream_arn: Option<String>,
     /// Metrics by name, 1 to 7; `ALL` stands for all.
-    pub shard_level_metrics: Vec<String>,
+    pub shard_level_metrics: Vec<MetricsName>,
 }
 
 /// Input of DisableEnhancedMonitoring.
@@ -26,7 +61,7 @@ pub struct DisableEnhancedMonitoringRequest {
     #[serde(rename = "StreamARN")]
     pub stream_arn: Option<String>,
     /// Metrics by name, 1 to 7; `ALL` stands for all.
-    pub shard_level_metrics: Vec<String>,
+    pub shard_level_metrics: Vec<MetricsName>,
 }
 
 /// Answer of both.
@@ -36,9 +71,9 @@ pub struct EnhancedMonitoringResponse {
     /// Its name.
     pub stream_name: StreamName,
     /// What was on before.
-    pub current_shard_level_metrics: Vec<String>,
+    pub current_shard_level_metrics: Vec<MetricsName>,
     /// What is on now.
-    pub desired_shard_level_metrics: Vec<String>,
+    pub desired_shard_level_metrics: Vec<MetricsName>,
     /// Its ARN.
     #[serde(rename = "StreamARN")]
     pub stream_arn: String,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use millstream_types::{SequenceNumber, TimestampMs};
 use serde::Deserialize;
 
-use super::ChildShard;
+use super::{ChildShard, EncryptionType};
 
 /// Input of GetRecords.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -28,8 +28,10 @@ pub struct Record {
     pub approximate_arrival_timestamp: TimestampMs,
     /// The payload.
     pub data: Bytes,
-    /// UTF-8 text.
+    /// UTF-8 text; empty if it was put without a key.
     pub partition_key: Bytes,
+    /// Whether it is encrypted with a key of the user's.
+    pub encryption_type: EncryptionType,
 }
 
 /// Answer of GetRecords.

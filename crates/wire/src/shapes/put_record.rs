@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use millstream_types::SequenceNumber;
 
-use super::RecordToPut;
+use super::{EncryptionType, RecordToPut};
 
 /// Input of PutRecord; borrows from the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,4 +24,6 @@ pub struct PutRecordRequest<'a> {
 pub struct PutRecordResponse {
     /// Where the record is, shard included.
     pub sequence_number: SequenceNumber,
+    /// Whether it is encrypted with a key of the user's.
+    pub encryption_type: EncryptionType,
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use millstream_types::SequenceNumber;
 
+use super::EncryptionType;
 use crate::ErrorCode;
 
 /// Input of PutRecords; borrows from the body.
@@ -20,8 +21,8 @@ pub struct PutRecordsRequest<'a> {
 /// One record of a put.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordToPut<'a> {
-    /// 1 to 256 characters.
-    pub partition_key: Cow<'a, str>,
+    /// 1 to 256 characters. Only a stream that spreads its records by itself takes records without one.
+    pub partition_key: Option<Cow<'a, str>>,
     /// Decimal text of the model's pattern; may still be above 2^128 − 1.
     pub explicit_hash_key: Option<Cow<'a, str>>,
     /// The payload.
@@ -85,6 +86,8 @@ impl RecordData<'_> {
 pub struct PutRecordsResponse {
     /// One for each record, in the request's order.
     pub records: Vec<PutRecordsResultEntry>,
+    /// Whether the stored records are encrypted with a key of the user's.
+    pub encryption_type: EncryptionType,
 }
 
 /// What became of one record.

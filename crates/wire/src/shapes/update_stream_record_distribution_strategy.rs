@@ -14,11 +14,12 @@ pub struct UpdateStreamRecordDistributionStrategyRequest {
 }
 
 /// What decides to which shard a record goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RecordDistributionStrategy {
     /// The service.
     Auto,
     /// The record's partition key.
+    #[default]
     UserPartitionKey,
 }

@@ -1,0 +1,87 @@
+//! What may be a tag, wherever tags are given.
+
+use std::collections::BTreeMap;
+
+use millstream_types::limits::TAGS_PER_RESOURCE_MAX;
+use millstream_types::{AccountId, StreamName};
+use millstream_wire::shapes::Tag;
+
+/// Tags that a stream or consumer cannot have. The texts, and the name of the stream in them, are AWS's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTags {
+    /// A key or value has a character that tags never have.
+    #[error(
+        "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = + - % @."
+    )]
+    InvalidCharacters,
+    /// A key or value has a percent sign.
+    #[error(
+        "Failed to add tags to stream {name} under account {account} because some tags contained illegal characters. \
+         The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
+    )]
+    IllegalCharacters {
+        /// The stream.
+        name: StreamName,
+        /// Its account.
+        account: AccountId,
+    },
+    /// There would be more than 50.
+    #[error(
+        "Failed to add tags to stream {name} under account {account} because a given stream cannot have more than \
+         {TAGS_PER_RESOURCE_MAX} tags associated with it."
+    )]
+    TooMany {
+        /// The stream.
+        name: StreamName,
+        /// Its account.
+        account: AccountId,
+    },
+}
+
+impl InvalidTags {
+    pub(super) fn too_many(name: &StreamName, account: &AccountId) -> Self {
+        Self::TooMany {
+            name: name.clone(),
+            account: account.clone(),
+        }
+    }
+}
+
+/// Refuses characters that tags never have, and more tags than any stream has.
+pub(super) fn check_tags(
+    tags: &BTreeMap<String, String>,
+    name: &StreamName,
+    account: &AccountId,
+) -> Result<(), InvalidTags> {
+    let characters = || {
+        let texts = tags.iter().flat_map(|(key, value)| [key, value]);
+        texts.flat_map(|text| text.chars())
+    };
+    if !characters().all(is_known) {
+        return Err(InvalidTags::InvalidCharacters);
+    }
+    if characters().any(|character| character == '%') {
+        return Err(InvalidTags::IllegalCharacters {
+            name: name.clone(),
+            account: account.clone(),
+        });
+    }
+    match tags.len() <= TAGS_PER_RESOURCE_MAX {
+        true => Ok(()),
+        false => Err(InvalidTags::too_many(name, account)),
+    }
+}
+
+/// Whether the first of AWS's two checks lets a character through.
+fn is_known(character: char) -> bool {
+    character.is_alphanumeric() || character.is_whitespace() || "_.:/=+-%@".contains(character)
+}
+
+/// Tags as answers list them.
+pub(super) fn listed<'a>(tags: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<Tag> {
+    tags.map(|(key, value)| Tag {
+        key: key.clone(),
+        value: value.clone(),
+    })
+    .collect()
+}

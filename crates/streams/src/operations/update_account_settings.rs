@@ -1,0 +1,40 @@
+//! UpdateAccountSettings.
+
+use millstream_types::limits::COMMITMENT_MINIMUM_MS;
+use millstream_wire::shapes::{
+    AccountSettingsResponse, CommitmentStatus, UpdateAccountSettingsRequest,
+};
+
+use super::unavailable::Unavailable;
+use crate::catalog::Command;
+use crate::{Caller, StreamService};
+
+impl StreamService {
+    /// Begins or ends the caller's commitment to a least throughput in the caller's region; it unlocks warm throughput
+    /// and costs nothing here. It lasts 24 hours at least: one that is ended before stays in force until then.
+    ///
+    /// If the future is dropped, the setting may still change.
+    ///
+    /// # Errors
+    /// See [`Unavailable`].
+    pub async fn update_account_settings(
+        &self,
+        caller: &Caller,
+        request: UpdateAccountSettingsRequest,
+    ) -> Result<AccountSettingsResponse, Unavailable> {
+        let _call = self.enter()?;
+        let status = request.minimum_throughput_billing_commitment.status;
+        let command = Command::UpdateCommitment {
+            account: caller.account.clone(),
+            region: caller.region.clone(),
+            enabled: status == CommitmentStatus::Enabled,
+            minimum_ms: COMMITMENT_MINIMUM_MS,
+        };
+        let updated = self.inner.commands.propose(command).await;
+        updated.map_err(|error| match Unavailable::unless_rejected(error) {
+            Ok(reason) => Unavailable::unexpected(reason),
+            Err(unavailable) => unavailable,
+        })?;
+        Ok(self.account_settings(caller))
+    }
+}

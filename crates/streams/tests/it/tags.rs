@@ -1,0 +1,246 @@
+//! Tags of streams, by name and by ARN.
+
+use std::time::Duration;
+
+use millstream_streams::StreamSettings;
+use millstream_wire::shapes::{
+    AddTagsToStreamRequest, CreateStreamRequest, ListTagsForResourceRequest,
+    ListTagsForStreamRequest, RemoveTagsFromStreamRequest, Tag, TagResourceRequest,
+    UntagResourceRequest,
+};
+use millstream_wire::{ApiError, ErrorCode};
+
+use crate::world::*;
+
+const ARN: &str = "arn:aws:kinesis:eu-west-1:210987654321:stream/meters";
+
+impl World {
+    async fn add_tags(&self, tags: &[(&str, &str)]) -> Result<(), ApiError> {
+        let request = AddTagsToStreamRequest {
+            stream_name: Some("meters".parse().unwrap()),
+            stream_arn: None,
+            tags: owned(tags),
+        };
+        let added = self.service.add_tags_to_stream(&self.caller, request);
+        added.await.map_err(ApiError::from)
+    }
+
+    async fn remove_tags(&self, keys: &[&str]) -> Result<(), ApiError> {
+        let request = RemoveTagsFromStreamRequest {
+            stream_name: Some("meters".parse().unwrap()),
+            stream_arn: None,
+            tag_keys: keys.iter().map(ToString::to_string).collect(),
+        };
+        let removed = self.service.remove_tags_from_stream(&self.caller, request);
+        removed.await.map_err(ApiError::from)
+    }
+
+    /// Keys of a page of tags, and whether there are more.
+    async fn tag_keys(&self, start: Option<&str>, limit: Option<u32>) -> (Vec<String>, bool) {
+        let request = ListTagsForStreamRequest {
+            stream_name: Some("meters".parse().unwrap()),
+            stream_arn: None,
+            exclusive_start_tag_key: start.map(Into::into),
+            limit,
+        };
+        let listed = self.service.list_tags_for_stream(&self.caller, request);
+        let listed = listed.await.expect("listed");
+        let keys = listed.tags.into_iter().map(|tag| tag.key).collect();
+        (keys, listed.has_more_tags)
+    }
+
+    async fn tags_of(&self, arn: &str) -> Result<Vec<Tag>, ApiError> {
+        let request = ListTagsForResourceRequest {
+            resource_arn: arn.into(),
+        };
+        let listed = self.service.list_tags_for_resource(&self.caller, request);
+        listed
+            .await
+            .map(|answer| answer.tags)
+            .map_err(ApiError::from)
+    }
+
+    async fn tag_resource(&self, arn: &str, tags: &[(&str, &str)]) -> Result<(), ApiError> {
+        let request = TagResourceRequest {
+            resource_arn: arn.into(),
+            tags: owned(tags),
+        };
+        let tagged = self.service.tag_resource(&self.caller, request);
+        tagged.await.map_err(ApiError::from)
+    }
+
+    async fn untag_resource(&self, arn: &str, keys: &[&str]) -> Result<(), ApiError> {
+        let request = UntagResourceRequest {
+            resource_arn: arn.into(),
+            tag_keys: keys.iter().map(ToString::to_string).collect(),
+        };
+        let untagged = self.service.untag_resource(&self.caller, request);
+        untagged.await.map_err(ApiError::from)
+    }
+}
+
+fn owned(tags: &[(&str, &str)]) -> std::collections::BTreeMap<String, String> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag {
+        key: key.into(),
+        value: value.into(),
+    }
+}
+
+#[tokio::test]
+async fn tags_are_sorted_by_code_point_and_come_in_pages() {
+    let mut world = World::new().await;
+    world.create("meters", 1).await;
+    let keys = ["ÿ", "a", "_", "Z", "@", "=", "0", "/", "+", " "];
+    let tags: Vec<_> = keys.iter().map(|key| (*key, "")).collect();
+    world.add_tags(&tags).await.unwrap();
+    let sorted = [" ", "+", "/", "0", "=", "@", "Z", "_", "a", "ÿ"].map(String::from);
+    assert_eq!(world.tag_keys(None, None).await, (sorted.to_vec(), false));
+    let page = world.tag_keys(None, Some(4)).await;
+    assert_eq!(page, (sorted[..4].to_vec(), true));
+    let page = world.tag_keys(Some("0"), Some(6)).await;
+    assert_eq!(page, (sorted[4..].to_vec(), false));
+    // A start need not be a key, nor could it be one.
+    let page = world.tag_keys(Some("a;"), Some(50)).await;
+    assert_eq!(page, (vec!["ÿ".to_owned()], false));
+    assert_eq!(world.tag_keys(Some("ÿ"), None).await, (vec![], false));
+    world.crash().await;
+    assert_eq!(world.tag_keys(None, None).await, (sorted.to_vec(), false));
+}
+
+#[tokio::test]
+async fn a_stream_has_one_set_of_tags_by_name_and_by_arn() {
+    let world = World::new().await;
+    let request = CreateStreamRequest {
+        tags: owned(&[("born", "with it")]),
+        ..create("meters", 1)
+    };
+    let created = world.service.create_stream(&world.caller, request);
+    created.await.unwrap();
+    world
+        .tag_resource(ARN, &[("team", "grid"), ("cost", "")])
+        .await
+        .unwrap();
+    world.add_tags(&[("team", "heat")]).await.unwrap();
+    let all = [tag("born", "with it"), tag("cost", ""), tag("team", "heat")];
+    assert_eq!(world.tags_of(ARN).await.unwrap(), all);
+    world.remove_tags(&["born", "never set"]).await.unwrap();
+    world.untag_resource(ARN, &["team", "x"]).await.unwrap();
+    assert_eq!(world.tags_of(ARN).await.unwrap(), [tag("cost", "")]);
+    assert_eq!(world.tag_keys(None, None).await.0, ["cost"]);
+    // A stream of the same name that is created anew has none of them.
+    world.delete("meters").await;
+    world.create("meters", 1).await;
+    assert_eq!(world.tags_of(ARN).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn tags_have_their_characters_and_their_number() {
+    let world = World::new().await;
+    world.create("meters", 1).await;
+    let invalid = "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = \
+                   + - % @.";
+    let illegal = format!(
+        "Failed to add tags to stream meters under account {ACCOUNT} because some tags contained illegal characters. The \
+         allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
+    );
+    let too_many = format!(
+        "Failed to add tags to stream meters under account {ACCOUNT} because a given stream cannot have more than 50 \
+         tags associated with it."
+    );
+    let refused = |text: &str| (ErrorCode::InvalidArgument, text.to_owned());
+    for bad in [("a;b", ""), ("a", "b;c"), ("a", "%;"), ("\u{7}", "")] {
+        assert_eq!(on_wire(world.add_tags(&[bad]).await), refused(invalid));
+        let tagged = world.tag_resource(ARN, &[bad]).await;
+        assert_eq!(on_wire(tagged), refused(invalid));
+    }
+    for bad in [("a%", ""), ("a", "100%")] {
+        assert_eq!(on_wire(world.add_tags(&[bad]).await), refused(&illegal));
+    }
+    let good = [("Größe: 1/2=3+4-5_6.7@8", "日本 "), ("a", "")];
+    world.add_tags(&good).await.unwrap();
+    let names: Vec<_> = (0..51).map(|number| format!("tag-{number}")).collect();
+    let tags: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let more = world.add_tags(&tags[..49]).await;
+    assert_eq!(on_wire(more), refused(&too_many));
+    world.add_tags(&tags[..48]).await.unwrap();
+    assert_eq!(
+        on_wire(world.add_tags(&[("b", "")]).await),
+        refused(&too_many)
+    );
+    world.add_tags(&[("a", "a new value")]).await.unwrap();
+    assert_eq!(world.tag_keys(None, None).await.0.len(), 50);
+
+    let create_with = async |tags: &[(&str, &str)]| {
+        let request = CreateStreamRequest {
+            tags: owned(tags),
+            ..create("other", 1)
+        };
+        world.service.create_stream(&world.caller, request).await
+    };
+    let too_many = too_many.replace("meters", "other");
+    assert_eq!(on_wire(create_with(&tags).await), refused(&too_many));
+    assert_eq!(on_wire(create_with(&[("a;", "")]).await), refused(invalid));
+    create_with(&tags[..50]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_there_has_no_tags() {
+    let world = World::new().await;
+    world.create("meters", 1).await;
+    let no_stream = "Stream nope under account 210987654321 not found.";
+    let elsewhere = "Stream meters under account 111122223333 not found.";
+    let nothing = |arn: &str| format!("Resource {arn} not found.");
+    let consumer = format!("{ARN}/consumer/billing:1793620900");
+    let queue = "arn:aws:kinesis:eu-west-1:210987654321:queue/meters";
+    let channel = "arn:aws:kinesis:eu-west-1:210987654321:channel/meters";
+    let cases = [
+        (ARN.replace("meters", "nope"), no_stream.to_owned()),
+        (ARN.replace(ACCOUNT, "111122223333"), elsewhere.to_owned()),
+        (consumer.clone(), nothing(&consumer)),
+        (queue.to_owned(), nothing(queue)),
+        (channel.to_owned(), nothing(channel)),
+    ];
+    for (arn, text) in cases {
+        let missing = (ErrorCode::ResourceNotFound, text);
+        assert_eq!(on_wire(world.tags_of(&arn).await), missing);
+        assert_eq!(
+            on_wire(world.tag_resource(&arn, &[("a", "")]).await),
+            missing
+        );
+        assert_eq!(on_wire(world.untag_resource(&arn, &["a"]).await), missing);
+    }
+    let odd = "arn:aws:kinesis:eu-west-1:210987654321:stream/a b";
+    assert_eq!(on_wire(world.tags_of(odd).await).0, ErrorCode::Validation);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_change_while_the_stream_is_active_only() {
+    let settings = StreamSettings {
+        transition: Duration::from_secs(10),
+        ..StreamSettings::default()
+    };
+    let world = World::with(settings).await;
+    let request = CreateStreamRequest {
+        tags: owned(&[("born", "with it")]),
+        ..create("meters", 1)
+    };
+    let created = world.service.create_stream(&world.caller, request);
+    created.await.unwrap();
+    let text =
+        format!("Stream meters under account {ACCOUNT} not ACTIVE, instead in state CREATING");
+    let in_use = (ErrorCode::ResourceInUse, text);
+    assert_eq!(on_wire(world.add_tags(&[("a", "")]).await), in_use);
+    assert_eq!(on_wire(world.remove_tags(&["a"]).await), in_use);
+    assert_eq!(on_wire(world.tag_resource(ARN, &[("a", "")]).await), in_use);
+    assert_eq!(on_wire(world.untag_resource(ARN, &["a"]).await), in_use);
+    assert_eq!(world.tag_keys(None, None).await.0, ["born"]);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    world.add_tags(&[("a", "")]).await.unwrap();
+    assert_eq!(world.tag_keys(None, None).await.0, ["a", "born"]);
+}
