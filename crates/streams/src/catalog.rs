@@ -12,6 +12,7 @@ mod command;
 mod decide;
 mod decide_reshard;
 mod rejected;
+mod scaling;
 mod shard;
 mod snapshot;
 mod stored;
@@ -30,7 +31,7 @@ pub use rejected::Rejected;
 pub(crate) use shard::ENVELOPE_RECORDS_MAX;
 pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
 pub use snapshot::InvalidSnapshot;
-pub use stream::{Change, Stream, StreamId, StreamKey};
+pub use stream::{Change, Reshard, Stream, StreamId, StreamKey};
 pub use token_key::TokenKey;
 
 use decide::Decision;

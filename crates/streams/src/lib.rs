@@ -32,6 +32,7 @@ pub use operations::{
     InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,
     PutRecordsError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded,
     ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
+    UpdateShardCountError,
 };
 pub use service::{OpenError, StreamService};
 pub use settings::{Limits, StreamSettings};

@@ -22,6 +22,7 @@ mod shard_read;
 mod split_shard;
 mod unavailable;
 mod unverified_texts;
+mod update_shard_count;
 
 pub use change_stream::{ChangeStreamError, StreamNotActive, StreamOnDemand};
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
@@ -42,3 +43,4 @@ pub use put_record::{InvalidExplicitHashKey, PutRecordError, ShardThrottled};
 pub use put_records::PutRecordsError;
 pub use split_shard::{ShardEnded, SplitShardError};
 pub use unavailable::Unavailable;
+pub use update_shard_count::UpdateShardCountError;

@@ -82,6 +82,9 @@ impl Kinesis {
             Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
             Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
             Operation::SplitShard => empty(call, streams, StreamService::split_shard).await,
+            Operation::UpdateShardCount => {
+                full(call, streams, StreamService::update_shard_count).await
+            }
             other => Err(not_served(other)),
         }?;
         self.hold(body)

@@ -82,13 +82,24 @@ pub enum Command {
         /// The parent whose range follows.
         adjacent_shard: ShardId,
     },
-    /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE.
+    /// Shards are numbered to follow those that are split or merged on the way to another count: UPDATING.
+    BeginUpdateShardCount {
+        /// The stream.
+        id: StreamId,
+        /// Open shards at the end; between half of those that there are and twice as many.
+        target: u32,
+        /// The account's quota of shards, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_shards_max: Option<u64>,
+    },
+    /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE, unless an update
+    /// of the shard count has another round to go, which begins with this.
     FinishReshard {
         /// The stream.
         id: StreamId,
-        /// One for each parent.
+        /// One for each parent, in the order of the change.
         closed: Vec<ClosedShard>,
-        /// One for each child.
+        /// One for each child, in the order of the change.
         logs: Vec<CreatedLog>,
     },
     /// A longer retention period.

@@ -76,7 +76,14 @@ impl Catalog {
                 shard,
                 adjacent_shard,
             } => self.begin_merge(now, *id, *shard, *adjacent_shard),
-            Command::FinishReshard { id, closed, logs } => self.finish_reshard(*id, closed, logs),
+            Command::BeginUpdateShardCount {
+                id,
+                target,
+                account_shards_max,
+            } => self.begin_update_shard_count(now, *id, *target, *account_shards_max),
+            Command::FinishReshard { id, closed, logs } => {
+                self.finish_reshard(now, *id, closed, logs)
+            }
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),

@@ -46,6 +46,17 @@ pub enum Rejected {
         /// How many would have come.
         additional: u64,
     },
+    /// A count of shards that is out of reach from the present one.
+    #[error("{target} shards are out of reach from {current}")]
+    ShardCountOutOfReach {
+        /// How many take records.
+        current: u32,
+        /// How many were asked for.
+        target: u32,
+    },
+    /// A shard would have to be split that has too few hash keys.
+    #[error("{0} is too narrow to be split")]
+    ShardTooNarrow(ShardId),
     /// An increase below the present period, which is given in hours.
     #[error("the retention period of {0} hours is longer")]
     RetentionIsLonger(u32),

@@ -56,6 +56,37 @@ pub enum Change {
         /// What follows them.
         children: Vec<NewShard>,
     },
+    /// One round on the way to another count of shards: all of its reshards are done together.
+    Scale {
+        /// Open shards at the end of the last round.
+        target: u32,
+        /// Of different shards.
+        reshards: Vec<Reshard>,
+    },
+}
+
+/// Shards that close together, and what follows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reshard {
+    /// One shard that is split, or two that are merged, the lower range first.
+    pub parents: Vec<ShardId>,
+    /// What follows them.
+    pub children: Vec<NewShard>,
+}
+
+impl Change {
+    /// The shards that are to be closed, each list with those that follow; none of a stream that is being created.
+    pub fn reshards(&self) -> Vec<(&[ShardId], &[NewShard])> {
+        match self {
+            Self::Create { .. } => Vec::new(),
+            Self::Reshard { parents, children } => vec![(parents, children)],
+            Self::Scale { reshards, .. } => reshards
+                .iter()
+                .map(|reshard| (&reshard.parents[..], &reshard.children[..]))
+                .collect(),
+        }
+    }
 }
 
 /// A stream. Later fields (consumers, policy, encryption, shard-level metrics) are added with a default, so that
@@ -172,6 +203,7 @@ impl Stream {
         }
         match &self.change {
             Some(Change::Create { shards }) => shards.len() as u64,
+            Some(Change::Scale { target, .. }) => u64::from(*target),
             Some(Change::Reshard { .. }) | None => self.routes.len() as u64,
         }
     }

@@ -60,18 +60,22 @@ fn finish(stream: &Stream, now_ms: u64) -> Option<Command> {
             id,
             logs: created(shards),
         }),
-        Change::Reshard { parents, children } => Some(Command::FinishReshard {
-            id,
-            closed: parents
-                .iter()
-                .map(|shard| ClosedShard {
-                    shard: *shard,
-                    end: 7,
-                    closed_ms: TimestampMs(now_ms),
-                })
-                .collect(),
-            logs: created(children),
-        }),
+        change @ (Change::Reshard { .. } | Change::Scale { .. }) => {
+            let reshards = change.reshards();
+            let parents = reshards.iter().flat_map(|(parents, _)| *parents);
+            let children = reshards.iter().flat_map(|(_, children)| created(children));
+            Some(Command::FinishReshard {
+                id,
+                closed: parents
+                    .map(|shard| ClosedShard {
+                        shard: *shard,
+                        end: 7,
+                        closed_ms: TimestampMs(now_ms),
+                    })
+                    .collect(),
+                logs: children.collect(),
+            })
+        }
     }
 }
 
@@ -83,6 +87,7 @@ enum Action {
     Finish { name: u8 },
     Split { name: u8, shard: usize, key: u128 },
     Merge { name: u8, shard: usize },
+    Scale { name: u8, target: u32 },
     Retention { name: u8, hours: u32, longer: bool },
     Forget { name: u8 },
 }
@@ -96,6 +101,8 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (name.clone(), 0..9usize, any::<u128>())
             .prop_map(|(name, shard, key)| Action::Split { name, shard, key }),
         3 => (name.clone(), 0..9usize).prop_map(|(name, shard)| Action::Merge { name, shard }),
+        2 => (name.clone(), 1..12u32)
+            .prop_map(|(name, target)| Action::Scale { name, target }),
         1 => (name.clone(), 24..100u32, any::<bool>())
             .prop_map(|(name, hours, longer)| Action::Retention { name, hours, longer }),
         1 => name.prop_map(|name| Action::Forget { name }),
@@ -139,6 +146,11 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
                 adjacent_shard: open.next()?.id,
             }
         }
+        Action::Scale { name, target } => Command::BeginUpdateShardCount {
+            id: find(name)?.id,
+            target: *target,
+            account_shards_max: None,
+        },
         Action::Retention {
             name,
             hours,
@@ -211,17 +223,16 @@ impl History {
 }
 
 fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
-    let new = match &stream.change {
-        Some(
-            Change::Create { shards }
-            | Change::Reshard {
-                children: shards, ..
-            },
-        ) => &shards[..],
-        None => &[],
+    let new: Vec<&NewShard> = match &stream.change {
+        Some(Change::Create { shards }) => shards.iter().collect(),
+        Some(change) => {
+            let reshards = change.reshards().into_iter();
+            reshards.flat_map(|(_, children)| children).collect()
+        }
+        None => Vec::new(),
     };
     let new = new
-        .iter()
+        .into_iter()
         .map(|shard| (shard.log.0, shard.id, shard.created_s));
     let shards = stream.shards.iter();
     shards
@@ -376,6 +387,10 @@ fn stored_commands_are_frozen() {
         (
             Command::BeginMergeShards { id, shard: shard(1), adjacent_shard: shard(2) },
             r#"{"begin_merge_shards":{"id":3,"shard":1,"adjacent_shard":2}}"#.into(),
+        ),
+        (
+            Command::BeginUpdateShardCount { id, target: 6, account_shards_max: Some(9) },
+            r#"{"begin_update_shard_count":{"id":3,"target":6,"account_shards_max":9}}"#.into(),
         ),
         (
             Command::FinishReshard {

@@ -57,6 +57,16 @@ pub(super) fn shard_ended(
     )
 }
 
+pub(super) fn shard_too_narrow(
+    shard: &dyn Display,
+    name: &dyn Display,
+    account: &dyn Display,
+) -> String {
+    format!(
+        "Shard {shard} in stream {name} under account {account} has too few hash keys to be split."
+    )
+}
+
 /// One entry of a validation error's text for a member whose value is not printed.
 pub(super) fn too_long(path: &dyn Display, length_max: usize) -> String {
     format!(

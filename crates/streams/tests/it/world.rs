@@ -15,8 +15,8 @@ use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
     GetRecordsResponse, GetShardIteratorRequest, ListShardsRequest, ListShardsResponse,
     ListStreamsRequest, MergeShardsRequest, PutRecordRequest, PutRecordsRequest,
-    PutRecordsResultEntry, RecordData, RecordToPut, Shard, ShardIteratorType, SplitShardRequest,
-    StreamDescription,
+    PutRecordsResultEntry, RecordData, RecordToPut, ScalingType, Shard, ShardIteratorType,
+    SplitShardRequest, StreamDescription, UpdateShardCountRequest, UpdateShardCountResponse,
 };
 use millstream_wire::{ApiError, ErrorCode};
 
@@ -182,6 +182,21 @@ impl World {
         };
         let merged = self.service.merge_shards(&self.caller, request).await;
         merged.map_err(ApiError::from)
+    }
+
+    pub(crate) async fn scale(
+        &self,
+        name: &str,
+        target: u32,
+    ) -> Result<UpdateShardCountResponse, ApiError> {
+        let request = UpdateShardCountRequest {
+            stream_name: Some(name.parse().unwrap()),
+            stream_arn: None,
+            target_shard_count: target,
+            scaling_type: ScalingType::UniformScaling,
+        };
+        let scaled = self.service.update_shard_count(&self.caller, request).await;
+        scaled.map_err(ApiError::from)
     }
 
     pub(crate) async fn put(&self, name: &str, key: &str, data: &[u8]) -> SequenceNumber {
