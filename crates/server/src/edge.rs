@@ -18,7 +18,7 @@ use tracing::Level;
 
 pub(crate) use access::Access;
 pub(crate) use answer::{Answer, Service};
-pub(crate) use credentials::{AuthenticationError, Credentials};
+pub(crate) use credentials::Credentials;
 pub(crate) use health::Health;
 pub(crate) use request_id::RequestIds;
 

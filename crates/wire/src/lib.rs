@@ -2,6 +2,7 @@
 //!
 //! A request: [`Operation::from_target`] and [`Encoding::from_content_type`] say what it is, [`decode()`] makes its
 //! checked input of the body. An answer: [`encode()`] or [`encode_error`]. [`shapes`] holds one file per operation.
+//! [`sigv4`] reads, verifies and makes signatures.
 //! Deliberately absent: HTTP and every rule of the service.
 
 pub mod cbor;
@@ -15,6 +16,7 @@ pub mod json;
 mod model;
 mod operation;
 pub mod shapes;
+pub mod sigv4;
 #[cfg(test)]
 mod test_cases;
 mod value;

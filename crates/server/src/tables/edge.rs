@@ -8,9 +8,10 @@ use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use millstream_types::AccountId;
 use millstream_wire::ErrorCode;
+use millstream_wire::sigv4::AuthenticationError;
 
 use super::{TableAnswer, TableOperation, TableOwner, Tables};
-use crate::edge::{Answer, AuthenticationError, Credentials, Service, target, text_header};
+use crate::edge::{Answer, Credentials, Service, target, text_header};
 use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 

@@ -1,6 +1,7 @@
 use http::Request;
 
 use super::*;
+use millstream_wire::ErrorCode;
 
 const GOOD: &str = "AWS4-HMAC-SHA256 Credential=123456789012/20261123/eu-west-1/kinesis/aws4_request, \
                     SignedHeaders=host;x-amz-date, Signature=ab";
