@@ -12,6 +12,7 @@ mod command;
 mod decide;
 mod decide_reshard;
 mod rejected;
+mod resource_policy;
 mod scaling;
 mod shard;
 mod snapshot;
@@ -28,6 +29,7 @@ use millstream_types::{AccountId, Region, StreamName};
 
 pub use command::{ClosedShard, Command, CommandEntry, CreatedLog, InvalidCommand, StreamSpec};
 pub use rejected::Rejected;
+pub use resource_policy::ResourcePolicy;
 pub(crate) use shard::ENVELOPE_RECORDS_MAX;
 pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
 pub use snapshot::InvalidSnapshot;

@@ -8,7 +8,7 @@
 //!   resumes it after a crash.
 //! * A put is routed, turned into one envelope per shard and submitted within the call; a get reads the log.
 //!
-//! Deliberately absent: HTTP, encodings, access control.
+//! Deliberately absent: HTTP, encodings, who a caller is.
 
 mod caller;
 pub mod catalog;
@@ -24,14 +24,15 @@ mod tasks;
 mod tokens;
 mod view;
 
-pub use caller::Caller;
+pub use caller::{AccessDenied, Caller, Identity, User};
 pub use operations::{
     ChangeStreamError, CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError,
-    DescribeStreamError, DescribeStreamSummaryError, EncodedShard, FindStreamError,
-    GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
-    InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,
-    PutRecordsError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded,
-    ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
+    DeleteResourcePolicyError, DescribeStreamError, DescribeStreamSummaryError, EncodedShard,
+    FindStreamError, GetRecordsError, GetResourcePolicyError, GetShardIteratorError,
+    IncreaseStreamRetentionPeriodError, InvalidExplicitHashKey, ListShardsError, ListStreamsError,
+    MergeShardsError, PutRecordError, PutRecordsError, PutResourcePolicyError,
+    RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded, ShardThrottled,
+    SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
     UpdateShardCountError,
 };
 pub use service::{OpenError, StreamService};

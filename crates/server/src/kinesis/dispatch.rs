@@ -62,10 +62,16 @@ impl Kinesis {
                 )
                 .await
             }
+            Operation::DeleteResourcePolicy => {
+                empty(call, streams, StreamService::delete_resource_policy).await
+            }
             Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
             Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
             Operation::DescribeStreamSummary => {
                 full(call, streams, StreamService::describe_stream_summary).await
+            }
+            Operation::GetResourcePolicy => {
+                full(call, streams, StreamService::get_resource_policy).await
             }
             Operation::GetShardIterator => {
                 full(call, streams, StreamService::get_shard_iterator).await
@@ -81,6 +87,9 @@ impl Kinesis {
             Operation::ListShards => full(call, streams, StreamService::list_shards).await,
             Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
             Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
+            Operation::PutResourcePolicy => {
+                empty(call, streams, StreamService::put_resource_policy).await
+            }
             Operation::SplitShard => empty(call, streams, StreamService::split_shard).await,
             Operation::UpdateShardCount => {
                 full(call, streams, StreamService::update_shard_count).await

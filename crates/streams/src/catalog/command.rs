@@ -11,7 +11,7 @@ use millstream_types::{HashKey, ShardId, TimestampMs};
 use millstream_wire::shapes::StreamMode;
 use serde::{Deserialize, Serialize};
 
-use super::{StreamId, StreamKey, TokenKey, stored};
+use super::{ResourcePolicy, StreamId, StreamKey, TokenKey, stored};
 
 /// Version of the stored form.
 const VERSION: u16 = 1;
@@ -122,6 +122,18 @@ pub enum Command {
         id: StreamId,
         /// The shards; those that are gone already are passed over.
         shards: Vec<ShardId>,
+    },
+    /// Attaches a policy to a stream, in place of the one that it has.
+    PutResourcePolicy {
+        /// The stream.
+        id: StreamId,
+        /// The policy.
+        policy: ResourcePolicy,
+    },
+    /// Takes the policy from a stream.
+    DeleteResourcePolicy {
+        /// The stream.
+        id: StreamId,
     },
 }
 

@@ -9,8 +9,8 @@ use millstream_wire::shapes::{StreamMode, StreamStatus};
 
 use super::command::CreatedLog;
 use super::{
-    Catalog, Change, Command, CommandEntry, NewShard, Rejected, Shard, ShardState, Stream,
-    StreamId, StreamSpec, TokenKey,
+    Catalog, Change, Command, CommandEntry, NewShard, Rejected, ResourcePolicy, Shard, ShardState,
+    Stream, StreamId, StreamSpec, TokenKey,
 };
 
 /// AWS dates the first shards three seconds before the stream.
@@ -87,6 +87,8 @@ impl Catalog {
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
+            Command::PutResourcePolicy { id, policy } => self.put_policy(*id, policy),
+            Command::DeleteResourcePolicy { id } => self.delete_policy(*id),
         }
     }
 
@@ -144,6 +146,7 @@ impl Catalog {
             next_shard_index: shard_count,
             last_created_s: created_s,
             change: Some(Change::Create { shards }),
+            policy: None,
             routes: Vec::new(),
         };
         Ok(Decision::Store {
@@ -199,6 +202,20 @@ impl Catalog {
             return Err(Rejected::RetentionIsShorter(stream.retention_hours));
         }
         Ok(with_retention(stream, hours))
+    }
+
+    fn put_policy(&self, id: StreamId, policy: &ResourcePolicy) -> Result<Decision, Rejected> {
+        let mut stream = Stream::clone(self.active(id)?);
+        stream.policy = Some(policy.clone());
+        Ok(Decision::store(stream))
+    }
+
+    fn delete_policy(&self, id: StreamId) -> Result<Decision, Rejected> {
+        let mut stream = Stream::clone(self.active(id)?);
+        match stream.policy.take() {
+            Some(_) => Ok(Decision::store(stream)),
+            None => Err(Rejected::NoResourcePolicy),
+        }
     }
 
     fn remove_shards(&self, id: StreamId, shards: &[ShardId]) -> Result<Decision, Rejected> {

@@ -63,6 +63,9 @@ pub enum Rejected {
     /// A decrease above the present period, which is given in hours.
     #[error("the retention period of {0} hours is shorter")]
     RetentionIsShorter(u32),
+    /// There is none to take away.
+    #[error("the stream has no resource policy")]
+    NoResourcePolicy,
     /// Ids or seconds are used up, or the proposer's clock is out of what sequence numbers can hold.
     #[error("there are no more ids, or the clock is out of bounds")]
     OutOfIds,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use millstream_log::GroupId;
+use millstream_policy::Policy;
 use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamName, TimestampMs};
 use millstream_wire::shapes::{StreamMode, StreamStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{NewShard, Shard, ShardState};
+use super::{NewShard, ResourcePolicy, Shard, ShardState};
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -119,6 +120,9 @@ pub struct Stream {
     /// What has begun and is not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// Who else may do what with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<ResourcePolicy>,
     /// Derived: the shards that take records by the start of their ranges.
     #[serde(skip)]
     pub(super) routes: Vec<Route>,
@@ -139,6 +143,11 @@ impl Stream {
             account: self.key.account.clone(),
             stream: self.key.name.clone(),
         }
+    }
+
+    /// What the stream's own policy means, if it has one.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref().map(ResourcePolicy::policy)
     }
 
     /// The shard with this id, unless it never was or is removed.

@@ -3,14 +3,15 @@
 use millstream_types::limits::{
     RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT,
 };
-use millstream_types::{AccountId, Region, StreamName};
+use millstream_types::{AccountId, Region, StreamArn, StreamName};
 use millstream_wire::shapes::{CreateStreamRequest, StreamMode};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
+use crate::caller::Resource;
 use crate::catalog::{Command, Rejected, StreamKey, StreamSpec};
-use crate::{Caller, StreamService};
+use crate::{AccessDenied, Caller, StreamService};
 
 /// How CreateStream fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum CreateStreamError {
     /// Provisioned mode without a shard count.
     #[error("{}", texts::PROVISIONED_WITHOUT_SHARD_COUNT)]
     ProvisionedWithoutShardCount,
+    /// The caller may not create this stream.
+    #[error(transparent)]
+    AccessDenied(#[from] AccessDenied),
     /// The name is taken.
     #[error("Stream {name} under account {account} already exists.")]
     Exists {
@@ -66,6 +70,7 @@ impl From<CreateStreamError> for ApiError {
             | CreateStreamError::ProvisionedWithoutShardCount => ErrorCode::Validation,
             CreateStreamError::Exists { .. } => ErrorCode::ResourceInUse,
             CreateStreamError::TooManyShards(_) => ErrorCode::LimitExceeded,
+            CreateStreamError::AccessDenied(_) => ErrorCode::AccessDenied,
             CreateStreamError::Unavailable(error) => return (*error).into(),
         };
         Self::new(code, error.to_string())
@@ -86,6 +91,18 @@ impl StreamService {
         request: CreateStreamRequest,
     ) -> Result<(), CreateStreamError> {
         let _call = self.enter()?;
+        let resource = Resource {
+            owner: &caller.account,
+            policy: None,
+        };
+        caller.authorize(Operation::CreateStream, resource, || {
+            StreamArn {
+                region: caller.region.clone(),
+                account: caller.account.clone(),
+                stream: request.stream_name.clone(),
+            }
+            .to_string()
+        })?;
         let (mode, shard_count) = mode_and_count(&request)?;
         let default_kib = u32::try_from(RECORD_BYTES_DEFAULT_MAX / 1024).expect("1024");
         let spec = StreamSpec {

@@ -183,9 +183,9 @@ impl StreamService {
                 account: caller.account.clone(),
             })
         })?;
-        if stream.key.account != caller.account || stream.key.region != caller.region {
-            return Err(ListShardsError::InvalidToken);
-        }
+        Self::allow(caller, Operation::ListShards, &stream)
+            .ok_or(ListShardsError::InvalidToken)?
+            .map_err(FindStreamError::from)?;
         Ok(Question {
             stream,
             after: Some(token.after.to_string()),

@@ -67,6 +67,14 @@ pub(super) fn shard_too_narrow(
     )
 }
 
+pub(super) fn invalid_policy(reason: &dyn Display) -> String {
+    format!("Resource policy is invalid: {reason}.")
+}
+
+pub(super) fn no_resource_policy(arn: &dyn Display) -> String {
+    format!("No resource policy found for resource ARN {arn}.")
+}
+
 /// One entry of a validation error's text for a member whose value is not printed.
 pub(super) fn too_long(path: &dyn Display, length_max: usize) -> String {
     format!(

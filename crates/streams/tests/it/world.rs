@@ -326,10 +326,7 @@ pub(crate) async fn open(
 }
 
 pub(crate) fn caller() -> Caller {
-    Caller {
-        account: ACCOUNT.parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    }
+    Caller::anyone(ACCOUNT.parse().unwrap(), "eu-west-1".parse().unwrap())
 }
 
 pub(crate) fn create(name: &str, shards: u32) -> CreateStreamRequest {
