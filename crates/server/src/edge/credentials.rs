@@ -1,33 +1,68 @@
-//! Credentials of a request: that they are there and well formed. Which they are is not checked: the server
-//! is reachable from its own machine only, and accepts any.
+//! Who sends a request, by its credentials. A server without keys is reachable from its own machine only and accepts
+//! any that are well formed; one with keys verifies the signature.
+
+use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
-use millstream_types::{AccountId, Region};
-use millstream_wire::sigv4::{AuthenticationError, Header, Presented};
+use millstream_streams::{Caller, Identity};
+use millstream_types::{AccountId, WallClock};
+use millstream_wire::sigv4::{self, AuthenticationError, Body, Header, Presented, SignedRequest};
 
-/// What credentials say of their sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    /// The account that the access key is, if it is one.
-    pub(crate) account: Option<AccountId>,
-    /// Where the request is meant for.
-    pub(crate) region: Region,
+use crate::access_keys::KeyRing;
+
+/// Says who sends requests.
+#[derive(Debug)]
+pub(crate) enum Authenticator {
+    /// Whoever it is, in the account that the access key names, or in this one.
+    Anyone(AccountId),
+    /// The owners of keys.
+    Keys {
+        keys: Arc<KeyRing>,
+        clock: Arc<dyn WallClock>,
+    },
 }
 
-impl Credentials {
-    /// The credentials of a request, from its Authorization header or its query string.
-    pub(crate) fn of(head: &Parts) -> Result<Self, AuthenticationError> {
-        let presented = Presented::of(head.uri.query().unwrap_or(""), &headers(head))?;
-        Ok(Self {
-            account: presented.access_key().parse().ok(),
+impl Authenticator {
+    /// The sender of a request to a service.
+    pub(crate) fn authenticate(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        service: &'static str,
+    ) -> Result<Caller, AuthenticationError> {
+        let headers = headers(head);
+        let query = head.uri.query().unwrap_or("");
+        let presented = Presented::of(query, &headers)?;
+        let (keys, clock) = match self {
+            Self::Anyone(account) => {
+                let own = presented.access_key().parse().ok();
+                let account = own.unwrap_or_else(|| account.clone());
+                return Ok(Caller::anyone(account, presented.region));
+            }
+            Self::Keys { keys, clock } => (keys, clock),
+        };
+        let key = keys.get(presented.access_key());
+        let request = SignedRequest {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query,
+            headers: &headers,
+            body: Body::Whole(body),
+        };
+        let secret = key.as_ref().map(|key| &key.secret);
+        sigv4::verify(&presented, &request, service, secret, clock.now())?;
+        let key = key.ok_or(AuthenticationError::UnknownKey)?;
+        Ok(Caller {
+            account: key.account.clone(),
             region: presented.region,
+            identity: Identity::User(Arc::clone(&key.user)),
         })
     }
 }
 
 /// A request's headers as signatures see them. HTTP/2 has no `host` header but an authority.
-pub(super) fn headers(head: &Parts) -> Vec<Header<'_>> {
+fn headers(head: &Parts) -> Vec<Header<'_>> {
     let mut headers = Vec::with_capacity(head.headers.len() + 1);
     if let Some(authority) = head.uri.authority()
         && !head.headers.contains_key(HOST)

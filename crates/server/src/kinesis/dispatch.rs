@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Kinesis;
-use crate::edge::{Answer, Credentials};
+use crate::edge::Answer;
 use crate::http::RequestBody;
 
 /// A request that passed AWS's checks up to its operation's own.
@@ -26,28 +26,29 @@ impl Kinesis {
         &self,
         encoding: Encoding,
         operation: Operation,
-        credentials: Credentials,
+        caller: Caller,
         body: RequestBody,
     ) -> Answer {
         let call = Call {
             encoding,
             operation,
-            caller: Caller {
-                account: credentials.account.unwrap_or_else(|| self.account.clone()),
-                region: credentials.region,
-            },
+            caller,
             body,
         };
+        let note = self.note(&call);
         let answered = match operation {
             Operation::PutRecord => self.put_record(call).await,
             Operation::PutRecords => self.put_records(call).await,
             Operation::GetRecords => self.get_records(call).await,
             _ => Box::pin(self.control(call)).await,
         };
-        match answered {
+        let error = answered.as_ref().err().map(|error| error.code);
+        let note = note.of(error);
+        let answer = match answered {
             Ok(body) => Answer::success(encoding, body),
             Err(error) => Answer::error(encoding, &error),
-        }
+        };
+        Answer { note, ..answer }
     }
 
     async fn control(&self, call: Call) -> Result<Bytes, ApiError> {
