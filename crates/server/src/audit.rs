@@ -23,6 +23,18 @@ const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Most events that wait for the file.
 const QUEUE_COUNT_MAX: usize = 8192;
 
+/// Longest text that a client can put into an event, in bytes: as long as an ARN may be.
+const TEXT_BYTES_MAX: usize = 2048;
+
+/// A client's text, cut where it is longer than anything that it could name.
+pub(crate) fn cut(text: &str) -> String {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
 /// What is written of a request, besides what the server knows of every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuditNote {
@@ -30,6 +42,8 @@ pub(crate) struct AuditNote {
     pub(crate) action: String,
     /// The ARN of who was verified to send it.
     pub(crate) principal: Option<String>,
+    /// The access key that was presented; who does not know its secret may name it too.
+    pub(crate) access_key: Option<String>,
     /// The account that it was made for.
     pub(crate) account: Option<String>,
     /// As the request names it.
@@ -46,6 +60,8 @@ struct Line<'a> {
     action: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +127,7 @@ impl Audit {
                 %source,
                 action = note.action,
                 principal = note.principal,
+                access_key = note.access_key,
                 account = note.account,
                 resource = note.resource,
                 outcome,
@@ -124,6 +141,7 @@ impl Audit {
                 source,
                 action: &note.action,
                 principal: note.principal.as_deref(),
+                access_key: note.access_key.as_deref(),
                 account: note.account.as_deref(),
                 resource: note.resource.as_deref(),
                 outcome,
@@ -250,6 +268,7 @@ mod tests {
         AuditNote {
             action: "kinesis:CreateStream".into(),
             principal: Some("arn:aws:iam::111111111111:user/a".into()),
+            access_key: None,
             account: Some("111111111111".into()),
             resource: Some("meters".into()),
             error: error.map(str::to_owned),

@@ -19,11 +19,11 @@ use tracing::Level;
 
 pub(crate) use access::Access;
 pub(crate) use answer::{Answer, Service};
-pub(crate) use credentials::Authenticator;
+pub(crate) use credentials::{Authenticator, presented_key};
 pub(crate) use health::Health;
 pub(crate) use request_id::RequestIds;
 
-use crate::audit::{Audit, AuditNote};
+use crate::audit::{Audit, AuditNote, cut};
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
 use crate::kinesis::Kinesis;
 use crate::tables::TablesEdge;
@@ -54,8 +54,9 @@ impl Handler for Edge {
                 leave(connection, &incoming);
                 if self.audit.is_on() {
                     let note = AuditNote {
-                        action: target(&head).to_owned(),
+                        action: cut(target(&head)),
                         principal: None,
+                        access_key: None,
                         account: None,
                         resource: None,
                         error: Some(refusal.to_string()),

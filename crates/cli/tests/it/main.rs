@@ -5,6 +5,7 @@
 mod commands;
 mod exit_codes;
 mod idle_connections;
+mod keys;
 mod records_get;
 mod records_put;
 mod records_tail;

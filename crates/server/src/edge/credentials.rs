@@ -61,6 +61,12 @@ impl Authenticator {
     }
 }
 
+/// The access key that a request presents, whether it is one or not.
+pub(crate) fn presented_key(head: &Parts) -> Option<String> {
+    let presented = Presented::of(head.uri.query().unwrap_or(""), &headers(head));
+    Some(presented.ok()?.access_key().to_owned())
+}
+
 /// A request's headers as signatures see them. HTTP/2 has no `host` header but an authority.
 fn headers(head: &Parts) -> Vec<Header<'_>> {
     let mut headers = Vec::with_capacity(head.headers.len() + 1);

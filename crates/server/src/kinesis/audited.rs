@@ -5,8 +5,8 @@ use millstream_wire::{ErrorCode, Operation, Value, cbor, json};
 
 use super::dispatch::Call;
 use super::{Encoding, Kinesis, Refusal};
-use crate::audit::AuditNote;
-use crate::edge::{Answer, target};
+use crate::audit::{AuditNote, cut};
+use crate::edge::{Answer, presented_key, target};
 
 /// The members that name what a call is about, the most telling first.
 const NAMES: [&str; 4] = ["ConsumerARN", "ResourceARN", "StreamARN", "StreamName"];
@@ -31,6 +31,7 @@ impl Kinesis {
             note: Box::new(AuditNote {
                 action: format!("kinesis:{}", call.operation.name()),
                 principal: call.caller.arn().map(str::to_owned),
+                access_key: None,
                 account: Some(call.caller.account.to_string()),
                 resource: is_control
                     .then(|| resource(call.encoding, &call.body.bytes))
@@ -49,8 +50,9 @@ impl Kinesis {
         };
         let note = denial.map(|code| {
             Box::new(AuditNote {
-                action: target(head).to_owned(),
+                action: cut(target(head)),
                 principal: None,
+                access_key: presented_key(head).as_deref().map(cut),
                 account: None,
                 resource: None,
                 error: Some(code.name().to_owned()),
@@ -106,8 +108,7 @@ fn resource(encoding: Encoding, body: &[u8]) -> Option<String> {
     };
     let parsed = parsed.ok()?;
     NAMES.iter().find_map(|name| match parsed.get(name) {
-        // Longer than any ARN; what else it is, nobody needs to read.
-        Some(Value::Text(text)) if text.len() <= 2048 => Some(text.clone().into_owned()),
+        Some(Value::Text(text)) => Some(cut(text)),
         _ => None,
     })
 }

@@ -12,8 +12,8 @@ use millstream_wire::sigv4::AuthenticationError;
 
 use super::authorize::authorize;
 use super::{TableAnswer, TableOperation, TableOwner, Tables};
-use crate::audit::AuditNote;
-use crate::edge::{Answer, Authenticator, Service, target, text_header};
+use crate::audit::{AuditNote, cut};
+use crate::edge::{Answer, Authenticator, Service, presented_key, target, text_header};
 use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
@@ -150,7 +150,7 @@ fn note(
 ) -> Option<Box<AuditNote>> {
     let text = |body: &[u8], name: &str| {
         let parsed: serde_json::Value = serde_json::from_slice(body).ok()?;
-        Some(parsed.get(name)?.as_str()?.to_owned())
+        Some(cut(parsed.get(name)?.as_str()?))
     };
     let error = (answered.status != 200).then(|| {
         let error = text(&answered.body, "__type").unwrap_or_default();
@@ -168,7 +168,11 @@ fn note(
     let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
     let caller = caller.map(|(_, caller)| caller);
     Some(Box::new(AuditNote {
-        action: format!("dynamodb:{name}"),
+        action: cut(&format!("dynamodb:{name}")),
+        access_key: match &caller {
+            Some(_) => None,
+            None => presented_key(head).as_deref().map(cut),
+        },
         principal: caller
             .as_ref()
             .and_then(|caller| caller.arn())

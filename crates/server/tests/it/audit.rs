@@ -74,6 +74,8 @@ async fn denials_and_changes_are_written_and_secrets_are_not() {
         lines[1]["principal"],
         "arn:aws:iam::111111111111:user/nobody"
     );
+    assert_eq!(lines[3]["access_key"], "ADMIN");
+    assert_eq!(lines[3]["principal"], Value::Null);
     assert_eq!(lines[2]["account"], "111111111111");
     assert_eq!(lines[2]["resource"], "meters");
     for secret in ["secret", "cGF5bG9hZA", "Signature="] {
