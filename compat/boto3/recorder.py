@@ -6,7 +6,7 @@ A line of JSON for each new kind of outcome goes to the file that `MILLSTREAM_CO
 import json
 import os
 
-import botocore
+import boto3
 
 
 class Recorder:
@@ -29,7 +29,7 @@ class Recorder:
         error = parsed.get("Error")
         line = json.dumps({
             "sdk": "boto3",
-            "version": botocore.__version__,
+            "version": boto3.__version__,
             "operation": model.name,
             "outcome": "error" if error else "success",
             "code": error["Code"] if error else None,
