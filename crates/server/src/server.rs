@@ -177,6 +177,7 @@ impl Server {
         } = engine::open(&settings, Arc::clone(&clock)).await?;
         let stream_settings = StreamSettings {
             transition: settings.transition,
+            account_shards_max: settings.account_shards_max,
             ..StreamSettings::default()
         };
         let opened =

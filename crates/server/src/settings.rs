@@ -22,6 +22,8 @@ pub struct Settings {
     pub account_id: AccountId,
     /// How long a stream stays in CREATING, UPDATING and DELETING beyond the time that it really takes.
     pub transition: Duration,
+    /// Most open shards of all provisioned streams of an account in a region; `None` for no limit.
+    pub account_shards_max: Option<u64>,
     /// When a record counts as stored.
     pub durability: Durability,
     /// What keeps the logs.

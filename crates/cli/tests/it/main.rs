@@ -1,4 +1,4 @@
-//! The real binary: the client commands against the server, and the AWS SDK for Rust against it.
+//! The real binary: the client commands against the server.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -10,5 +10,4 @@ mod records_get;
 mod records_put;
 mod records_tail;
 mod scripted_service;
-mod sdk;
 mod streams;

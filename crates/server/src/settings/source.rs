@@ -139,6 +139,11 @@ pub struct SettingsSource {
     #[arg(long, env = "MILLSTREAM_TRANSITION", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(deserialize_with = "duration")]
     pub transition: Option<Duration>,
+    /// Most open shards of all provisioned streams of an account in a region, at least 1. Default: no limit. Over it
+    /// CreateStream and resharding are refused with LimitExceededException. AWS's own is 20000 in its three largest
+    /// regions and 1000 or 6000 elsewhere.
+    #[arg(long, env = "MILLSTREAM_ACCOUNT_SHARDS_MAX", value_name = "COUNT")]
+    pub account_shards_max: Option<usize>,
     /// When a record counts as stored. Default fsync: on the disk before the answer. os: once the operating system
     /// has it; faster on slow disks, and a power cut loses acknowledged records.
     #[arg(long, env = "MILLSTREAM_DURABILITY", value_enum)]
@@ -253,6 +258,7 @@ impl SettingsSource {
             data_dir,
             account_id,
             transition,
+            account_shards_max,
             durability,
             engine,
             realtime,
@@ -293,6 +299,10 @@ impl SettingsSource {
                 .parse::<AccountId>()
                 .map_err(|_| InvalidSettings::AccountId(account_id))?,
             transition: self.transition.unwrap_or_default(),
+            account_shards_max: match self.account_shards_max {
+                Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
+                None => None,
+            },
             durability: self.durability.unwrap_or(Durability::Fsync),
             engine: self.engine.unwrap_or(EngineKind::Local),
             realtime: self.realtime.unwrap_or(Switch::On),

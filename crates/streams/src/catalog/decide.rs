@@ -112,10 +112,10 @@ impl Catalog {
         // No shard would tile nothing: one is the least that a stream has.
         let shard_count = spec.shard_count.max(1);
         let additional = u64::from(shard_count);
-        check_limit(0, additional, u64::from(SHARDS_PER_STREAM_MAX))?;
         if spec.mode == StreamMode::Provisioned {
             self.check_quota(key, additional, account_shards_max)?;
         }
+        check_limit(0, additional, u64::from(SHARDS_PER_STREAM_MAX))?;
         let created_s = now.as_secs().saturating_sub(FIRST_SHARDS_EARLIER_S);
         let created_s = check_second(created_s.max(self.created_s_min(key)))?;
         let mut logs = self.next_logs(additional)?;
