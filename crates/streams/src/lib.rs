@@ -25,16 +25,7 @@ mod tokens;
 mod view;
 
 pub use caller::{AccessDenied, Caller, Identity, User};
-pub use operations::{
-    ChangeStreamError, CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError,
-    DeleteResourcePolicyError, DescribeStreamError, DescribeStreamSummaryError, EncodedShard,
-    FindStreamError, GetRecordsError, GetResourcePolicyError, GetShardIteratorError,
-    IncreaseStreamRetentionPeriodError, InvalidExplicitHashKey, ListShardsError, ListStreamsError,
-    MergeShardsError, PutRecordError, PutRecordsError, PutResourcePolicyError,
-    RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded, ShardThrottled,
-    SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
-    UpdateShardCountError,
-};
+pub use operations::*;
 pub use service::{OpenError, StreamService};
 pub use settings::{Limits, StreamSettings};
 pub use tokens::UtcText;
