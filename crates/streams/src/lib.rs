@@ -26,12 +26,15 @@ mod view;
 
 pub use caller::Caller;
 pub use operations::{
-    ChangeStreamError, CouldNotFindShard, CreateStreamError, DecreaseStreamRetentionPeriodError,
-    DescribeStreamError, DescribeStreamSummaryError, EncodedShard, FindStreamError,
-    GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
-    InvalidExplicitHashKey, ListShardsError, ListStreamsError, MergeShardsError, PutRecordError,
-    PutRecordsError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded,
-    ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound, StreamOnDemand, Unavailable,
+    ChangeStreamError, ConsumerNotActive, ConsumerNotFound, CouldNotFindShard, CreateStreamError,
+    DecreaseStreamRetentionPeriodError, DeleteStreamError, DeregisterStreamConsumerError,
+    DescribeStreamConsumerError, DescribeStreamError, DescribeStreamSummaryError, EncodedShard,
+    FindConsumerError, FindStreamError, GetRecordsError, GetShardIteratorError,
+    IncreaseStreamRetentionPeriodError, InvalidExplicitHashKey, ListShardsError,
+    ListStreamConsumersError, ListStreamsError, MergeShardsError, PutRecordError, PutRecordsError,
+    RegisterStreamConsumerError, RetentionOutOfBounds, ShardDoesNotExist, ShardEnded,
+    ShardLimitExceeded, ShardThrottled, SplitShardError, StreamNotActive, StreamNotFound,
+    StreamOnDemand, Unavailable,
 };
 pub use service::{OpenError, StreamService};
 pub use settings::{Limits, StreamSettings};

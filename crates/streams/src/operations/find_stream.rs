@@ -101,12 +101,16 @@ impl StreamService {
         _operation: Operation,
         named: &NamedStream<'_>,
     ) -> Result<Arc<Stream>, FindStreamError> {
-        let found = if named.is_elsewhere {
-            None
-        } else {
-            self.inner.view.find(caller, &named.name)
-        };
+        let found = self.in_sight(caller, named);
         found.ok_or_else(|| named.not_found().into())
+    }
+
+    /// The stream, if it is there and in the caller's account and region; whether the caller may is not asked.
+    pub(super) fn in_sight(&self, caller: &Caller, named: &NamedStream<'_>) -> Option<Arc<Stream>> {
+        if named.is_elsewhere {
+            return None;
+        }
+        self.inner.view.find(caller, &named.name)
     }
 
     /// [`look_up`](Self::look_up) by what stands in the request.
