@@ -9,7 +9,9 @@
 //! DELETING, and can be resumed by anybody.
 
 mod command;
+mod consumer;
 mod decide;
+mod decide_consumer;
 mod decide_reshard;
 mod rejected;
 mod resource_policy;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use millstream_types::{AccountId, Region, StreamName};
 
 pub use command::{ClosedShard, Command, CommandEntry, CreatedLog, InvalidCommand, StreamSpec};
+pub use consumer::{Consumer, ConsumerKey};
 pub use rejected::Rejected;
 pub use resource_policy::ResourcePolicy;
 pub(crate) use shard::ENVELOPE_RECORDS_MAX;
@@ -53,7 +56,7 @@ pub struct Catalog {
     last_log_id: u64,
     by_id: BTreeMap<StreamId, Arc<Stream>>,
     by_name: BTreeMap<AccountId, BTreeMap<Region, BTreeMap<StreamName, Arc<Stream>>>>,
-    /// Creation second of the youngest shard of a deleted stream: a namesake starts above it.
+    /// Creation second of the youngest shard or consumer of a deleted stream: a namesake starts above it.
     namesakes: BTreeMap<StreamKey, u64>,
     /// No new stream starts at or below this second; covers namesakes that are no longer remembered one by one.
     namesakes_floor_s: u64,
@@ -174,7 +177,7 @@ impl Catalog {
                 self.by_name.remove(&key.account);
             }
         }
-        self.namesakes.insert(key.clone(), stream.last_created_s);
+        self.namesakes.insert(key.clone(), stream.last_second());
         if self.namesakes.len().is_multiple_of(NAMESAKES_PER_SWEEP) {
             self.sweep_namesakes(now_s);
         }

@@ -24,3 +24,7 @@ pub const TOKEN_LIFE_MS: u64 = 300_000;
 pub const SHARD_COUNT_DEFAULT: u32 = 4;
 /// Most open shards of one stream.
 pub const SHARDS_PER_STREAM_MAX: u32 = 10_000;
+/// Most consumers of one stream.
+pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
+/// Most consumers of one stream that are being created at the same time.
+pub const CONSUMERS_CREATING_MAX: usize = 5;

@@ -67,7 +67,13 @@ impl Kinesis {
                 empty(call, streams, StreamService::delete_resource_policy).await
             }
             Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
+            Operation::DeregisterStreamConsumer => {
+                empty(call, streams, StreamService::deregister_stream_consumer).await
+            }
             Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
+            Operation::DescribeStreamConsumer => {
+                full(call, streams, StreamService::describe_stream_consumer).await
+            }
             Operation::DescribeStreamSummary => {
                 full(call, streams, StreamService::describe_stream_summary).await
             }
@@ -86,10 +92,16 @@ impl Kinesis {
                 .await
             }
             Operation::ListShards => full(call, streams, StreamService::list_shards).await,
+            Operation::ListStreamConsumers => {
+                full(call, streams, StreamService::list_stream_consumers).await
+            }
             Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
             Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
             Operation::PutResourcePolicy => {
                 empty(call, streams, StreamService::put_resource_policy).await
+            }
+            Operation::RegisterStreamConsumer => {
+                full(call, streams, StreamService::register_stream_consumer).await
             }
             Operation::SplitShard => empty(call, streams, StreamService::split_shard).await,
             Operation::UpdateShardCount => {

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use millstream_log::Place;
-use millstream_types::{HashKey, ShardId, TimestampMs};
+use millstream_types::{ConsumerName, HashKey, ShardId, TimestampMs};
 use millstream_wire::shapes::StreamMode;
 use serde::{Deserialize, Serialize};
 
-use super::{ResourcePolicy, StreamId, StreamKey, TokenKey, stored};
+use super::{ConsumerKey, ResourcePolicy, StreamId, StreamKey, TokenKey, stored};
 
 /// Version of the stored form.
 const VERSION: u16 = 1;
@@ -55,6 +55,9 @@ pub enum Command {
     BeginDeleteStream {
         /// The stream.
         id: StreamId,
+        /// Whether its consumers go with it; otherwise it must have none.
+        #[serde(default, skip_serializing_if = "is_false")]
+        enforce_consumer_deletion: bool,
     },
     /// Its logs are deleted: the name is free.
     FinishDeleteStream {
@@ -135,6 +138,41 @@ pub enum Command {
         /// The stream.
         id: StreamId,
     },
+    /// Enters a consumer as CREATING.
+    BeginRegisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        name: ConsumerName,
+        /// Its tags.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tags: BTreeMap<String, String>,
+    },
+    /// The consumer is ACTIVE.
+    FinishRegisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+    /// From now on the consumer is DELETING.
+    BeginDeregisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+    /// The consumer is gone: its name is free.
+    FinishDeregisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// A stream to create.

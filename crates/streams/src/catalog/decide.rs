@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millstream_log::LogId;
 use millstream_types::limits::SHARDS_PER_STREAM_MAX;
 use millstream_types::{HashKeyRange, ShardId, TimestampMs};
-use millstream_wire::shapes::{StreamMode, StreamStatus};
+use millstream_wire::shapes::{ConsumerStatus, StreamMode, StreamStatus};
 
 use super::command::CreatedLog;
 use super::{
@@ -57,7 +57,10 @@ impl Catalog {
                 account_shards_max,
             } => self.begin_create(now, stream, *account_shards_max),
             Command::FinishCreateStream { id, logs } => self.finish_create(*id, logs),
-            Command::BeginDeleteStream { id } => self.begin_delete(*id),
+            Command::BeginDeleteStream {
+                id,
+                enforce_consumer_deletion,
+            } => self.begin_delete(*id, *enforce_consumer_deletion),
             Command::FinishDeleteStream { id } => self.finish_delete(now, *id),
             Command::BeginSplitShard {
                 id,
@@ -89,6 +92,18 @@ impl Catalog {
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
             Command::PutResourcePolicy { id, policy } => self.put_policy(*id, policy),
             Command::DeleteResourcePolicy { id } => self.delete_policy(*id),
+            Command::BeginRegisterConsumer { id, name, tags } => {
+                self.begin_register_consumer(now, *id, name, tags)
+            }
+            Command::FinishRegisterConsumer { id, consumer } => {
+                self.finish_register_consumer(*id, consumer)
+            }
+            Command::BeginDeregisterConsumer { id, consumer } => {
+                self.begin_deregister_consumer(*id, consumer)
+            }
+            Command::FinishDeregisterConsumer { id, consumer } => {
+                self.finish_deregister_consumer(*id, consumer)
+            }
         }
     }
 
@@ -147,6 +162,8 @@ impl Catalog {
             last_created_s: created_s,
             change: Some(Change::Create { shards }),
             policy: None,
+            consumers: Vec::new(),
+            consumers_floor_s: 0,
             routes: Vec::new(),
         };
         Ok(Decision::Store {
@@ -168,10 +185,20 @@ impl Catalog {
         Ok(Decision::store(created))
     }
 
-    fn begin_delete(&self, id: StreamId) -> Result<Decision, Rejected> {
+    fn begin_delete(
+        &self,
+        id: StreamId,
+        enforce_consumer_deletion: bool,
+    ) -> Result<Decision, Rejected> {
         let mut stream = Stream::clone(self.stream(id)?);
         if stream.status == StreamStatus::Deleting {
             return Err(Rejected::NotActive(StreamStatus::Deleting));
+        }
+        if !stream.consumers.is_empty() && !enforce_consumer_deletion {
+            return Err(Rejected::HasConsumers);
+        }
+        for consumer in &mut stream.consumers {
+            consumer.status = ConsumerStatus::Deleting;
         }
         stream.status = StreamStatus::Deleting;
         stream.change = None;

@@ -66,6 +66,24 @@ pub enum Rejected {
     /// There is none to take away.
     #[error("the stream has no resource policy")]
     NoResourcePolicy,
+    /// The stream has consumers, and the command does not say that they go with it.
+    #[error("the stream has consumers")]
+    HasConsumers,
+    /// A consumer with this name is there, in whatever state.
+    #[error("the consumer exists already")]
+    ConsumerExists,
+    /// The consumer is gone, or another one has its name.
+    #[error("the consumer does not exist")]
+    NoSuchConsumer,
+    /// The consumer is being deleted.
+    #[error("the consumer is being deleted")]
+    ConsumerNotActive,
+    /// As many consumers as a stream may have.
+    #[error("the stream has {0} consumers, as many as it may have")]
+    TooManyConsumers(usize),
+    /// As many consumers are being created as may be at a time.
+    #[error("too many consumers are being created")]
+    TooManyConsumersCreating,
     /// Ids or seconds are used up, or the proposer's clock is out of what sequence numbers can hold.
     #[error("there are no more ids, or the clock is out of bounds")]
     OutOfIds,

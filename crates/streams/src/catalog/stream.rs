@@ -9,7 +9,7 @@ use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamNam
 use millstream_wire::shapes::{StreamMode, StreamStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{NewShard, ResourcePolicy, Shard, ShardState};
+use super::{Consumer, NewShard, ResourcePolicy, Shard, ShardState};
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl Change {
     }
 }
 
-/// A stream. Later fields (consumers, policy, encryption, shard-level metrics) are added with a default, so that
+/// A stream. Later fields (policy, encryption, shard-level metrics) are added with a default, so that
 /// snapshots of today stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,9 +123,19 @@ pub struct Stream {
     /// Who else may do what with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ResourcePolicy>,
+    /// Its fan-out consumers by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+    /// Creation second of the youngest consumer that was removed: the next one is younger.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub consumers_floor_s: u64,
     /// Derived: the shards that take records by the start of their ranges.
     #[serde(skip)]
     pub(super) routes: Vec<Route>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Start of a range and the position of its shard in [`Stream::shards`].

@@ -1,10 +1,13 @@
 //! The catalog under random commands, and its stored forms byte by byte.
 
+mod consumers;
+mod quotas;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use millstream_log::Place;
 use millstream_types::{HashKey, ShardId, TimestampMs};
-use millstream_wire::shapes::{StreamMode, StreamStatus};
+use millstream_wire::shapes::{ConsumerStatus, StreamMode, StreamStatus};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -79,24 +82,42 @@ fn finish(stream: &Stream, now_ms: u64) -> Option<Command> {
     }
 }
 
+/// The command that would end the transition that a consumer may be in.
+fn finish_consumer(stream: &Stream, consumer: &Consumer) -> Command {
+    let (id, consumer_key) = (stream.id, consumer.key.clone());
+    match consumer.status {
+        ConsumerStatus::Deleting => Command::FinishDeregisterConsumer {
+            id,
+            consumer: consumer_key,
+        },
+        ConsumerStatus::Creating | ConsumerStatus::Active => Command::FinishRegisterConsumer {
+            id,
+            consumer: consumer_key,
+        },
+    }
+}
+
 /// Something to try; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 enum Action {
     Create { name: u8, shards: u32 },
-    Delete { name: u8 },
+    Delete { name: u8, enforce: bool },
     Finish { name: u8 },
     Split { name: u8, shard: usize, key: u128 },
     Merge { name: u8, shard: usize },
     Scale { name: u8, target: u32 },
     Retention { name: u8, hours: u32, longer: bool },
     Forget { name: u8 },
+    Register { name: u8, consumer: u8 },
+    Deregister { name: u8, consumer: u8 },
+    FinishConsumer { name: u8, consumer: u8 },
 }
 
 fn action() -> impl Strategy<Value = Action> {
     let name = 0..3u8;
     prop_oneof![
         2 => (name.clone(), 1..5u32).prop_map(|(name, shards)| Action::Create { name, shards }),
-        1 => name.clone().prop_map(|name| Action::Delete { name }),
+        1 => (name.clone(), any::<bool>()).prop_map(|(name, enforce)| Action::Delete { name, enforce }),
         6 => name.clone().prop_map(|name| Action::Finish { name }),
         4 => (name.clone(), 0..9usize, any::<u128>())
             .prop_map(|(name, shard, key)| Action::Split { name, shard, key }),
@@ -105,6 +126,10 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(name, target)| Action::Scale { name, target }),
         1 => (name.clone(), 24..100u32, any::<bool>())
             .prop_map(|(name, hours, longer)| Action::Retention { name, hours, longer }),
+        4 => (name.clone(), 0..8u8).prop_map(|(name, consumer)| Action::Register { name, consumer }),
+        2 => (name.clone(), 0..8u8).prop_map(|(name, consumer)| Action::Deregister { name, consumer }),
+        6 => (name.clone(), 0..8u8)
+            .prop_map(|(name, consumer)| Action::FinishConsumer { name, consumer }),
         1 => name.prop_map(|name| Action::Forget { name }),
     ]
 }
@@ -120,7 +145,29 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
             stream: spec(&name_of(name), *shards),
             account_shards_max: None,
         },
-        Action::Delete { name } => Command::BeginDeleteStream { id: find(name)?.id },
+        Action::Delete { name, enforce } => Command::BeginDeleteStream {
+            id: find(name)?.id,
+            enforce_consumer_deletion: *enforce,
+        },
+        Action::Register { name, consumer } => Command::BeginRegisterConsumer {
+            id: find(name)?.id,
+            name: format!("consumer-{consumer}").parse().unwrap(),
+            tags: [("team".to_owned(), "grid".to_owned())].into(),
+        },
+        Action::Deregister { name, consumer } => {
+            let stream = find(name)?;
+            Command::BeginDeregisterConsumer {
+                id: stream.id,
+                consumer: stream
+                    .consumer(&format!("consumer-{consumer}"))?
+                    .key
+                    .clone(),
+            }
+        }
+        Action::FinishConsumer { name, consumer } => {
+            let stream = find(name)?;
+            finish_consumer(stream, stream.consumer(&format!("consumer-{consumer}"))?)
+        }
         Action::Finish { name } => finish(find(name)?, now_ms)?,
         Action::Split { name, shard, key } => {
             let stream = find(name)?;
@@ -181,6 +228,8 @@ struct History {
     /// Stream id and youngest creation second of the latest life of each name.
     names: BTreeMap<String, (StreamId, u64)>,
     parents: BTreeSet<(StreamId, ShardId)>,
+    /// The stream and the latest second of each consumer's ARN without its second.
+    consumers: BTreeMap<(String, String), (StreamId, u64)>,
 }
 
 impl History {
@@ -203,6 +252,29 @@ impl History {
             self.names.insert(name, (stream.id, stream.last_created_s));
             check_tiling(stream);
             self.check_parents(stream);
+            self.check_consumers(stream);
+        }
+    }
+
+    /// At most so many, in order of name, and no ARN is ever given twice.
+    fn check_consumers(&mut self, stream: &Stream) {
+        assert!(stream.consumers.len() <= 20);
+        let creating = stream
+            .consumers
+            .iter()
+            .filter(|one| one.status == ConsumerStatus::Creating);
+        assert!(creating.count() <= 5);
+        assert!(
+            stream
+                .consumers
+                .is_sorted_by(|a, b| a.key.name < b.key.name)
+        );
+        for consumer in &stream.consumers {
+            let name = (stream.key.name.to_string(), consumer.key.name.to_string());
+            let now = (stream.id, consumer.key.created_s);
+            let before = self.consumers.insert(name, now).unwrap_or(now);
+            assert!(before == now || before.1 < now.1, "{before:?} {now:?}");
+            assert!(before.0 <= now.0);
         }
     }
 
@@ -327,7 +399,11 @@ fn what_deleted_streams_leave_behind_is_bounded() {
             account_shards_max: None,
         };
         let id = apply(&mut catalog, begin).stream.unwrap();
-        apply(&mut catalog, Command::BeginDeleteStream { id });
+        let delete = Command::BeginDeleteStream {
+            id,
+            enforce_consumer_deletion: false,
+        };
+        apply(&mut catalog, delete);
         apply(&mut catalog, Command::FinishDeleteStream { id });
     }
     // 144 were deleted within a day; a sweep follows every 256.
@@ -373,7 +449,14 @@ fn stored_commands_are_frozen() {
             Command::FinishCreateStream { id, logs: logs.clone() },
             format!(r#"{{"finish_create_stream":{{"id":3,"logs":{logs_text}}}}}"#),
         ),
-        (Command::BeginDeleteStream { id }, r#"{"begin_delete_stream":{"id":3}}"#.into()),
+        (
+            Command::BeginDeleteStream { id, enforce_consumer_deletion: false },
+            r#"{"begin_delete_stream":{"id":3}}"#.into(),
+        ),
+        (
+            Command::BeginDeleteStream { id, enforce_consumer_deletion: true },
+            r#"{"begin_delete_stream":{"id":3,"enforce_consumer_deletion":true}}"#.into(),
+        ),
         (Command::FinishDeleteStream { id }, r#"{"finish_delete_stream":{"id":3}}"#.into()),
         (
             Command::BeginSplitShard {
@@ -482,7 +565,10 @@ fn stored_snapshots_are_frozen() {
         let stream = apply(begin).unwrap();
         apply(finish(&stream, START_MS).unwrap());
     }
-    apply(Command::BeginDeleteStream { id: StreamId(1) });
+    apply(Command::BeginDeleteStream {
+        id: StreamId(1),
+        enforce_consumer_deletion: false,
+    });
     apply(Command::FinishDeleteStream { id: StreamId(1) });
     apply(Command::BeginSplitShard {
         id: StreamId(2),
@@ -492,55 +578,4 @@ fn stored_snapshots_are_frozen() {
     });
     assert_eq!(std::str::from_utf8(&catalog.encode()).unwrap(), stored);
     assert_eq!(Catalog::decode(stored.as_bytes()).unwrap(), catalog);
-}
-
-#[test]
-fn quotas_count_provisioned_shards_open_or_to_come() {
-    let mut catalog = Catalog::default();
-    let mut apply = |command| {
-        let entry = CommandEntry::new(TimestampMs(START_MS), command);
-        catalog
-            .apply(&entry)
-            .map(|applied| catalog.get(applied.stream.unwrap()).cloned())
-    };
-    let begin = |name, shards, mode| Command::BeginCreateStream {
-        stream: StreamSpec {
-            mode,
-            ..spec(name, shards)
-        },
-        account_shards_max: Some(4),
-    };
-    let refused = |current, additional| {
-        Err(Rejected::TooManyShards {
-            current,
-            limit: 4,
-            additional,
-        })
-    };
-    let provisioned = StreamMode::Provisioned;
-    assert_eq!(apply(begin("a", 5, provisioned)).map(drop), refused(0, 5));
-    let stream = apply(begin("a", 3, provisioned)).unwrap().unwrap();
-    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
-    apply(finish(&stream, START_MS).unwrap()).unwrap();
-    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
-    let split = |index| Command::BeginSplitShard {
-        id: stream.id,
-        shard: shard(index),
-        new_starting_hash_key: HashKey(u128::from(index) * (u128::MAX / 3) + 1_000),
-        account_shards_max: Some(4),
-    };
-    let stream = apply(split(0)).unwrap().unwrap();
-    apply(finish(&stream, START_MS).unwrap()).unwrap();
-    assert_eq!(apply(split(1)).map(drop), refused(4, 1));
-    assert!(apply(begin("c", 4, StreamMode::OnDemand)).is_ok());
-    let huge = Command::BeginCreateStream {
-        stream: spec("d", 10_001),
-        account_shards_max: None,
-    };
-    let too_many = Rejected::TooManyShards {
-        current: 0,
-        limit: 10_000,
-        additional: 10_001,
-    };
-    assert_eq!(apply(huge).map(drop), Err(too_many));
 }

@@ -63,7 +63,7 @@ impl StreamService {
             encryption_type: EncryptionType::None,
             key_id: None,
             open_shard_count: u32::try_from(open_shards).unwrap_or(u32::MAX),
-            consumer_count: 0,
+            consumer_count: u32::try_from(stream.consumers.len()).unwrap_or(u32::MAX),
             max_record_size_in_kib: stream.max_record_size_kib,
         };
         Ok(DescribeStreamSummaryResponse {

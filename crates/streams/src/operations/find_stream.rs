@@ -88,7 +88,7 @@ impl<'a> NamedStream<'a> {
     }
 
     /// The ARN, as far as the name is one that a stream can have.
-    fn arn(&self) -> String {
+    pub(super) fn arn(&self) -> String {
         format!(
             "arn:aws:kinesis:{}:{}:stream/{}",
             self.region, self.account, self.name
@@ -114,15 +114,7 @@ impl StreamService {
         operation: Operation,
         named: &NamedStream<'_>,
     ) -> Result<Arc<Stream>, FindStreamError> {
-        let is_seen = *named.region == caller.region
-            && (*named.account == caller.account || caller.may_look_elsewhere());
-        let found = is_seen
-            .then(|| {
-                self.inner
-                    .view
-                    .find(&named.account, &named.region, &named.name)
-            })
-            .flatten();
+        let found = self.in_sight(caller, named);
         let resource = Resource {
             owner: &named.account,
             policy: found.as_ref().and_then(|stream| stream.policy()),
@@ -147,6 +139,18 @@ impl StreamService {
             policy: stream.policy(),
         };
         Some(caller.authorize(operation, resource, || stream.arn().to_string()))
+    }
+
+    /// The stream, if it is there and can be the caller's to see; whether the caller may is not asked yet.
+    pub(super) fn in_sight(&self, caller: &Caller, named: &NamedStream<'_>) -> Option<Arc<Stream>> {
+        let is_seen = *named.region == caller.region
+            && (*named.account == caller.account || caller.may_look_elsewhere());
+        let find = || {
+            self.inner
+                .view
+                .find(&named.account, &named.region, &named.name)
+        };
+        is_seen.then(find).flatten()
     }
 
     /// [`look_up`](Self::look_up) by what stands in the request.

@@ -170,7 +170,7 @@ impl StreamService {
         }
         let token = match self.inner.tokens.open_next(token, now) {
             Ok(NextToken::Shards(token)) => token,
-            Ok(NextToken::StreamsAfter(_)) | Err(NextTokenError::Invalid) => {
+            Ok(_) | Err(NextTokenError::Invalid) => {
                 return Err(ListShardsError::InvalidToken);
             }
             Err(NextTokenError::Expired { issued, now }) => {

@@ -70,7 +70,7 @@ impl StreamService {
             (Some(_), Some(_)) => return Err(ListStreamsError::TokenAndStart),
             (Some(token), None) => match self.inner.tokens.open_next(token, now) {
                 Ok(NextToken::StreamsAfter(name)) => Some(name.to_string()),
-                Ok(NextToken::Shards(_)) | Err(NextTokenError::Invalid) => {
+                Ok(_) | Err(NextTokenError::Invalid) => {
                     return Err(ListStreamsError::InvalidToken);
                 }
                 Err(NextTokenError::Expired { issued, now }) => {

@@ -1,6 +1,7 @@
 //! The stream service over the in-memory log engine and a clock that the tests set.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod consumers;
 mod control_plane;
 mod faults;
 mod faulty_engine;
