@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::connection::Connection;
+use crate::keys;
 use crate::requests::request;
 
 /// A running server; killed when dropped.
@@ -34,24 +35,30 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 impl Server {
-    /// The bare server; with `fsync_file` it writes and syncs every put.
+    /// The bare server, which verifies signatures too; with `fsync_file` it writes and syncs every put.
     pub async fn bare(fsync_file: Option<&Path>) -> anyhow::Result<Self> {
         let mut command = Command::new(program("bare")?);
         command.arg("127.0.0.1:0");
         if let Some(file) = fsync_file {
             command.arg("--fsync").arg(file);
         }
-        Self::start(command).await
+        let server = Self::start(command).await?;
+        keys::check_refusal(&server).await?;
+        Ok(server)
     }
 
-    /// The real server on `data_dir`.
+    /// The real server on `data_dir`, which must be there. It verifies signatures.
     pub async fn millstream(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(program("millstream")?);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            .arg("--access-keys")
+            .arg(keys::write_file(data_dir)?)
             .args(arguments);
-        Self::start(command).await
+        let server = Self::start(command).await?;
+        keys::check_refusal(&server).await?;
+        Ok(server)
     }
 
     async fn start(mut command: Command) -> anyhow::Result<Self> {

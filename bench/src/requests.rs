@@ -1,5 +1,6 @@
 //! Whole requests, made once and sent many times.
 
+use crate::keys::signing_lines;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// A small, seeded generator: the same bytes in every run.
@@ -30,15 +31,21 @@ impl Seeded {
     }
 }
 
-/// A signed-looking request as an SDK sends it.
+/// A request as an SDK sends it, signed now with the run's key: good for five minutes.
 pub fn request(operation: &str, body: &str) -> Vec<u8> {
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("host", "127.0.0.1"),
+        ("x-amz-target", &target),
+        ("content-type", "application/x-amz-json-1.1"),
+    ];
+    let signing = signing_lines(&headers, body.as_bytes());
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let head = format!(
-        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-amz-target: Kinesis_20131202.{operation}\r\n\
-         content-type: application/x-amz-json-1.1\r\nx-amz-date: 20261123T000000Z\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential=AKIDBENCH/20261123/us-east-1/kinesis/aws4_request, \
-         SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
-         Signature=0000000000000000000000000000000000000000000000000000000000000000\r\n\
-         content-length: {}\r\n\r\n",
+        "POST / HTTP/1.1\r\n{lines}{signing}content-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()

@@ -6,8 +6,11 @@ import uuid
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from recorder import Recorder
 
 DEADLINE_S = 60
 
@@ -40,15 +43,56 @@ def session():
 
 
 @pytest.fixture(scope="session")
-def kinesis(session, endpoint):
-    """Sends what it is given: the service, not the client, judges the parameters."""
-    config = Config(parameter_validation=False, retries={"mode": "standard", "total_max_attempts": 3})
-    return session.client("kinesis", endpoint_url=endpoint, config=config)
+def make_client(session, endpoint):
+    """Clients that send what they are given: the service, not the client, judges the parameters."""
+    recorder = Recorder()
+
+    def make(signature_version=None, **arguments):
+        config = Config(
+            parameter_validation=False,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            signature_version=signature_version,
+        )
+        return recorder.listen(session.client("kinesis", endpoint_url=endpoint, config=config, **arguments))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def kinesis(make_client):
+    return make_client()
+
+
+@pytest.fixture(scope="session")
+def unsigned(make_client):
+    """A client without credentials."""
+    return make_client(UNSIGNED)
+
+
+@pytest.fixture
+def new_account(make_client):
+    """A client of an account that nobody used before: an access key of 12 digits is its own account."""
+    return make_client(aws_access_key_id=str(uuid.uuid4().int)[:12], aws_secret_access_key="compat")
 
 
 @pytest.fixture(scope="session")
 def dynamodb(session, endpoint):
     return session.client("dynamodb", endpoint_url=endpoint)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """An operation that the server does not know is a skip with its name; the table of operations tells which."""
+    try:
+        return (yield)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "UnknownOperationException":
+            pytest.skip(f"{error.operation_name} is not served yet")
+        raise
+    except AssertionError as error:
+        if "UnknownOperationException" in str(error):
+            pytest.skip("an operation is not served yet")
+        raise
 
 
 def poll(describe, done, what):
@@ -115,22 +159,35 @@ class Stream:
         self.client.merge_shards(StreamName=self.name, ShardToMerge=shard_id, AdjacentShardToMerge=adjacent)
         self.wait_until_active()
 
+    def consumer(self, name="consumer"):
+        """Registers a consumer and waits until it is ACTIVE. Returns its description."""
+        answer = self.client.register_stream_consumer(StreamARN=self.arn, ConsumerName=name)
+        arn = answer["Consumer"]["ConsumerARN"]
+        return poll(
+            lambda: self.client.describe_stream_consumer(ConsumerARN=arn)["ConsumerDescription"],
+            lambda description: description["ConsumerStatus"] == "ACTIVE",
+            f"{name} to become ACTIVE",
+        )
+
 
 @pytest.fixture
 def make_stream(kinesis):
     """Makes streams with the number of shards asked for; deletes them when the test ends."""
-    names = []
+    made = []
 
-    def make(shards=1, name=None):
+    def make(shards=1, name=None, client=kinesis, **arguments):
+        """With `shards=None` the arguments say what the stream is."""
         name = name or unique_name()
-        names.append(name)
-        kinesis.create_stream(StreamName=name, ShardCount=shards)
-        return Stream(kinesis, name)
+        made.append((client, name))
+        if shards is not None:
+            arguments["ShardCount"] = shards
+        client.create_stream(StreamName=name, **arguments)
+        return Stream(client, name)
 
     yield make
-    for name in names:
+    for client, name in made:
         try:
-            kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+            client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
         except ClientError as error:
             assert error.response["Error"]["Code"] == "ResourceNotFoundException"
 

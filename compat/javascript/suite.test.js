@@ -3,10 +3,7 @@
 //   node suite.test.js --endpoint http://127.0.0.1:4566        (or MILLSTREAM_ENDPOINT)
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import http2 from "node:http2";
-import { after, before, test } from "node:test";
-import { parseArgs } from "node:util";
 
 import {
   CreateStreamCommand,
@@ -18,7 +15,6 @@ import {
   GetShardIteratorCommand,
   IncreaseStreamRetentionPeriodCommand,
   InvalidArgumentException,
-  KinesisClient,
   ListShardsCommand,
   ListStreamsCommand,
   MergeShardsCommand,
@@ -27,101 +23,33 @@ import {
   ResourceInUseException,
   ResourceNotFoundException,
   SplitShardCommand,
+  UpdateShardCountCommand,
   paginateListStreams,
 } from "@aws-sdk/client-kinesis";
 
-const { values } = parseArgs({ options: { endpoint: { type: "string" } } });
-const endpoint = values.endpoint ?? process.env.MILLSTREAM_ENDPOINT;
-if (!endpoint) {
-  console.error("say which server to test: --endpoint URL or MILLSTREAM_ENDPOINT");
-  process.exit(2);
-}
-
-const DEADLINE_MS = 60_000;
-const [FIRST, SECOND, THIRD, FOURTH] = [0, 1, 2, 3].map(
-  (index) => `shardId-${String(index).padStart(12, "0")}`,
-);
-const HALF = (2n ** 127n).toString();
-
-process.env.AWS_ACCESS_KEY_ID ??= "compat";
-process.env.AWS_SECRET_ACCESS_KEY ??= "compat";
-const client = new KinesisClient({ endpoint, region: process.env.AWS_REGION ?? "us-east-1" });
-const names = [];
-let account;
-
-const bytes = (text) => new TextEncoder().encode(text);
-const text = (record) => new TextDecoder().decode(record.Data);
-const missing = (name) => `Stream ${name} under account ${account} not found.`;
-
-async function poll(look, isDone, what) {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const found = await look();
-    if (isDone(found)) return found;
-    assert.ok(Date.now() < deadline, `${what} took more than a minute`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function untilActive(StreamName) {
-  return poll(
-    async () => (await client.send(new DescribeStreamSummaryCommand({ StreamName }))).StreamDescriptionSummary,
-    (summary) => summary.StreamStatus === "ACTIVE",
-    `${StreamName} to become ACTIVE`,
-  );
-}
-
-async function makeStream(ShardCount = 1) {
-  const StreamName = `compat-${randomUUID().slice(0, 13)}`;
-  names.push(StreamName);
-  await client.send(new CreateStreamCommand({ StreamName, ShardCount }));
-  await untilActive(StreamName);
-  return StreamName;
-}
-
-async function iterator(StreamName, ShardId, ShardIteratorType = "TRIM_HORIZON", more = {}) {
-  const request = new GetShardIteratorCommand({ StreamName, ShardId, ShardIteratorType, ...more });
-  return (await client.send(request)).ShardIterator;
-}
-
-async function read(start, count) {
-  const records = [];
-  const deadline = Date.now() + DEADLINE_MS;
-  for (let next = start; ; ) {
-    const answer = await client.send(new GetRecordsCommand({ ShardIterator: next }));
-    records.push(...answer.Records);
-    if (records.length >= count) return records;
-    next = answer.NextShardIterator;
-    assert.ok(next, `the shard ended after ${records.length} of ${count} records`);
-    assert.ok(Date.now() < deadline, `${records.length} of ${count} records came`);
-  }
-}
-
-async function readToEnd(StreamName, ShardId) {
-  const records = [];
-  const deadline = Date.now() + DEADLINE_MS;
-  let answer = { NextShardIterator: await iterator(StreamName, ShardId) };
-  while (answer.NextShardIterator) {
-    answer = await client.send(new GetRecordsCommand({ ShardIterator: answer.NextShardIterator }));
-    records.push(...answer.Records);
-    assert.ok(Date.now() < deadline, `no end of ${ShardId}`);
-  }
-  return { records, children: answer.ChildShards };
-}
-
-before(async () => {
-  const summary = await untilActive(await makeStream());
-  account = summary.StreamARN.split(":")[4];
-});
-
-after(async () => {
-  for (const StreamName of names) {
-    await client.send(new DeleteStreamCommand({ StreamName })).catch((error) => {
-      assert.ok(error instanceof ResourceNotFoundException, error);
-    });
-  }
-  client.destroy();
-});
+import {
+  FIRST,
+  FOURTH,
+  HALF,
+  SECOND,
+  THIRD,
+  account,
+  bytes,
+  client,
+  endpoint,
+  iterator,
+  makeStream,
+  missing,
+  poll,
+  read,
+  readToEnd,
+  test,
+  text,
+  untilActive,
+} from "./harness.js";
+import "./consumers.js";
+import "./settings.js";
+import "./tags_and_policies.js";
 
 test("the port speaks HTTP/2 without being asked", { skip: !endpoint.startsWith("http:") }, async () => {
   const session = http2.connect(endpoint);
@@ -335,6 +263,18 @@ test("a shard is split, its halves are merged, and readers find their way", asyn
   );
   for (const half of halves) assert.deepEqual(half.children.map((child) => child.ShardId), [FOURTH]);
   assert.deepEqual((await read(await iterator(StreamName, FOURTH), 1)).map(text), ["after"]);
+});
+
+test("the number of shards is doubled and halved", async () => {
+  const StreamName = await makeStream(2);
+  const update = (TargetShardCount) =>
+    client.send(new UpdateShardCountCommand({ StreamName, TargetShardCount, ScalingType: "UNIFORM_SCALING" }));
+  const answer = await update(4);
+  assert.deepEqual([answer.CurrentShardCount, answer.TargetShardCount, answer.StreamName], [2, 4, StreamName]);
+  assert.equal((await untilActive(StreamName)).OpenShardCount, 4);
+  await update(2);
+  assert.equal((await untilActive(StreamName)).OpenShardCount, 2);
+  await assert.rejects(update(5), { name: "LimitExceededException" });
 });
 
 test("the retention period goes up and down", async () => {

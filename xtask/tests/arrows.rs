@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 const ORDER: &[&str] = &[
     "types",
     "wire",
+    "policy",
     "log",
     "log-local",
     "streams",
@@ -16,7 +17,7 @@ const ORDER: &[&str] = &[
 
 /// Clients must work against AWS too, so they never see the server's inside.
 const CLIENTS: &[&str] = &["consumer"];
-const SERVER_SIDE: &[&str] = &["log", "log-local", "streams", "server", "wire"];
+const SERVER_SIDE: &[&str] = &["log", "log-local", "streams", "server", "wire", "policy"];
 
 /// Beside the building: nothing that ships depends on them.
 const BESIDE: &[&str] = &["testkit", "bench", "fuzz"];

@@ -1,6 +1,6 @@
 //! The yardstick: an HTTP server of the same stack that does the least a Kinesis server could do.
 //!
-//! `bare LISTEN [--fsync FILE]`: PutRecord(s) parse their JSON, base64 included, and hash their partition keys;
+//! Like the real server it verifies the signature of every request. `bare LISTEN [--fsync FILE]`: PutRecord(s) parse their JSON, base64 included, and hash their partition keys;
 //! GetRecords parses and answers as many canned records as its `Limit`. With `--fsync` every put writes its body to the file and syncs it,
 //! one request at a time, before the answer.
 
@@ -11,12 +11,16 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use md5::{Digest, Md5};
+use millstream_bench::keys;
+use millstream_types::{SystemClock, WallClock};
+use millstream_wire::sigv4::{self, Body, Presented, SignedRequest};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -159,7 +163,12 @@ async fn serve(
         .headers
         .get("x-amz-target")
         .map_or(&b""[..], |value| value.as_bytes());
-    let answer = answer(target, &body, canned);
+    let answer = if is_signed(&head, &body) {
+        answer(target, &body, canned)
+    } else {
+        let refusal = Bytes::from_static(br#"{"__type":"InvalidSignatureException"}"#);
+        return respond(400, refusal);
+    };
     if let Some(file) = file {
         let stored = tokio::task::spawn_blocking(move || {
             let mut file = file.lock().expect("no holder panics");
@@ -171,6 +180,31 @@ async fn serve(
             .expect("the disk takes the write");
     }
     let (status, body) = answer.map_or((400, Bytes::from_static(b"{}")), |body| (200, body));
+    respond(status, body)
+}
+
+/// The same check by the same code as in the real server.
+fn is_signed(head: &Parts, body: &[u8]) -> bool {
+    let headers: Vec<(&str, &[u8])> = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let request = SignedRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        headers: &headers,
+        body: Body::Whole(body),
+    };
+    let verified = Presented::of(request.query, &headers).and_then(|presented| {
+        let key = Some(keys::secret()).filter(|_| presented.access_key() == keys::ACCESS_KEY);
+        sigv4::verify(&presented, &request, "kinesis", key, SystemClock.now())
+    });
+    verified.is_ok()
+}
+
+fn respond(status: u16, body: Bytes) -> Response<Full<Bytes>> {
     let response = Response::builder()
         .status(status)
         .header("content-type", "application/x-amz-json-1.1")

@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod failure;
+mod keys;
 mod moment;
 mod output;
 mod records;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(Box<serve::Arguments>),
+    /// Make, list and revoke access keys in the file that `serve --access-keys` reads
+    Keys(keys::Arguments),
     /// Create, list, describe, delete and reshard streams, on Millstream or AWS
     Streams(streams::Arguments),
     /// Write, read and follow records, on Millstream or AWS
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Keys(arguments) => keys::run(arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),
     }

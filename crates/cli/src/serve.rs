@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use millstream_server::{
-    Durability, Ended, EngineKind, InvalidSettings, OpenError, Server, Settings, SettingsSource,
-    bind, log_to_standard_error, raise_open_files_limit,
+    Durability, Ended, EngineKind, InvalidSettings, OpenError, Reloading, Server, Settings,
+    SettingsSource, TlsSettings, bind, log_to_standard_error, raise_open_files_limit,
+    self_signed_certificate,
 };
 use millstream_types::SystemClock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,6 +71,7 @@ async fn serve(settings: Settings) -> Result<Ended, OpenError> {
     })?;
     let text = start_text(&settings, address);
     let server = Server::open(settings, Arc::new(SystemClock)).await?;
+    let reloading = server.reloading();
     say(&text);
     let (stop, stopped) = oneshot::channel::<()>();
     let running = server.run(listener, async {
@@ -78,7 +80,7 @@ async fn serve(settings: Settings) -> Result<Ended, OpenError> {
     });
     tokio::select! {
         ended = running => Ok(ended),
-        exit_code = signals.watch(stop) => std::process::exit(exit_code),
+        exit_code = signals.watch(stop, &reloading) => std::process::exit(exit_code),
     }
 }
 
@@ -106,10 +108,34 @@ fn start_text(settings: &Settings, address: SocketAddr) -> String {
     } else {
         ""
     };
+    let scheme = if settings.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let trust = match settings.tls {
+        Some(TlsSettings::SelfSigned) => trust_text(&self_signed_certificate(settings)),
+        _ => String::new(),
+    };
+    let credentials = match &settings.access_keys {
+        Some(file) => format!("of {}: every request must be signed", file.display()),
+        None => "any are accepted on this loopback address".to_owned(),
+    };
     format!(
-        "millstream listening on http://{address}\n{kept}  account       {} (an access key of 12 digits is its own)\n  \
-         credentials   any are accepted on this loopback address\n{any_origin}",
+        "millstream listening on {scheme}://{address}\n{kept}{trust}  account       {} (an access key of 12 digits is its own)\n  \
+         credentials   {credentials}\n{any_origin}",
         settings.account_id
+    )
+}
+
+/// How clients come to trust a certificate that nobody else signed.
+fn trust_text(certificate: &Path) -> String {
+    let certificate = std::path::absolute(certificate).unwrap_or_else(|_| certificate.to_owned());
+    let certificate = certificate.display();
+    format!(
+        "  certificate   {certificate} (self-signed; clients trust it with)\n                AWS_CA_BUNDLE={certificate}   \
+         aws CLI, boto3\n                NODE_EXTRA_CA_CERTS={certificate}   JavaScript\n                SSL_CERT_FILE={certificate}   \
+         Go, Rust\n                keytool -importcert -noprompt -alias millstream -file {certificate} -keystore FILE   Java\n"
     )
 }
 
@@ -139,8 +165,9 @@ fn refuse(error: &dyn Error, exit_code: u8) -> ExitCode {
     ExitCode::from(exit_code)
 }
 
-/// The two signals that end a server.
+/// The signals: two that end a server, one at which it reads its access keys and certificate again.
 struct Signals {
+    hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -148,22 +175,26 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
     /// Passes the first signal on; ready at the second one, with the exit code that it asks for.
-    async fn watch(mut self, stop: oneshot::Sender<()>) -> i32 {
-        self.next().await;
+    async fn watch(mut self, stop: oneshot::Sender<()>, reloading: &Reloading) -> i32 {
+        self.next(reloading).await;
         stop.send(()).ok();
-        self.next().await
+        self.next(reloading).await
     }
 
-    async fn next(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.terminate.recv() => 143,
-            _ = self.interrupt.recv() => 130,
+    async fn next(&mut self, reloading: &Reloading) -> i32 {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return 143,
+                _ = self.interrupt.recv() => return 130,
+                _ = self.hangup.recv() => reloading.reload(),
+            }
         }
     }
 }

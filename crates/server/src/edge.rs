@@ -8,6 +8,7 @@ mod request_id;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
@@ -18,10 +19,11 @@ use tracing::Level;
 
 pub(crate) use access::Access;
 pub(crate) use answer::{Answer, Service};
-pub(crate) use credentials::{AuthenticationError, Credentials};
+pub(crate) use credentials::{Authenticator, presented_key};
 pub(crate) use health::Health;
 pub(crate) use request_id::RequestIds;
 
+use crate::audit::{Audit, AuditNote, cut};
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
 use crate::kinesis::Kinesis;
 use crate::tables::TablesEdge;
@@ -32,6 +34,7 @@ pub(crate) struct Edge {
     pub(crate) access: Access,
     pub(crate) health: Health,
     pub(crate) ids: RequestIds,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) kinesis: Kinesis,
     pub(crate) tables: TablesEdge,
 }
@@ -49,6 +52,17 @@ impl Handler for Edge {
             Ok(origin) => origin,
             Err(refusal) => {
                 leave(connection, &incoming);
+                if self.audit.is_on() {
+                    let note = AuditNote {
+                        action: cut(target(&head)),
+                        principal: None,
+                        access_key: None,
+                        account: None,
+                        resource: None,
+                        error: Some(refusal.to_string()),
+                    };
+                    self.audit.record(&id.to_string(), connection.peer, &note);
+                }
                 return Ok(Answer::access_denied(&refusal.to_string()).into_response(id));
             }
         };
@@ -73,6 +87,9 @@ impl Handler for Edge {
                 micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "request"
             );
+        }
+        if let Some(note) = &answer.note {
+            self.audit.record(&id.to_string(), connection.peer, note);
         }
         let mut response = answer.into_response(id);
         if let Some(origin) = origin {

@@ -1,5 +1,6 @@
 //! The stream service over HTTP: AWS's order of checks, then decode, call, encode. No rule of the service is here.
 
+mod audited;
 mod dispatch;
 mod get_records;
 mod put_record;
@@ -11,12 +12,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, Version};
 use hyper::body::Incoming;
-use millstream_streams::StreamService;
-use millstream_types::AccountId;
+use millstream_streams::{Caller, StreamService};
 use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, Value, cbor, json};
 use tokio::sync::Semaphore;
 
-use crate::edge::{Answer, Credentials, target, text_header};
+use crate::edge::{Answer, Authenticator, target, text_header};
 use crate::http::{
     BodyError, ByteBudget, Connection, RequestBody, Reservation, Unanswerable, read_body,
 };
@@ -24,14 +24,18 @@ use crate::http::{
 /// Longest body that is looked at: 10 MiB of records in base64, and room for the rest.
 pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
 
+/// The service of credential scopes.
+const SERVICE: &str = "kinesis";
+
 /// Answers from this size on count as long as they are in memory, unsent bytes included.
 const LARGE_BYTES: usize = 16 * 1024;
 
 /// The operations of the stream service behind `POST`.
 #[derive(Debug)]
 pub(crate) struct Kinesis {
-    /// The account of access keys that are no account id.
-    pub(crate) account: AccountId,
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// Whether somebody reads the audit log.
+    pub(crate) is_audited: bool,
     pub(crate) streams: StreamService,
     pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) answers: Arc<ByteBudget>,
@@ -79,11 +83,51 @@ impl Kinesis {
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(no_room(head)),
         };
-        Ok(match check(head, &body) {
-            Ok((encoding, operation, credentials)) => {
-                self.call(encoding, operation, credentials, body).await
+        Ok(match self.check(head, &body) {
+            Ok((encoding, operation, caller)) => self.call(encoding, operation, caller, body).await,
+            Err(refusal) => self.refused(head, refusal),
+        })
+    }
+
+    /// AWS's checks in AWS's order, up to the operation's own.
+    fn check(
+        &self,
+        head: &Parts,
+        body: &RequestBody,
+    ) -> Result<(Encoding, Operation, Caller), Refusal> {
+        let content_type = text_header(head, "content-type");
+        let encoding = Encoding::from_content_type(content_type);
+        let operation = Operation::from_target(target(head));
+        if body.bytes.is_empty() {
+            let code = match operation {
+                Some(_) => ErrorCode::Serialization,
+                None => ErrorCode::UnknownOperation,
+            };
+            return Err(Refusal::Error(
+                encoding.unwrap_or(Encoding::Cbor),
+                code,
+                String::new(),
+            ));
+        }
+        let Some(encoding) = encoding else {
+            return Err(without_encoding(head, content_type, body));
+        };
+        let unknown = (ErrorCode::UnknownOperation, String::new());
+        let checked = match operation {
+            Some(operation) => self
+                .authenticator
+                .authenticate(head, &body.bytes, SERVICE)
+                .map(|caller| (encoding, operation, caller))
+                .map_err(|error| (error.code(), error.to_string())),
+            None => Err(unknown),
+        };
+        checked.map_err(|(code, text)| {
+            // What cannot be read is refused before what is not allowed; the operation itself reads what is let through.
+            if is_object(encoding, &body.bytes) {
+                Refusal::Error(encoding, code, text)
+            } else {
+                Refusal::Error(encoding, ErrorCode::Serialization, String::new())
             }
-            Err(refusal) => refusal.answer(),
         })
     }
 
@@ -103,42 +147,6 @@ fn busy(what: &str) -> ApiError {
         ErrorCode::ServiceUnavailable,
         format!("Too many bytes of {what} are in flight. Try again."),
     )
-}
-
-/// AWS's checks in AWS's order, up to the operation's own.
-fn check(head: &Parts, body: &RequestBody) -> Result<(Encoding, Operation, Credentials), Refusal> {
-    let content_type = text_header(head, "content-type");
-    let encoding = Encoding::from_content_type(content_type);
-    let operation = Operation::from_target(target(head));
-    if body.bytes.is_empty() {
-        let code = match operation {
-            Some(_) => ErrorCode::Serialization,
-            None => ErrorCode::UnknownOperation,
-        };
-        return Err(Refusal::Error(
-            encoding.unwrap_or(Encoding::Cbor),
-            code,
-            String::new(),
-        ));
-    }
-    let Some(encoding) = encoding else {
-        return Err(without_encoding(head, content_type, body));
-    };
-    let unknown = (ErrorCode::UnknownOperation, String::new());
-    let checked = match operation {
-        Some(operation) => Credentials::of(head)
-            .map(|credentials| (encoding, operation, credentials))
-            .map_err(|error| (error.code(), error.to_string())),
-        None => Err(unknown),
-    };
-    checked.map_err(|(code, text)| {
-        // What cannot be read is refused before what is not allowed; the operation itself reads what is let through.
-        if is_object(encoding, &body.bytes) {
-            Refusal::Error(encoding, code, text)
-        } else {
-            Refusal::Error(encoding, ErrorCode::Serialization, String::new())
-        }
-    })
 }
 
 fn without_encoding(head: &Parts, content_type: &str, body: &RequestBody) -> Refusal {

@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: what a stream is (`millstream-streams`), what a body looks like (`millstream-wire`).
 
+mod access_keys;
+mod audit;
 mod edge;
 mod engine;
 mod http;
@@ -14,11 +16,16 @@ mod process;
 mod server;
 mod settings;
 mod tables;
+mod tls;
 
+pub use access_keys::{
+    CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
+};
 pub use engine::EngineOpenError;
 pub use process::{log_to_standard_error, raise_open_files_limit};
-pub use server::{Ended, OpenError, Server, bind};
+pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{
     Durability, EngineKind, HttpSettings, InvalidSettings, LogFormat, Settings, SettingsSource,
-    Switch, TableSettings,
+    Switch, TableSettings, TlsSettings,
 };
+pub use tls::{TlsError, self_signed_certificate};

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,15 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::edge::{Access, Edge, Health, RequestIds};
+use crate::access_keys::{InvalidKeys, KeyRing};
+use crate::audit::Audit;
+use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
 use crate::engine::{self, EngineOpenError, OpenEngine};
 use crate::http::{ByteBudget, Listening, Stopping};
 use crate::kinesis::Kinesis;
 use crate::settings::{EngineKind, Settings};
 use crate::tables::{EmbeddedTables, Tables, TablesEdge};
+use crate::tls::{Tls, TlsError};
 
 /// Connections that the system holds until the server takes them.
 const BACKLOG: u32 = 4096;
@@ -61,6 +64,21 @@ pub enum OpenError {
     /// The system gives no randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
+    /// The access keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] InvalidKeys),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The audit log cannot be written.
+    #[error("the audit log {path} cannot be written")]
+    AuditLog {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The log engine does not open.
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
@@ -99,6 +117,27 @@ pub struct Server {
     engine: Arc<dyn LogEngine>,
     streams: StreamService,
     tables: Arc<dyn Tables>,
+    reloading: Reloading,
+    audit: Arc<Audit>,
+}
+
+/// What a running server reads again when it is asked to.
+#[derive(Debug, Clone, Default)]
+pub struct Reloading {
+    keys: Option<Arc<KeyRing>>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Reloading {
+    /// Reads access keys and certificate again. What cannot be used stays as it was, and the log says so. Reads files.
+    pub fn reload(&self) {
+        if let Some(keys) = &self.keys {
+            keys.reload();
+        }
+        if let Some(tls) = &self.tls {
+            tls.reload();
+        }
+    }
 }
 
 /// How a server ended.
@@ -120,6 +159,17 @@ impl Server {
     pub async fn open(settings: Settings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
         let folder = table_folder(&settings)?;
+        let keys = settings.access_keys.as_deref().map(KeyRing::open);
+        let keys = keys.transpose()?.map(Arc::new);
+        let tls = Tls::open(&settings)?.map(Arc::new);
+        let audit = audit(&settings, Arc::clone(&clock))?;
+        let authenticator = Arc::new(match &keys {
+            None => Authenticator::Anyone(settings.account_id.clone()),
+            Some(keys) => Authenticator::Keys {
+                keys: Arc::clone(keys),
+                clock: Arc::clone(&clock),
+            },
+        });
         let OpenEngine {
             engine,
             snapshots,
@@ -127,6 +177,7 @@ impl Server {
         } = engine::open(&settings, Arc::clone(&clock)).await?;
         let stream_settings = StreamSettings {
             transition: settings.transition,
+            account_shards_max: settings.account_shards_max,
             ..StreamSettings::default()
         };
         let opened =
@@ -141,14 +192,29 @@ impl Server {
             }
         };
         let tables: Arc<dyn Tables> = Arc::new(EmbeddedTables::new(folder, settings.tables));
-        let edge = edge(&settings, ids, &streams, &tables, local);
+        let edge = edge(
+            &settings,
+            ids,
+            authenticator,
+            &audit,
+            &streams,
+            &tables,
+            local,
+        );
         Ok(Self {
             settings,
             edge: Arc::new(edge),
             engine,
             streams,
             tables,
+            reloading: Reloading { keys, tls },
+            audit,
         })
+    }
+
+    /// What reads the access keys again while the server runs.
+    pub fn reloading(&self) -> Reloading {
+        self.reloading.clone()
     }
 
     /// Serves until `shutdown` is ready, then finishes what was accepted and closes everything, in the time of
@@ -157,8 +223,12 @@ impl Server {
     /// Dropping the future ends the server at once, as a kill would.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
         let stopping = Stopping::default();
-        let listening =
-            Listening::new(Arc::clone(&self.edge), self.settings.http, stopping.clone());
+        let listening = Listening::new(
+            Arc::clone(&self.edge),
+            self.settings.http,
+            self.reloading.tls.clone(),
+            stopping.clone(),
+        );
         let stop = async {
             let has_failed = tokio::select! {
                 () = shutdown => false,
@@ -206,6 +276,12 @@ impl Server {
         if !are_tables_closed {
             tracing::warn!("tables were not closed in the shutdown grace");
         }
+        let audit = Arc::clone(&self.audit);
+        let closed = tokio::task::spawn_blocking(move || audit.close());
+        let closing = tokio::time::timeout(left().max(CLOSE_GRACE), closed).await;
+        if closing.is_err() {
+            tracing::warn!("the audit log was not written in the shutdown grace");
+        }
         are_answered && have_streams_ended && has_engine_ended && are_tables_closed
     }
 }
@@ -225,28 +301,42 @@ async fn failure(streams: &StreamService) {
 fn edge(
     settings: &Settings,
     ids: RequestIds,
+    authenticator: Arc<Authenticator>,
+    audit: &Arc<Audit>,
     streams: &StreamService,
     tables: &Arc<dyn Tables>,
     local: Option<Arc<LocalEngine>>,
 ) -> Edge {
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
     Edge {
-        access: Access::new(settings.cors_origin.clone()),
+        access: Access::new(settings.cors_origin.clone(), settings.access_keys.is_none()),
         health: Health::new(settings.durability, settings.engine, local),
         ids,
+        audit: Arc::clone(audit),
         kinesis: Kinesis {
-            account: settings.account_id.clone(),
+            is_audited: audit.is_on(),
+            authenticator: Arc::clone(&authenticator),
             streams: streams.clone(),
             bodies: Arc::clone(&bodies),
             answers: ByteBudget::new(settings.http.answers_bytes_max),
             reads: Semaphore::new(settings.http.reads_max),
         },
         tables: TablesEdge {
-            account: settings.account_id.clone(),
+            is_audited: audit.is_on(),
+            authenticator,
             bodies,
             tables: Arc::clone(tables),
         },
     }
+}
+
+fn audit(settings: &Settings, clock: Arc<dyn WallClock>) -> Result<Arc<Audit>, OpenError> {
+    let path = settings.audit_log.as_deref();
+    let audit = Audit::open(path, settings.access_keys.is_some(), clock);
+    audit.map(Arc::new).map_err(|source| OpenError::AuditLog {
+        path: path.unwrap_or(Path::new("")).to_owned(),
+        source,
+    })
 }
 
 /// Where the tables are kept; `None` for memory.

@@ -14,7 +14,7 @@ pub use source::{Durability, EngineKind, InvalidSettings, LogFormat, SettingsSou
 /// `millstream serve` uses.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the server listens. Always a loopback address.
+    /// Where the server listens. A loopback address, unless there are access keys.
     pub listen: SocketAddr,
     /// The folder of everything that is kept. Unused by the memory engine.
     pub data_dir: PathBuf,
@@ -22,6 +22,8 @@ pub struct Settings {
     pub account_id: AccountId,
     /// How long a stream stays in CREATING, UPDATING and DELETING beyond the time that it really takes.
     pub transition: Duration,
+    /// Most open shards of all provisioned streams of an account in a region; `None` for no limit.
+    pub account_shards_max: Option<u64>,
     /// When a record counts as stored.
     pub durability: Durability,
     /// What keeps the logs.
@@ -34,10 +36,30 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Origins, besides the server's own, whose pages may call it; `*` is any.
     pub cors_origin: Vec<String>,
+    /// The file of access keys; without one, any credentials are accepted.
+    pub access_keys: Option<PathBuf>,
+    /// The file that denials and changes are written to, besides the log.
+    pub audit_log: Option<PathBuf>,
+    /// How connections are encrypted; `None` is not at all.
+    pub tls: Option<TlsSettings>,
     /// Bounds of the HTTP edge.
     pub http: HttpSettings,
     /// Bounds of the tables.
     pub tables: TableSettings,
+}
+
+/// Where the server's certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsSettings {
+    /// Two files in PEM.
+    Files {
+        /// The certificate, and those that it was issued by up to the root.
+        cert: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// A certificate that the server makes for itself and keeps in the data folder.
+    SelfSigned,
 }
 
 /// What one server takes from the network before it refuses.

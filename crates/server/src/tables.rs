@@ -3,6 +3,7 @@
 //! [`Tables`] is the seam: what keeps the tables. [`embedded`] keeps them in SQLite files in the data folder through
 //! an embeddable DynamoDB. Ours are routing, the table of operations, names, accounts and regions, and bounds.
 
+mod authorize;
 mod continuous_backups;
 mod database;
 mod edge;

@@ -10,11 +10,15 @@
 
 mod command;
 mod commitment;
+mod consumer;
 mod counted_change;
 mod decide;
+mod decide_consumer;
 mod decide_reshard;
 mod decide_setting;
 mod rejected;
+mod resource_policy;
+mod scaling;
 mod setting;
 mod shard;
 mod snapshot;
@@ -33,13 +37,15 @@ use millstream_wire::shapes::StreamMode;
 
 pub use command::{ClosedShard, Command, CommandEntry, CreatedLog, InvalidCommand, StreamSpec};
 pub use commitment::Commitment;
+pub use consumer::{Consumer, ConsumerKey};
 pub use counted_change::CountedChange;
 pub use rejected::Rejected;
+pub use resource_policy::ResourcePolicy;
 pub use setting::Setting;
 pub(crate) use shard::ENVELOPE_RECORDS_MAX;
 pub use shard::{NewShard, Shard, ShardNumbers, ShardState};
 pub use snapshot::InvalidSnapshot;
-pub use stream::{Change, Stream, StreamId, StreamKey};
+pub use stream::{Change, Reshard, Stream, StreamId, StreamKey};
 pub use tags::Tagged;
 pub use token_key::TokenKey;
 
@@ -60,7 +66,7 @@ pub struct Catalog {
     last_log_id: u64,
     by_id: BTreeMap<StreamId, Arc<Stream>>,
     by_name: BTreeMap<AccountId, BTreeMap<Region, BTreeMap<StreamName, Arc<Stream>>>>,
-    /// Creation second of the youngest shard of a deleted stream: a namesake starts above it.
+    /// Creation second of the youngest shard or consumer of a deleted stream: a namesake starts above it.
     namesakes: BTreeMap<StreamKey, u64>,
     /// No new stream starts at or below this second; covers namesakes that are no longer remembered one by one.
     namesakes_floor_s: u64,
@@ -201,7 +207,7 @@ impl Catalog {
                 self.by_name.remove(&key.account);
             }
         }
-        self.namesakes.insert(key.clone(), stream.last_created_s);
+        self.namesakes.insert(key.clone(), stream.last_second());
         if self.namesakes.len().is_multiple_of(NAMESAKES_PER_SWEEP) {
             self.sweep_namesakes(now_s);
         }

@@ -8,7 +8,7 @@
 //!   resumes it after a crash.
 //! * A put is routed, turned into one envelope per shard and submitted within the call; a get reads the log.
 //!
-//! Deliberately absent: HTTP, encodings, access control.
+//! Deliberately absent: HTTP, encodings, who a caller is.
 
 mod caller;
 pub mod catalog;
@@ -24,17 +24,8 @@ mod tasks;
 mod tokens;
 mod view;
 
-pub use caller::Caller;
-pub use operations::{
-    AddTagsToStreamError, ChangeStreamError, ChangedTooOften, CouldNotFindShard, CreateStreamError,
-    DecreaseStreamRetentionPeriodError, EncodedShard, FindResourceError, FindStreamError,
-    GetRecordsError, GetShardIteratorError, IncreaseStreamRetentionPeriodError,
-    InvalidExplicitHashKey, InvalidTags, ListShardsError, ListStreamsError,
-    ListTagsForResourceError, MergeShardsError, PutRecordError, PutRecordsError, ReadStreamError,
-    RetentionOutOfBounds, ShardDoesNotExist, ShardEnded, ShardLimitExceeded, ShardThrottled,
-    SplitShardError, StreamEncryptionError, StreamNotActive, StreamNotFound, StreamOnDemand,
-    TagResourceError, Unavailable, UntagResourceError, UpdateSettingError,
-};
+pub use caller::{AccessDenied, Caller, Identity, User};
+pub use operations::*;
 pub use service::{OpenError, StreamService};
 pub use settings::{Limits, StreamSettings};
 pub use tokens::UtcText;

@@ -1,9 +1,11 @@
-//! The work that a command begins and another one finishes: creating, closing and deleting logs.
+//! The work that a command begins and another one finishes: creating, closing and deleting logs, and letting consumers
+//! come and go.
 //!
 //! One task for each stream that is changing does the next step, proposes the command that finishes it, and looks
 //! again. Every step is idempotent, so a step that failed, or that a crash interrupted, is simply done again.
 
 mod changing;
+mod consumers;
 mod steps;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use changing::Changing;
+pub(crate) use consumers::ConsumerLifeCycle;
 
 use crate::catalog::{Stream, StreamId};
 use crate::command_log::CommandLog;
@@ -79,8 +82,8 @@ impl LifeCycle {
         }
         self.running.lock().remove(&id);
         // A command that came between the last look and the line above found this task still running.
-        if self.view.get(id).is_some_and(|stream| stream.is_changing()) {
-            self.changing.add(id);
+        if let Some(stream) = self.view.get(id) {
+            self.changing.add(&stream);
         }
     }
 

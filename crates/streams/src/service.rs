@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::catalog::{Command, StreamId, TokenKey};
+use crate::catalog::{Command, ConsumerKey, StreamId, TokenKey};
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
-use crate::life_cycle::{Changing, LifeCycle};
+use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
 use crate::operations::{Spread, Unavailable};
 use crate::retention::Retention;
 use crate::tasks::Tasks;
@@ -123,6 +123,14 @@ impl StreamService {
         owner_tasks.spawn("command log", |stop| owner.run(stop));
         let tokens = Tokens::new(&token_key(&view, &commands).await?);
         let workers = Arc::new(Tasks::default());
+        let consumers = Arc::new(ConsumerLifeCycle::new(
+            Arc::clone(&view),
+            commands.clone(),
+            Arc::clone(&changing),
+            settings.transition,
+        ));
+        let tasks = Arc::clone(&workers);
+        workers.spawn("consumer changes", |stop| consumers.supervise(tasks, stop));
         let life_cycle = Arc::new(LifeCycle {
             engine: Arc::clone(&engine),
             view: Arc::clone(&view),
@@ -215,6 +223,20 @@ impl StreamService {
             (!is_changing).then_some(())
         });
         // If it takes longer, the stream's status says so, as on AWS.
+        let _ = settled.await;
+    }
+
+    /// As [`settled`](Self::settled), of a consumer.
+    pub(crate) async fn consumer_settled(&self, id: StreamId, key: &ConsumerKey) {
+        if !self.inner.settings.transition.is_zero() {
+            return;
+        }
+        let settled = self.inner.view.wait_for(SETTLE_PATIENCE, |catalog| {
+            let stream = catalog.get(id);
+            let consumer = stream.and_then(|stream| stream.consumer_of(key));
+            let is_changing = consumer.is_some_and(|consumer| consumer.is_changing());
+            (!is_changing).then_some(())
+        });
         let _ = settled.await;
     }
 }

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 
-pub(crate) use next_token::{NextToken, NextTokenError, ShardsAfter};
+pub(crate) use next_token::{ConsumersAfter, NextToken, NextTokenError, ShardsAfter};
 pub(crate) use shard_iterator::{IteratorError, Position, ShardIterator};
 pub use utc_text::UtcText;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_types::{AccountId, Region};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use crate::Caller;
 use crate::catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
 
 /// The shared catalog. One task changes it; whoever reads takes an `Arc` and lets go of the lock.
@@ -29,9 +29,14 @@ impl View {
         look(&self.catalog.read())
     }
 
-    /// The caller's stream with this name.
-    pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Stream>> {
-        self.read(|catalog| catalog.find(&caller.account, &caller.region, name).cloned())
+    /// The stream with this name.
+    pub(crate) fn find(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &str,
+    ) -> Option<Arc<Stream>> {
+        self.read(|catalog| catalog.find(account, region, name).cloned())
     }
 
     /// The stream with this id.

@@ -38,8 +38,8 @@ impl ServerProcess {
         command
     }
 
-    /// Starts the server and waits until it says where it listens: the first `http://<address>:<port>` in what it
-    /// says.
+    /// Starts the server and waits until it says where it listens: the first `http://<address>:<port>` or
+    /// `https://<address>:<port>` in what it says.
     ///
     /// # Panics
     /// If it cannot be run, ends, or says no address within a minute.
@@ -168,7 +168,9 @@ impl fmt::Debug for ServerProcess {
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
+    let (_, rest) = line
+        .split_once("http://")
+        .or_else(|| line.split_once("https://"))?;
     let is_address = |c: char| c.is_ascii_hexdigit() || ".:[]".contains(c);
     let end = rest.find(|c| !is_address(c)).unwrap_or(rest.len());
     let address: SocketAddr = rest[..end].parse().ok()?;

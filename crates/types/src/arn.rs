@@ -1,9 +1,9 @@
-//! Amazon resource names of streams.
+//! Amazon resource names of streams and of their consumers.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{AccountId, Region, StreamName};
+use crate::{AccountId, ConsumerName, Region, StreamName};
 
 /// `arn:aws:kinesis:<region>:<account>:stream/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,9 +52,77 @@ impl FromStr for StreamArn {
     }
 }
 
+/// `<stream ARN>/consumer/<name>:<second of its creation>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ConsumerArn {
+    /// The stream that it consumes.
+    pub stream: StreamArn,
+    /// The consumer.
+    pub consumer: ConsumerName,
+    /// When it was registered, in seconds since the Unix epoch; tells consumers of the same name apart.
+    pub created_s: u64,
+}
+
+impl fmt::Display for ConsumerArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}/consumer/{}:{}",
+            self.stream, self.consumer, self.created_s
+        )
+    }
+}
+
+/// The text is not the ARN of a consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a consumer ARN has the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECOND"
+)]
+pub struct InvalidConsumerArn;
+
+impl FromStr for ConsumerArn {
+    type Err = InvalidConsumerArn;
+
+    /// Accepts any partition, as a stream's ARN does.
+    fn from_str(text: &str) -> Result<Self, InvalidConsumerArn> {
+        let (stream, rest) = text.split_once("/consumer/").ok_or(InvalidConsumerArn)?;
+        let (consumer, created_s) = rest.split_once(':').ok_or(InvalidConsumerArn)?;
+        // A sign would parse as a number too.
+        if !created_s.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidConsumerArn);
+        }
+        Ok(Self {
+            stream: stream.parse().map_err(|_| InvalidConsumerArn)?,
+            consumer: consumer.parse().map_err(|_| InvalidConsumerArn)?,
+            created_s: created_s.parse().map_err(|_| InvalidConsumerArn)?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn consumer_arns_round_trip_and_refuse_others() {
+        let text =
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing:1793620900";
+        let arn: ConsumerArn = text.parse().unwrap();
+        assert_eq!(arn.to_string(), text);
+        assert_eq!(arn.created_s, 1_793_620_900);
+        for bad in [
+            "",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing:",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing:+1",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing:1:2",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/:1",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/b:99999999999999999999",
+        ] {
+            assert_eq!(bad.parse::<ConsumerArn>(), Err(InvalidConsumerArn), "{bad}");
+        }
+    }
 
     #[test]
     fn round_trips_and_refuses_other_resources() {

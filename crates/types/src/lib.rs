@@ -10,12 +10,14 @@ mod clock;
 mod hash_key;
 pub mod limits;
 mod names;
+mod old_sequence_number;
 mod sequence_number;
 mod shard_id;
 
-pub use arn::{InvalidArn, StreamArn};
+pub use arn::{ConsumerArn, InvalidArn, InvalidConsumerArn, StreamArn};
 pub use clock::{SystemClock, TimestampMs, WallClock};
 pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
-pub use names::{AccountId, InvalidName, Region, StreamName};
+pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};
+pub use old_sequence_number::OldSequenceNumber;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use shard_id::{InvalidShardId, ShardId};

@@ -34,3 +34,7 @@ pub const WARM_THROUGHPUT_MIBPS_MAX: u32 = 10 * 1024;
 pub const COMMITMENT_MINIMUM_MS: u64 = 24 * 60 * 60 * 1000;
 /// Most open shards of one stream.
 pub const SHARDS_PER_STREAM_MAX: u32 = 10_000;
+/// Most consumers of one stream.
+pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
+/// Most consumers of one stream that are being created at the same time.
+pub const CONSUMERS_CREATING_MAX: usize = 5;

@@ -1,4 +1,4 @@
-//! Names that clients give or send: streams, accounts, regions.
+//! Names that clients give or send: streams, consumers, accounts, regions.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -83,6 +83,12 @@ name!(
     /// Name of a stream: 1 to 128 characters of `[a-zA-Z0-9_.-]`; unique in its account and region.
     StreamName,
     "a stream name: 1 to 128 characters of a-z, A-Z, 0-9, '_', '.' and '-'",
+    |text| is_word(text, 128)
+);
+name!(
+    /// Name of a fan-out consumer: 1 to 128 characters of `[a-zA-Z0-9_.-]`; unique on its stream.
+    ConsumerName,
+    "a consumer name: 1 to 128 characters of a-z, A-Z, 0-9, '_', '.' and '-'",
     |text| is_word(text, 128)
 );
 name!(

@@ -7,9 +7,9 @@ use std::str::FromStr;
 /// Version field of today's layout.
 const VERSION: u128 = 2;
 /// Seconds fields are 36 bits wide.
-const SECONDS_END: u64 = 1 << 36;
+pub(crate) const SECONDS_END: u64 = 1 << 36;
 /// AWS refuses creation times from this second on.
-const CREATED_SECS_END: u64 = 16_025_175_000;
+pub(crate) const CREATED_SECS_END: u64 = 16_025_175_000;
 
 /// The place of a record in its shard, as clients see it: a decimal number of 56 digits.
 ///
@@ -159,24 +159,32 @@ impl FromStr for SequenceNumber {
     type Err = InvalidSequenceNumber;
 
     fn from_str(text: &str) -> Result<Self, InvalidSequenceNumber> {
-        if text.len() != 56 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if text.len() != 56 {
             return Err(InvalidSequenceNumber);
         }
-        // Below 10^56 < 2^187: three limbs of 64 bits hold every step.
-        let mut limbs = [0u64; 3];
-        for byte in text.bytes() {
-            let mut carry = u128::from(byte - b'0');
-            for limb in &mut limbs {
-                let value = u128::from(*limb) * 10 + carry;
-                *limb = value as u64;
-                carry = value >> 64;
-            }
-        }
-        Self::from_halves(
-            limbs[2],
-            (u128::from(limbs[1]) << 64) | u128::from(limbs[0]),
-        )
+        let [low, middle, high] = limbs(text)?;
+        Self::from_halves(high, (u128::from(middle) << 64) | u128::from(low))
     }
+}
+
+/// A decimal number below 2^192 in three limbs, the least significant first.
+pub(crate) fn limbs(text: &str) -> Result<[u64; 3], InvalidSequenceNumber> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(InvalidSequenceNumber);
+    }
+    let mut limbs = [0u64; 3];
+    for byte in text.bytes() {
+        let mut carry = u128::from(byte - b'0');
+        for limb in &mut limbs {
+            let value = u128::from(*limb) * 10 + carry;
+            *limb = value as u64;
+            carry = value >> 64;
+        }
+        if carry != 0 {
+            return Err(InvalidSequenceNumber);
+        }
+    }
+    Ok(limbs)
 }
 
 #[cfg(test)]

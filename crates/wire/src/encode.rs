@@ -9,6 +9,7 @@ mod sequence_digits;
 mod tests;
 
 pub use error::encode_error;
+pub(crate) use get_records::write_subscribe_to_shard_event;
 pub use get_records::{encode_get_records, encode_subscribe_to_shard_event};
 pub use put::{encode_put_record, encode_put_records};
 use serde::Serialize;

@@ -1,7 +1,8 @@
 //! The Kinesis API on the wire: request and response shapes, their encodings and the error codes.
 //!
 //! A request: [`Operation::from_target`] and [`Encoding::from_content_type`] say what it is, [`decode()`] makes its
-//! checked input of the body. An answer: [`encode()`] or [`encode_error`]. [`shapes`] holds one file per operation.
+//! checked input of the body. An answer: [`encode()`] or [`encode_error`], or the frames of [`event_stream`].
+//! [`shapes`] holds one file per operation. [`sigv4`] reads, verifies and makes signatures.
 //! Deliberately absent: HTTP and every rule of the service.
 
 pub mod cbor;
@@ -10,11 +11,13 @@ mod decode;
 mod encode;
 pub mod encoding;
 mod error_code;
+pub mod event_stream;
 mod generated;
 pub mod json;
 mod model;
 mod operation;
 pub mod shapes;
+pub mod sigv4;
 #[cfg(test)]
 mod test_cases;
 mod value;

@@ -1,13 +1,13 @@
-//! The real binary: the client commands against the server, and the AWS SDK for Rust against it.
+//! The real binary: the client commands against the server.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
 mod exit_codes;
 mod idle_connections;
+mod keys;
 mod records_get;
 mod records_put;
 mod records_tail;
 mod scripted_service;
-mod sdk;
 mod streams;

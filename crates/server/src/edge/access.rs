@@ -1,5 +1,6 @@
-//! Who may call without keys: programs that reached the loopback address by a loopback name, and web pages of the
-//! same origin or of one that the operator named. So no other web page can reach the server through its reader.
+//! Where requests may come from. Web pages must be of the server's own origin or of one that the operator named. A
+//! server without keys moreover answers to loopback names only. So no other web page can reach the server through its
+//! reader, not even one whose name was pointed at it.
 
 use std::net::IpAddr;
 
@@ -24,6 +25,8 @@ const MAX_AGE: &str = "172800";
 pub(crate) struct Access {
     origins: Vec<String>,
     is_any_origin: bool,
+    /// Whether the host must be a loopback name: without keys nothing else tells a page from a program.
+    is_loopback_only: bool,
 }
 
 /// Why a request is not looked at.
@@ -44,10 +47,11 @@ pub(crate) enum Refusal {
 pub(crate) struct AllowedOrigin(HeaderValue);
 
 impl Access {
-    pub(crate) fn new(origins: Vec<String>) -> Self {
+    pub(crate) fn new(origins: Vec<String>, is_loopback_only: bool) -> Self {
         Self {
             is_any_origin: origins.iter().any(|origin| origin == "*"),
             origins,
+            is_loopback_only,
         }
     }
 
@@ -58,7 +62,7 @@ impl Access {
             None => head.headers.get(HOST).map(HeaderValue::as_bytes),
         };
         // Browsers always name a host. What does not is no browser.
-        if host.is_some_and(|host| !is_loopback(host)) {
+        if self.is_loopback_only && host.is_some_and(|host| !is_loopback(host)) {
             return Err(Refusal::Host);
         }
         let Some(origin) = head.headers.get(ORIGIN) else {
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_host_is_a_loopback_name() {
-        let access = Access::new(Vec::new());
+        let access = Access::new(Vec::new(), true);
         for good in [
             "localhost",
             "localhost:4566",
@@ -193,11 +197,15 @@ mod tests {
             assert_eq!(refused, Err(Refusal::Host), "{bad:?}");
         }
         assert_eq!(access.check(&head(&[])), Ok(None));
+        let with_keys = Access::new(Vec::new(), false);
+        assert_eq!(with_keys.check(&head(&[("host", "example.com")])), Ok(None));
+        let page = [("host", "example.com"), ("origin", "https://other.com")];
+        assert_eq!(with_keys.check(&head(&page)), Err(Refusal::Origin));
     }
 
     #[test]
     fn pages_of_the_same_and_of_named_origins_get_in() {
-        let access = Access::new(vec!["http://localhost:5173".into()]);
+        let access = Access::new(vec!["http://localhost:5173".into()], true);
         let from =
             |origin: &str| access.check(&head(&[("host", "127.0.0.1:4566"), ("origin", origin)]));
         for good in ["http://127.0.0.1:4566", "http://localhost:5173"] {
@@ -212,7 +220,7 @@ mod tests {
         ] {
             assert_eq!(from(bad), Err(Refusal::Origin), "{bad}");
         }
-        let open = Access::new(vec!["*".into()]);
+        let open = Access::new(vec!["*".into()], true);
         let allowed = open
             .check(&head(&[("host", "localhost"), ("origin", "null")]))
             .unwrap();

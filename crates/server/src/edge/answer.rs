@@ -8,6 +8,7 @@ use millstream_wire::{ApiError, Encoding, ErrorCode, encode_error};
 
 use super::request_id::RequestId;
 use super::{target, text_header};
+use crate::audit::AuditNote;
 use crate::http::AnswerBody;
 use crate::tables::TablesEdge;
 
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) error_type: Option<&'static str>,
     pub(crate) extra: HeaderMap,
     pub(crate) body: AnswerBody,
+    /// What the audit log is to say of it.
+    pub(crate) note: Option<Box<AuditNote>>,
 }
 
 impl Answer {
@@ -54,6 +57,7 @@ impl Answer {
             error_type: None,
             extra: HeaderMap::new(),
             body: AnswerBody::Whole(body.into()),
+            note: None,
         }
     }
 

@@ -1,144 +1,84 @@
-//! Credentials of a request: that they are there and well formed. Which they are is not checked: the server
-//! is reachable from its own machine only, and accepts any.
+//! Who sends a request, by its credentials. A server without keys is reachable from its own machine only and accepts
+//! any that are well formed; one with keys verifies the signature.
 
-use http::header::{AUTHORIZATION, DATE};
+use std::sync::Arc;
+
+use http::header::HOST;
 use http::request::Parts;
-use millstream_types::{AccountId, Region};
-use millstream_wire::ErrorCode;
+use millstream_streams::{Caller, Identity};
+use millstream_types::{AccountId, WallClock};
+use millstream_wire::sigv4::{self, AuthenticationError, Body, Header, Presented, SignedRequest};
 
-/// What credentials say of their sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    /// The account that the access key is, if it is one.
-    pub(crate) account: Option<AccountId>,
-    /// Where the request is meant for.
-    pub(crate) region: Region,
+use crate::access_keys::KeyRing;
+
+/// Says who sends requests.
+#[derive(Debug)]
+pub(crate) enum Authenticator {
+    /// Whoever it is, in the account that the access key names, or in this one.
+    Anyone(AccountId),
+    /// The owners of keys.
+    Keys {
+        keys: Arc<KeyRing>,
+        clock: Arc<dyn WallClock>,
+    },
 }
 
-/// Why a request is not authenticated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AuthenticationError {
-    #[error(
-        "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-    )]
-    Both,
-    #[error("Missing Authentication Token")]
-    Missing,
-    #[error("{0}")]
-    Incomplete(String),
-    #[error("Credential should be scoped to a valid region.")]
-    Region,
-}
-
-impl AuthenticationError {
-    /// The error's name.
-    pub(crate) fn code(&self) -> ErrorCode {
-        match self {
-            Self::Both | Self::Region => ErrorCode::InvalidSignature,
-            Self::Missing => ErrorCode::MissingAuthenticationToken,
-            Self::Incomplete(_) => ErrorCode::IncompleteSignature,
-        }
-    }
-}
-
-impl Credentials {
-    /// The credentials of a request, from its Authorization header or its query string.
-    pub(crate) fn of(head: &Parts) -> Result<Self, AuthenticationError> {
+impl Authenticator {
+    /// The sender of a request to a service.
+    pub(crate) fn authenticate(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        service: &'static str,
+    ) -> Result<Caller, AuthenticationError> {
+        let headers = headers(head);
         let query = head.uri.query().unwrap_or("");
-        let in_query = query_parameter(query, "X-Amz-Algorithm");
-        match (head.headers.get(AUTHORIZATION), in_query) {
-            (Some(_), Some(_)) => Err(AuthenticationError::Both),
-            (None, None) => Err(AuthenticationError::Missing),
-            (Some(header), None) => {
-                let header = String::from_utf8_lossy(header.as_bytes());
-                scope(credential_of_header(head, &header)?)
+        let presented = Presented::of(query, &headers)?;
+        let (keys, clock) = match self {
+            Self::Anyone(account) => {
+                let own = presented.access_key().parse().ok();
+                let account = own.unwrap_or_else(|| account.clone());
+                return Ok(Caller::anyone(account, presented.region));
             }
-            (None, Some(_)) => scope(&credential_of_query(query)?),
-        }
+            Self::Keys { keys, clock } => (keys, clock),
+        };
+        let key = keys.get(presented.access_key());
+        let request = SignedRequest {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query,
+            headers: &headers,
+            body: Body::Whole(body),
+        };
+        let secret = key.as_ref().map(|key| &key.secret);
+        sigv4::verify(&presented, &request, service, secret, clock.now())?;
+        let key = key.ok_or(AuthenticationError::UnknownKey)?;
+        Ok(Caller {
+            account: key.account.clone(),
+            region: presented.region,
+            identity: Identity::User(Arc::clone(&key.user)),
+        })
     }
 }
 
-fn credential_of_header<'a>(head: &Parts, header: &'a str) -> Result<&'a str, AuthenticationError> {
-    let (mut credential, mut signature, mut signed_headers) = (None, None, None);
-    for part in header.split([',', ' ']).skip(1) {
-        if let Some((name, value)) = part.split_once('=').filter(|(_, value)| !value.is_empty()) {
-            match name {
-                "Credential" => credential = Some(value),
-                "Signature" => signature = Some(value),
-                "SignedHeaders" => signed_headers = Some(value),
-                _ => {}
-            }
-        }
-    }
-    let has_date = head.headers.contains_key("x-amz-date") || head.headers.contains_key(DATE);
-    if let (Some(credential), Some(_), Some(_), true) =
-        (credential, signature, signed_headers, has_date)
+/// The access key that a request presents, whether it is one or not.
+pub(crate) fn presented_key(head: &Parts) -> Option<String> {
+    let presented = Presented::of(head.uri.query().unwrap_or(""), &headers(head));
+    Some(presented.ok()?.access_key().to_owned())
+}
+
+/// A request's headers as signatures see them. HTTP/2 has no `host` header but an authority.
+fn headers(head: &Parts) -> Vec<Header<'_>> {
+    let mut headers = Vec::with_capacity(head.headers.len() + 1);
+    if let Some(authority) = head.uri.authority()
+        && !head.headers.contains_key(HOST)
     {
-        return Ok(credential);
+        headers.push((HOST.as_str(), authority.as_str().as_bytes()));
     }
-    let mut text = String::new();
-    for (name, value) in [
-        ("Credential", credential),
-        ("Signature", signature),
-        ("SignedHeaders", signed_headers),
-    ] {
-        if value.is_none() {
-            text += &format!("Authorization header requires '{name}' parameter. ");
-        }
+    for (name, value) in &head.headers {
+        headers.push((name.as_str(), value.as_bytes()));
     }
-    if !has_date {
-        text +=
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
-    }
-    Err(AuthenticationError::Incomplete(format!(
-        "{text}Authorization={header}"
-    )))
-}
-
-fn credential_of_query(query: &str) -> Result<String, AuthenticationError> {
-    let mut text = String::new();
-    for name in [
-        "X-Amz-Algorithm",
-        "X-Amz-Credential",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-        "X-Amz-Date",
-    ] {
-        if query_parameter(query, name).is_none_or(str::is_empty) {
-            text += &format!("AWS query-string parameters must include '{name}'. ");
-        }
-    }
-    if !text.is_empty() {
-        return Err(AuthenticationError::Incomplete(
-            text + "Re-examine the query-string parameters.",
-        ));
-    }
-    let credential = query_parameter(query, "X-Amz-Credential").unwrap_or("");
-    Ok(credential.replace("%2F", "/").replace("%2f", "/"))
-}
-
-fn query_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key == name).then_some(value)
-    })
-}
-
-/// Splits `<access key>/<date>/<region>/<service>/aws4_request`.
-fn scope(credential: &str) -> Result<Credentials, AuthenticationError> {
-    let mut parts = credential.split('/');
-    let (access_key, _date) = (parts.next().unwrap_or(""), parts.next());
-    let (region, _service, _end) = (parts.next(), parts.next(), parts.next());
-    let (Some(region), Some(_end), None) = (region, _end, parts.next()) else {
-        return Err(AuthenticationError::Incomplete(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \
-             '{credential}'"
-        )));
-    };
-    Ok(Credentials {
-        account: access_key.parse().ok(),
-        region: region.parse().map_err(|_| AuthenticationError::Region)?,
-    })
+    headers
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -58,14 +59,17 @@ pub(crate) struct Connection {
     /// Number of the request in the upper bits, phase in the lowest two.
     progress: AtomicU32,
     lingers: AtomicBool,
+    /// Where the client is.
+    pub(crate) peer: IpAddr,
     pub(super) deadlines: Deadlines,
 }
 
 impl Connection {
-    pub(crate) fn new(deadlines: Deadlines) -> Arc<Self> {
+    pub(crate) fn new(peer: IpAddr, deadlines: Deadlines) -> Arc<Self> {
         Arc::new(Self {
             progress: AtomicU32::new(0),
             lingers: AtomicBool::new(false),
+            peer,
             deadlines,
         })
     }
@@ -133,11 +137,14 @@ mod tests {
     #[test]
     fn every_request_and_phase_has_a_number_of_its_own() {
         let second = Duration::from_secs(1);
-        let connection = Connection::new(Deadlines {
-            head: second,
-            body: second,
-            write: second,
-        });
+        let connection = Connection::new(
+            IpAddr::from([127, 0, 0, 1]),
+            Deadlines {
+                head: second,
+                body: second,
+                write: second,
+            },
+        );
         let mut seen = std::collections::HashSet::new();
         assert_eq!(connection.progress().1, Phase::Head);
         seen.insert(connection.progress().0);

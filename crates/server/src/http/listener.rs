@@ -1,6 +1,7 @@
 //! Takes connections and serves each in a task that the listener owns.
 
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,14 +11,17 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connection, Deadlines, Handler};
 use super::timed_io::TimedIo;
 use crate::settings::HttpSettings;
+use crate::tls::Tls;
 
 /// Most requests of one HTTP/2 connection at a time.
 const STREAMS_MAX: u32 = 4096;
@@ -90,6 +94,7 @@ where
 pub(crate) struct Listening<H> {
     handler: Arc<H>,
     settings: HttpSettings,
+    tls: Option<Arc<Tls>>,
     connections: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: Stopping,
@@ -97,11 +102,17 @@ pub(crate) struct Listening<H> {
 }
 
 impl<H: Handler> Listening<H> {
-    pub(crate) fn new(handler: Arc<H>, settings: HttpSettings, stopping: Stopping) -> Arc<Self> {
+    pub(crate) fn new(
+        handler: Arc<H>,
+        settings: HttpSettings,
+        tls: Option<Arc<Tls>>,
+        stopping: Stopping,
+    ) -> Arc<Self> {
         let tasks = TaskTracker::new();
         Arc::new(Self {
             handler,
             settings,
+            tls,
             connections: Arc::new(Semaphore::new(settings.connections_max)),
             builder: protocol(Owned(tasks.clone())),
             tasks,
@@ -118,7 +129,7 @@ impl<H: Handler> Listening<H> {
                 () = &mut stopped => break,
             };
             match accepted {
-                Ok((socket, _)) => self.take(socket),
+                Ok((socket, peer)) => self.take(socket, peer.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -140,7 +151,7 @@ impl<H: Handler> Listening<H> {
         in_time
     }
 
-    fn take(self: &Arc<Self>, socket: TcpStream) {
+    fn take(self: &Arc<Self>, socket: TcpStream, peer: IpAddr) {
         // One connection too many is closed at once: the socket is dropped.
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             tracing::debug!(
@@ -153,15 +164,49 @@ impl<H: Handler> Listening<H> {
             tracing::debug!(%error, "a connection was gone before it was served");
             return;
         }
-        self.tasks.spawn(Arc::clone(self).serve(socket, permit));
+        let this = Arc::clone(self);
+        match &self.tls {
+            None => self.tasks.spawn(this.serve(socket, peer, permit)),
+            Some(tls) => {
+                let acceptor = TlsAcceptor::from(tls.config());
+                self.tasks
+                    .spawn(this.serve_encrypted(acceptor, socket, peer, permit))
+            }
+        };
     }
 
-    async fn serve(self: Arc<Self>, socket: TcpStream, _permit: OwnedSemaphorePermit) {
-        let connection = Connection::new(Deadlines {
-            head: self.settings.head_timeout,
-            body: self.settings.body_timeout,
-            write: self.settings.write_timeout,
-        });
+    /// The handshake has the time of a request's head, and ends where the server is asked to stop.
+    async fn serve_encrypted(
+        self: Arc<Self>,
+        acceptor: TlsAcceptor,
+        socket: TcpStream,
+        peer: IpAddr,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let handshake = tokio::time::timeout(self.settings.head_timeout, acceptor.accept(socket));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.stopping.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(socket)) => self.serve(socket, peer, permit).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    async fn serve<S>(self: Arc<Self>, socket: S, peer: IpAddr, _permit: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connection = Connection::new(
+            peer,
+            Deadlines {
+                head: self.settings.head_timeout,
+                body: self.settings.body_timeout,
+                write: self.settings.write_timeout,
+            },
+        );
         let io = TimedIo::new(socket, Arc::clone(&connection));
         let handler = Arc::clone(&self.handler);
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {

@@ -11,7 +11,6 @@ use std::time::Duration;
 use http::Version;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::connection::{Connection, Phase};
@@ -25,8 +24,8 @@ const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A client's socket.
 #[derive(Debug)]
-pub(super) struct TimedIo {
-    socket: TcpStream,
+pub(super) struct TimedIo<S> {
+    socket: S,
     connection: Arc<Connection>,
     /// The progress number at which bytes came, if they did: a head that has begun.
     head_began: Option<u32>,
@@ -35,8 +34,8 @@ pub(super) struct TimedIo {
     write_end_sent: bool,
 }
 
-impl TimedIo {
-    pub(super) fn new(socket: TcpStream, connection: Arc<Connection>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedIo<S> {
+    pub(super) fn new(socket: S, connection: Arc<Connection>) -> Self {
         Self {
             socket,
             connection,
@@ -110,7 +109,7 @@ impl Timer {
     }
 }
 
-impl Read for TimedIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> Read for TimedIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -146,7 +145,7 @@ impl Read for TimedIo {
     }
 }
 
-impl Write for TimedIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for TimedIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

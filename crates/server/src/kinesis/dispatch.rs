@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Kinesis;
-use crate::edge::{Answer, Credentials};
+use crate::edge::Answer;
 use crate::http::RequestBody;
 
 /// A request that passed AWS's checks up to its operation's own.
@@ -26,28 +26,29 @@ impl Kinesis {
         &self,
         encoding: Encoding,
         operation: Operation,
-        credentials: Credentials,
+        caller: Caller,
         body: RequestBody,
     ) -> Answer {
         let call = Call {
             encoding,
             operation,
-            caller: Caller {
-                account: credentials.account.unwrap_or_else(|| self.account.clone()),
-                region: credentials.region,
-            },
+            caller,
             body,
         };
+        let note = self.note(&call);
         let answered = match operation {
             Operation::PutRecord => self.put_record(call).await,
             Operation::PutRecords => self.put_records(call).await,
             Operation::GetRecords => self.get_records(call).await,
             _ => Box::pin(self.control(call)).await,
         };
-        match answered {
+        let error = answered.as_ref().err().map(|error| error.code);
+        let note = note.of(error);
+        let answer = match answered {
             Ok(body) => Answer::success(encoding, body),
             Err(error) => Answer::error(encoding, &error),
-        }
+        };
+        Answer { note, ..answer }
     }
 
     async fn control(&self, call: Call) -> Result<Bytes, ApiError> {
@@ -65,12 +66,21 @@ impl Kinesis {
                 )
                 .await
             }
+            Operation::DeleteResourcePolicy => {
+                empty(call, streams, StreamService::delete_resource_policy).await
+            }
             Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
             Operation::DescribeAccountSettings => {
                 full(call, streams, StreamService::describe_account_settings).await
             }
             Operation::DescribeLimits => full(call, streams, StreamService::describe_limits).await,
+            Operation::DeregisterStreamConsumer => {
+                empty(call, streams, StreamService::deregister_stream_consumer).await
+            }
             Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
+            Operation::DescribeStreamConsumer => {
+                full(call, streams, StreamService::describe_stream_consumer).await
+            }
             Operation::DescribeStreamSummary => {
                 full(call, streams, StreamService::describe_stream_summary).await
             }
@@ -79,6 +89,9 @@ impl Kinesis {
             }
             Operation::EnableEnhancedMonitoring => {
                 full(call, streams, StreamService::enable_enhanced_monitoring).await
+            }
+            Operation::GetResourcePolicy => {
+                full(call, streams, StreamService::get_resource_policy).await
             }
             Operation::GetShardIterator => {
                 full(call, streams, StreamService::get_shard_iterator).await
@@ -92,6 +105,9 @@ impl Kinesis {
                 .await
             }
             Operation::ListShards => full(call, streams, StreamService::list_shards).await,
+            Operation::ListStreamConsumers => {
+                full(call, streams, StreamService::list_stream_consumers).await
+            }
             Operation::ListStreams => full(call, streams, StreamService::list_streams).await,
             Operation::ListTagsForResource => {
                 full(call, streams, StreamService::list_tags_for_resource).await
@@ -132,15 +148,16 @@ impl Kinesis {
             Operation::UpdateStreamWarmThroughput => {
                 full(call, streams, StreamService::update_stream_warm_throughput).await
             }
-            Operation::DeleteResourcePolicy
-            | Operation::DeregisterStreamConsumer
-            | Operation::DescribeStreamConsumer
-            | Operation::GetResourcePolicy
-            | Operation::ListStreamConsumers
-            | Operation::PutResourcePolicy
-            | Operation::RegisterStreamConsumer
-            | Operation::SubscribeToShard
-            | Operation::UpdateShardCount => Err(not_served(call.operation)),
+            Operation::SubscribeToShard => Err(not_served(call.operation)),
+            Operation::PutResourcePolicy => {
+                empty(call, streams, StreamService::put_resource_policy).await
+            }
+            Operation::RegisterStreamConsumer => {
+                full(call, streams, StreamService::register_stream_consumer).await
+            }
+            Operation::UpdateShardCount => {
+                full(call, streams, StreamService::update_shard_count).await
+            }
             Operation::GetRecords | Operation::PutRecord | Operation::PutRecords => {
                 unreachable!("these are answered in place")
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use millstream_types::AccountId;
 use serde::{Deserialize, Deserializer};
 
-use super::{HttpSettings, Settings, TableSettings};
+use super::{HttpSettings, Settings, TableSettings, TlsSettings};
 
 /// When a record counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -77,8 +77,8 @@ pub enum InvalidSettings {
     Listen(String),
     /// An address that other machines reach.
     #[error(
-        "--listen {0} can be reached from other machines, and this server accepts any credentials: it serves \
-         loopback addresses only (127.0.0.1, [::1], localhost)"
+        "--listen {0} can be reached from other machines, and without --access-keys this server accepts any credentials: \
+         it serves loopback addresses only (127.0.0.1, [::1], localhost)"
     )]
     NotLoopback(SocketAddr),
     /// Not an account.
@@ -92,6 +92,9 @@ pub enum InvalidSettings {
         /// The smallest value.
         min: u64,
     },
+    /// One half of a certificate, or two certificates.
+    #[error("--tls-cert and --tls-key belong together, and neither goes with --tls-self-signed")]
+    Tls,
     /// Not an origin.
     #[error("--cors-origin {0:?} is not an origin such as http://localhost:5173, and not *")]
     Origin(String),
@@ -101,10 +104,29 @@ pub enum InvalidSettings {
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SettingsSource {
-    /// Address and port. Default 127.0.0.1:4566. Loopback addresses only: any well-formed credentials are accepted.
+    /// Address and port. Default 127.0.0.1:4566. Without --access-keys loopback addresses only, as any
+    /// well-formed credentials are accepted.
     /// Port 0 takes a free port, which the first line of output names.
     #[arg(long, env = "MILLSTREAM_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// TOML file of access keys, mode 0600. Default none: any well-formed credentials are accepted, on a loopback address
+    /// only. With it every request must be signed with one of its keys, and the key's policies say what it may do.
+    /// Read again at SIGHUP. `millstream keys` edits it.
+    #[arg(long, env = "MILLSTREAM_ACCESS_KEYS", value_name = "FILE")]
+    pub access_keys: Option<PathBuf>,
+    /// File to which denials and control-plane calls are added, one JSON object a line. Default none: only to the log.
+    #[arg(long, env = "MILLSTREAM_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+    /// Certificate in PEM, with its intermediates. Default none: no encryption. Needs --tls-key. Read again at SIGHUP.
+    #[arg(long, env = "MILLSTREAM_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate in PEM.
+    #[arg(long, env = "MILLSTREAM_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve with a certificate that the server makes for itself and keeps in the data folder. Default false. Clients
+    /// must be told to trust it; start-up says how.
+    #[arg(long, env = "MILLSTREAM_TLS_SELF_SIGNED", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub tls_self_signed: Option<bool>,
     /// Folder of everything that is kept; created if absent. Default ./data. One server at a time.
     #[arg(long, env = "MILLSTREAM_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
@@ -117,6 +139,11 @@ pub struct SettingsSource {
     #[arg(long, env = "MILLSTREAM_TRANSITION", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(deserialize_with = "duration")]
     pub transition: Option<Duration>,
+    /// Most open shards of all provisioned streams of an account in a region, at least 1. Default: no limit. Over it
+    /// CreateStream and resharding are refused with LimitExceededException. AWS's own is 20000 in its three largest
+    /// regions and 1000 or 6000 elsewhere.
+    #[arg(long, env = "MILLSTREAM_ACCOUNT_SHARDS_MAX", value_name = "COUNT")]
+    pub account_shards_max: Option<usize>,
     /// When a record counts as stored. Default fsync: on the disk before the answer. os: once the operating system
     /// has it; faster on slow disks, and a power cut loses acknowledged records.
     #[arg(long, env = "MILLSTREAM_DURABILITY", value_enum)]
@@ -223,9 +250,15 @@ impl SettingsSource {
             self,
             second,
             listen,
+            access_keys,
+            audit_log,
+            tls_cert,
+            tls_key,
+            tls_self_signed,
             data_dir,
             account_id,
             transition,
+            account_shards_max,
             durability,
             engine,
             realtime,
@@ -252,27 +285,49 @@ impl SettingsSource {
     pub fn check(self) -> Result<Settings, InvalidSettings> {
         let http = self.check_http()?;
         let tables = self.check_tables()?;
+        let tls = self.check_tls()?;
+        let has_keys = self.access_keys.is_some();
         let account_id = self.account_id.unwrap_or_else(|| "000000000000".into());
         let cors_origin = self.cors_origin.unwrap_or_default();
         for origin in &cors_origin {
             check_origin(origin)?;
         }
         Ok(Settings {
-            listen: check_listen(self.listen.as_deref().unwrap_or("127.0.0.1:4566"))?,
+            listen: check_listen(self.listen.as_deref().unwrap_or("127.0.0.1:4566"), has_keys)?,
             data_dir: self.data_dir.unwrap_or_else(|| "data".into()),
             account_id: account_id
                 .parse::<AccountId>()
                 .map_err(|_| InvalidSettings::AccountId(account_id))?,
             transition: self.transition.unwrap_or_default(),
+            account_shards_max: match self.account_shards_max {
+                Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
+                None => None,
+            },
             durability: self.durability.unwrap_or(Durability::Fsync),
             engine: self.engine.unwrap_or(EngineKind::Local),
             realtime: self.realtime.unwrap_or(Switch::On),
             shutdown_grace: self.shutdown_grace.unwrap_or(Duration::from_secs(10)),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             cors_origin,
+            access_keys: self.access_keys,
+            audit_log: self.audit_log,
+            tls,
             http,
             tables,
         })
+    }
+
+    fn check_tls(&self) -> Result<Option<TlsSettings>, InvalidSettings> {
+        let is_self_signed = self.tls_self_signed.unwrap_or(false);
+        match (&self.tls_cert, &self.tls_key, is_self_signed) {
+            (None, None, false) => Ok(None),
+            (None, None, true) => Ok(Some(TlsSettings::SelfSigned)),
+            (Some(cert), Some(key), false) => Ok(Some(TlsSettings::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            })),
+            _ => Err(InvalidSettings::Tls),
+        }
     }
 
     fn check_http(&self) -> Result<HttpSettings, InvalidSettings> {
@@ -327,7 +382,7 @@ fn at_least(setting: &'static str, value: usize, min: usize) -> Result<usize, In
     Ok(value)
 }
 
-fn check_listen(text: &str) -> Result<SocketAddr, InvalidSettings> {
+fn check_listen(text: &str, has_keys: bool) -> Result<SocketAddr, InvalidSettings> {
     let invalid = || InvalidSettings::Listen(text.into());
     let address = match text.strip_prefix("localhost:") {
         Some(port) => SocketAddr::new(
@@ -336,7 +391,7 @@ fn check_listen(text: &str) -> Result<SocketAddr, InvalidSettings> {
         ),
         None => text.parse::<SocketAddr>().map_err(|_| invalid())?,
     };
-    if !address.ip().is_loopback() {
+    if !has_keys && !address.ip().is_loopback() {
         return Err(InvalidSettings::NotLoopback(address));
     }
     Ok(address)

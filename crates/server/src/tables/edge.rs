@@ -6,23 +6,37 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
-use millstream_types::AccountId;
+use millstream_streams::Caller;
 use millstream_wire::ErrorCode;
+use millstream_wire::sigv4::AuthenticationError;
 
+use super::authorize::authorize;
 use super::{TableAnswer, TableOperation, TableOwner, Tables};
-use crate::edge::{Answer, AuthenticationError, Credentials, Service, target, text_header};
+use crate::audit::{AuditNote, cut};
+use crate::edge::{Answer, Authenticator, Service, presented_key, target, text_header};
 use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+/// The service of credential scopes.
+const SERVICE: &str = "dynamodb";
 const JSON: &str = "application/x-amz-json-1.0";
+/// The names of refusals that are somebody's to look into.
+const DENIALS: [&str; 5] = [
+    "AccessDeniedException",
+    "IncompleteSignatureException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+];
 const PLAIN_JSON: &str = "application/json";
 
 /// The operations of the table service behind `POST`.
 #[derive(Debug)]
 pub(crate) struct TablesEdge {
-    /// The account of access keys that are no account id.
-    pub(crate) account: AccountId,
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// Whether somebody reads the audit log.
+    pub(crate) is_audited: bool,
     pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) tables: Arc<dyn Tables>,
 }
@@ -70,22 +84,29 @@ impl TablesEdge {
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(answer(content_type, no_room())),
         };
-        let answered = match self.check(head, &body.bytes) {
-            Ok((operation, owner)) => self.tables.call(owner, operation, body.bytes.clone()).await,
-            Err(refusal) => refusal,
+        let (answered, caller) = match self.check(head, &body.bytes) {
+            Ok((operation, caller)) => {
+                let answered = self.call(operation, &caller, &body.bytes).await;
+                (answered, Some((operation, caller)))
+            }
+            Err(refusal) => (refusal, None),
         };
-        Ok(answer(content_type, answered))
+        let note = self
+            .is_audited
+            .then(|| note(head, caller, &answered, &body.bytes))
+            .flatten();
+        Ok(Answer {
+            note,
+            ..answer(content_type, answered)
+        })
     }
 
-    fn check(
-        &self,
-        head: &Parts,
-        body: &[u8],
-    ) -> Result<(TableOperation, TableOwner), TableAnswer> {
+    fn check(&self, head: &Parts, body: &[u8]) -> Result<(TableOperation, Caller), TableAnswer> {
         let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
         let operation = TableOperation::from_name(name)
             .ok_or_else(|| TableAnswer::framework_error(400, "UnknownOperationException", ""))?;
-        let credentials = Credentials::of(head).map_err(|error| unauthenticated(&error))?;
+        let caller = self.authenticator.authenticate(head, body, SERVICE);
+        let caller = caller.map_err(|error| unauthenticated(&error))?;
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(TableAnswer::framework_error(
                 400,
@@ -93,11 +114,19 @@ impl TablesEdge {
                 "",
             ));
         }
-        let owner = TableOwner {
-            account: credentials.account.unwrap_or_else(|| self.account.clone()),
-            region: credentials.region,
+        Ok((operation, caller))
+    }
+
+    async fn call(&self, operation: TableOperation, caller: &Caller, body: &Bytes) -> TableAnswer {
+        let body = match authorize(caller, operation, body) {
+            Ok(body) => body,
+            Err(denied) => return denied,
         };
-        Ok((operation, owner))
+        let owner = TableOwner {
+            account: caller.account.clone(),
+            region: caller.region.clone(),
+        };
+        self.tables.call(owner, operation, body).await
     }
 }
 
@@ -110,6 +139,48 @@ fn unauthenticated(error: &AuthenticationError) -> TableAnswer {
         other => other.to_string(),
     };
     TableAnswer::framework_error(400, error.code().name(), &text)
+}
+
+/// What the audit log is to say: every denial, and every change of tables themselves.
+fn note(
+    head: &Parts,
+    caller: Option<(TableOperation, Caller)>,
+    answered: &TableAnswer,
+    body: &[u8],
+) -> Option<Box<AuditNote>> {
+    let text = |body: &[u8], name: &str| {
+        let parsed: serde_json::Value = serde_json::from_slice(body).ok()?;
+        Some(cut(parsed.get(name)?.as_str()?))
+    };
+    let error = (answered.status != 200).then(|| {
+        let error = text(&answered.body, "__type").unwrap_or_default();
+        error.rsplit('#').next().unwrap_or_default().to_owned()
+    });
+    let is_denial = error
+        .as_deref()
+        .is_some_and(|error| DENIALS.contains(&error));
+    let is_control = caller
+        .as_ref()
+        .is_some_and(|(operation, _)| operation.is_control());
+    if !is_denial && !is_control {
+        return None;
+    }
+    let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
+    let caller = caller.map(|(_, caller)| caller);
+    Some(Box::new(AuditNote {
+        action: cut(&format!("dynamodb:{name}")),
+        access_key: match &caller {
+            Some(_) => None,
+            None => presented_key(head).as_deref().map(cut),
+        },
+        principal: caller
+            .as_ref()
+            .and_then(|caller| caller.arn())
+            .map(str::to_owned),
+        account: caller.map(|caller| caller.account.to_string()),
+        resource: text(body, "TableName").or_else(|| text(body, "ResourceArn")),
+        error,
+    }))
 }
 
 fn no_room() -> TableAnswer {
@@ -142,5 +213,6 @@ fn answer(content_type: &'static str, answer: TableAnswer) -> Answer {
         error_type: None,
         extra: HeaderMap::new(),
         body: AnswerBody::Whole(body),
+        note: None,
     }
 }

@@ -1,5 +1,21 @@
 //! The table service's operations.
 
+impl TableOperation {
+    /// Whether it changes tables themselves rather than what is in them.
+    pub(crate) fn is_control(self) -> bool {
+        matches!(
+            self,
+            Self::CreateTable
+                | Self::DeleteTable
+                | Self::TagResource
+                | Self::UntagResource
+                | Self::UpdateContinuousBackups
+                | Self::UpdateTable
+                | Self::UpdateTimeToLive
+        )
+    }
+}
+
 macro_rules! operations {
     ($($name:ident,)*) => {
         /// An operation on tables.
@@ -9,6 +25,13 @@ macro_rules! operations {
         }
 
         impl TableOperation {
+            /// Its name.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
             /// The operation with this name; upper and lower case matter.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {

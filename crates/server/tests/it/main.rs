@@ -6,14 +6,19 @@
 )]
 
 mod access;
+mod accounts;
+mod audit;
 mod bad_input;
 mod bounds;
 mod client;
+mod every_operation;
 mod http2;
 mod kinesis;
 mod order;
 mod random_input;
 mod shutdown;
+mod signed;
 mod stream_operations;
 mod table_calls;
 mod test_server;
+mod tls;

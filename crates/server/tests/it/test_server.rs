@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_server::{Ended, EngineKind, Server, Settings, bind};
-use millstream_types::SystemClock;
+use millstream_server::{Ended, EngineKind, Reloading, Server, Settings, bind};
+use millstream_types::{SystemClock, WallClock};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A running server.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    pub(crate) reloading: Reloading,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Ended>,
 }
@@ -29,6 +30,11 @@ impl TestServer {
 
     /// A server in memory with some settings changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::at(Arc::new(SystemClock), change).await
+    }
+
+    /// The same with a clock of the test's own.
+    pub(crate) async fn at(clock: Arc<dyn WallClock>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             engine: EngineKind::Memory,
@@ -37,13 +43,15 @@ impl TestServer {
         change(&mut settings);
         let listener = bind(settings.listen).unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::open(settings, Arc::new(SystemClock)).await.unwrap();
+        let server = Server::open(settings, clock).await.unwrap();
+        let reloading = server.reloading();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             stopped.await.ok();
         }));
         Self {
             address,
+            reloading,
             stop,
             running,
         }

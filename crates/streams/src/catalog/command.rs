@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use millstream_log::Place;
-use millstream_types::{AccountId, HashKey, Region, ShardId, TimestampMs};
+use millstream_types::{AccountId, ConsumerName, HashKey, Region, ShardId, TimestampMs};
 use millstream_wire::shapes::{RecordDistributionStrategy, StreamMode};
 use serde::{Deserialize, Serialize};
 
-use super::{Setting, StreamId, StreamKey, Tagged, TokenKey, stored};
+use super::{ConsumerKey, ResourcePolicy, Setting, StreamId, StreamKey, Tagged, TokenKey, stored};
 
 /// Version of the stored form.
 const VERSION: u16 = 1;
@@ -55,6 +55,9 @@ pub enum Command {
     BeginDeleteStream {
         /// The stream.
         id: StreamId,
+        /// Whether its consumers go with it; otherwise it must have none.
+        #[serde(default, skip_serializing_if = "is_false")]
+        enforce_consumer_deletion: bool,
     },
     /// Its logs are deleted: the name is free.
     FinishDeleteStream {
@@ -82,13 +85,24 @@ pub enum Command {
         /// The parent whose range follows.
         adjacent_shard: ShardId,
     },
-    /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE.
+    /// Shards are numbered to follow those that are split or merged on the way to another count: UPDATING.
+    BeginUpdateShardCount {
+        /// The stream.
+        id: StreamId,
+        /// Open shards at the end; between half of those that there are and twice as many.
+        target: u32,
+        /// The account's quota of shards, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_shards_max: Option<u64>,
+    },
+    /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE, unless an update
+    /// of the shard count has another round to go, which begins with this.
     FinishReshard {
         /// The stream.
         id: StreamId,
-        /// One for each parent.
+        /// One for each parent, in the order of the change.
         closed: Vec<ClosedShard>,
-        /// One for each child.
+        /// One for each child, in the order of the change.
         logs: Vec<CreatedLog>,
     },
     /// A longer retention period.
@@ -155,6 +169,53 @@ pub enum Command {
         /// How long a commitment that begins lasts at least, in milliseconds.
         minimum_ms: u64,
     },
+    /// Attaches a policy to a stream, in place of the one that it has.
+    PutResourcePolicy {
+        /// The stream.
+        id: StreamId,
+        /// The policy.
+        policy: ResourcePolicy,
+    },
+    /// Takes the policy from a stream.
+    DeleteResourcePolicy {
+        /// The stream.
+        id: StreamId,
+    },
+    /// Enters a consumer as CREATING.
+    BeginRegisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        name: ConsumerName,
+        /// Its tags.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tags: BTreeMap<String, String>,
+    },
+    /// The consumer is ACTIVE.
+    FinishRegisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+    /// From now on the consumer is DELETING.
+    BeginDeregisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+    /// The consumer is gone: its name is free.
+    FinishDeregisterConsumer {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// A stream to create.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use millstream_log::LogId;
 use millstream_types::limits::SHARDS_PER_STREAM_MAX;
 use millstream_types::{AccountId, HashKeyRange, Region, ShardId, TimestampMs};
-use millstream_wire::shapes::{StreamMode, StreamStatus};
+use millstream_wire::shapes::{ConsumerStatus, StreamMode, StreamStatus};
 
 use super::command::CreatedLog;
 use super::{
-    Catalog, Change, Command, CommandEntry, Commitment, NewShard, Rejected, Shard, ShardState,
-    Stream, StreamId, StreamSpec, TokenKey,
+    Catalog, Change, Command, CommandEntry, Commitment, NewShard, Rejected, ResourcePolicy, Shard,
+    ShardState, Stream, StreamId, StreamSpec, TokenKey,
 };
 
 /// AWS dates the first shards three seconds before the stream.
@@ -65,7 +65,10 @@ impl Catalog {
                 account_shards_max,
             } => self.begin_create(now, stream, *account_shards_max),
             Command::FinishCreateStream { id, logs } => self.finish_create(*id, logs),
-            Command::BeginDeleteStream { id } => self.begin_delete(*id),
+            Command::BeginDeleteStream {
+                id,
+                enforce_consumer_deletion,
+            } => self.begin_delete(*id, *enforce_consumer_deletion),
             Command::FinishDeleteStream { id } => self.finish_delete(now, *id),
             Command::BeginSplitShard {
                 id,
@@ -84,7 +87,14 @@ impl Catalog {
                 shard,
                 adjacent_shard,
             } => self.begin_merge(now, *id, *shard, *adjacent_shard),
-            Command::FinishReshard { id, closed, logs } => self.finish_reshard(*id, closed, logs),
+            Command::BeginUpdateShardCount {
+                id,
+                target,
+                account_shards_max,
+            } => self.begin_update_shard_count(now, *id, *target, *account_shards_max),
+            Command::FinishReshard { id, closed, logs } => {
+                self.finish_reshard(now, *id, closed, logs)
+            }
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
@@ -103,6 +113,20 @@ impl Catalog {
                 enabled,
                 minimum_ms,
             } => Ok(self.update_commitment(now, account, region, *enabled, *minimum_ms)),
+            Command::PutResourcePolicy { id, policy } => self.put_policy(*id, policy),
+            Command::DeleteResourcePolicy { id } => self.delete_policy(*id),
+            Command::BeginRegisterConsumer { id, name, tags } => {
+                self.begin_register_consumer(now, *id, name, tags)
+            }
+            Command::FinishRegisterConsumer { id, consumer } => {
+                self.finish_register_consumer(*id, consumer)
+            }
+            Command::BeginDeregisterConsumer { id, consumer } => {
+                self.begin_deregister_consumer(*id, consumer)
+            }
+            Command::FinishDeregisterConsumer { id, consumer } => {
+                self.finish_deregister_consumer(*id, consumer)
+            }
         }
     }
 
@@ -126,13 +150,13 @@ impl Catalog {
         // No shard would tile nothing: one is the least that a stream has.
         let shard_count = spec.shard_count.max(1);
         let additional = u64::from(shard_count);
-        check_limit(0, additional, u64::from(SHARDS_PER_STREAM_MAX))?;
         if spec.mode == StreamMode::Provisioned {
             self.check_quota(key, additional, account_shards_max)?;
         }
         if spec.warm_throughput_mibps.is_some() {
             self.check_commitment(key, now)?;
         }
+        check_limit(0, additional, u64::from(SHARDS_PER_STREAM_MAX))?;
         let created_s = now.as_secs().saturating_sub(FIRST_SHARDS_EARLIER_S);
         let created_s = check_second(created_s.max(self.created_s_min(key)))?;
         let mut logs = self.next_logs(additional)?;
@@ -168,6 +192,9 @@ impl Catalog {
             warm_throughput_mibps: spec.warm_throughput_mibps,
             record_distribution: spec.record_distribution,
             counted_changes: BTreeMap::new(),
+            policy: None,
+            consumers: Vec::new(),
+            consumers_floor_s: 0,
             routes: Vec::new(),
         };
         Ok(Decision::Store {
@@ -189,10 +216,20 @@ impl Catalog {
         Ok(Decision::store(created))
     }
 
-    fn begin_delete(&self, id: StreamId) -> Result<Decision, Rejected> {
+    fn begin_delete(
+        &self,
+        id: StreamId,
+        enforce_consumer_deletion: bool,
+    ) -> Result<Decision, Rejected> {
         let mut stream = Stream::clone(self.stream(id)?);
         if stream.status == StreamStatus::Deleting {
             return Err(Rejected::NotActive(StreamStatus::Deleting));
+        }
+        if !stream.consumers.is_empty() && !enforce_consumer_deletion {
+            return Err(Rejected::HasConsumers);
+        }
+        for consumer in &mut stream.consumers {
+            consumer.status = ConsumerStatus::Deleting;
         }
         stream.status = StreamStatus::Deleting;
         stream.change = None;
@@ -223,6 +260,20 @@ impl Catalog {
             return Err(Rejected::RetentionIsShorter(stream.retention_hours));
         }
         Ok(with_retention(stream, hours))
+    }
+
+    fn put_policy(&self, id: StreamId, policy: &ResourcePolicy) -> Result<Decision, Rejected> {
+        let mut stream = Stream::clone(self.active(id)?);
+        stream.policy = Some(policy.clone());
+        Ok(Decision::store(stream))
+    }
+
+    fn delete_policy(&self, id: StreamId) -> Result<Decision, Rejected> {
+        let mut stream = Stream::clone(self.active(id)?);
+        match stream.policy.take() {
+            Some(_) => Ok(Decision::store(stream)),
+            None => Err(Rejected::NoResourcePolicy),
+        }
     }
 
     fn remove_shards(&self, id: StreamId, shards: &[ShardId]) -> Result<Decision, Rejected> {

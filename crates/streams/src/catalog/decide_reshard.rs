@@ -1,4 +1,4 @@
-//! Splits and merges.
+//! Splits and merges, one at a time or in rounds on the way to another count of shards.
 
 use millstream_types::limits::SHARDS_PER_STREAM_MAX;
 use millstream_types::{HashKey, HashKeyRange, ShardId, TimestampMs};
@@ -6,7 +6,8 @@ use millstream_wire::shapes::{StreamMode, StreamStatus};
 
 use super::command::{ClosedShard, CreatedLog};
 use super::decide::{Decision, check_limit, check_second, open};
-use super::{Catalog, Change, NewShard, Rejected, Shard, ShardState, Stream, StreamId};
+use super::scaling::{self, Round};
+use super::{Catalog, Change, NewShard, Rejected, Reshard, Shard, ShardState, Stream, StreamId};
 
 impl Catalog {
     pub(super) fn begin_split(
@@ -32,12 +33,7 @@ impl Catalog {
         }
         self.active(id)?;
         check_open(parent)?;
-        let low = HashKeyRange {
-            start,
-            end: HashKey(key.0 - 1),
-        };
-        let high = HashKeyRange { start: key, end };
-        self.begin_reshard(now, stream, &[parent], &[low, high])
+        self.begin_reshard(now, stream, &Plan::split(parent, key))
     }
 
     pub(super) fn begin_merge(
@@ -55,11 +51,66 @@ impl Catalog {
         self.active(id)?;
         check_open(first)?;
         check_open(second)?;
-        let whole = HashKeyRange {
-            start: first.range.start,
-            end: second.range.end,
+        self.begin_reshard(now, stream, &Plan::merge(first, second))
+    }
+
+    pub(super) fn begin_update_shard_count(
+        &self,
+        now: TimestampMs,
+        id: StreamId,
+        target: u32,
+        account_shards_max: Option<u64>,
+    ) -> Result<Decision, Rejected> {
+        let stream = self.reshardable(id)?;
+        self.active(id)?;
+        let current = u32::try_from(stream.open_shards().len()).expect("indexes have 31 bits");
+        let is_in_reach = target <= current.saturating_mul(2)
+            && target >= current.div_ceil(2)
+            && target <= SHARDS_PER_STREAM_MAX;
+        if !is_in_reach {
+            return Err(Rejected::ShardCountOutOfReach { current, target });
+        }
+        if let Some(additional) = target.checked_sub(current).filter(|more| *more > 0) {
+            self.check_quota(&stream.key, u64::from(additional), account_shards_max)?;
+        }
+        match self.next_round(now, stream, target)? {
+            Some(decision) => Ok(decision),
+            None => Ok(Decision::store(stream.clone())),
+        }
+    }
+
+    /// The next round on the way to `target` shards; `None` if the stream has as many.
+    fn next_round(
+        &self,
+        now: TimestampMs,
+        stream: &Stream,
+        target: u32,
+    ) -> Result<Option<Decision>, Rejected> {
+        let open: Vec<&Shard> = stream.open_shards().collect();
+        let ranges: Vec<HashKeyRange> = open.iter().map(|shard| shard.range).collect();
+        let round = scaling::next_round(&ranges, target as usize).map_err(|narrow| {
+            let shard = open.iter().find(|shard| shard.range == narrow);
+            shard.map_or(Rejected::NotBegun, |shard| {
+                Rejected::ShardTooNarrow(shard.id)
+            })
+        })?;
+        let plans: Vec<Plan<'_>> = match round {
+            None => return Ok(None),
+            Some(Round::Split(keys)) => open
+                .iter()
+                .zip(keys)
+                .map(|(shard, key)| Plan::split(shard, key))
+                .collect(),
+            Some(Round::Merge(places)) => places
+                .iter()
+                .map(|place| Plan::merge(open[*place], open[place + 1]))
+                .collect(),
         };
-        self.begin_reshard(now, stream, &[first, second], &[whole])
+        self.begin_reshards(now, stream, &plans, |reshards| Change::Scale {
+            target,
+            reshards,
+        })
+        .map(Some)
     }
 
     /// A provisioned stream that has shards; whether it is ACTIVE is asked last, as AWS does.
@@ -80,42 +131,55 @@ impl Catalog {
         &self,
         now: TimestampMs,
         stream: &Stream,
-        parents: &[&Shard],
-        ranges: &[HashKeyRange],
+        plan: &Plan<'_>,
     ) -> Result<Decision, Rejected> {
-        let youngest_parent_s = parents.iter().map(|parent| parent.created_s).max();
-        let above_parents_s = youngest_parent_s.unwrap_or(0).saturating_add(1);
-        let created_s = check_second(now.as_secs().max(above_parents_s))?;
-        let mut logs = self.next_logs(ranges.len() as u64)?;
-        let ids = (stream.next_shard_index..).map_while(ShardId::new);
-        let children: Vec<NewShard> = ranges
-            .iter()
-            .zip(ids)
-            .zip(&mut logs)
-            .map(|((range, id), log)| NewShard {
-                id,
-                range: *range,
-                created_s,
-                log,
-            })
-            .collect();
-        if children.len() < ranges.len() {
-            return Err(Rejected::OutOfIds);
-        }
-        let parents: Vec<ShardId> = parents.iter().map(|parent| parent.id).collect();
+        let plans = std::slice::from_ref(plan);
+        self.begin_reshards(now, stream, plans, |mut reshards| {
+            let Reshard { parents, children } = reshards.remove(0);
+            Change::Reshard { parents, children }
+        })
+    }
+
+    fn begin_reshards(
+        &self,
+        now: TimestampMs,
+        stream: &Stream,
+        plans: &[Plan<'_>],
+        change: impl FnOnce(Vec<Reshard>) -> Change,
+    ) -> Result<Decision, Rejected> {
+        let logs_used = plans.iter().map(|plan| plan.ranges.len() as u64).sum();
+        let mut logs = self.next_logs(logs_used)?;
+        let mut ids = (stream.next_shard_index..).map_while(ShardId::new);
         let mut changed = stream.clone();
-        for shard in &mut changed.shards {
-            if parents.contains(&shard.id) {
-                shard.state = ShardState::Closing;
+        let mut reshards = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let created_s = check_second(now.as_secs().max(plan.created_s_min()))?;
+            changed.last_created_s = changed.last_created_s.max(created_s);
+            let mut child = |range: &HashKeyRange| {
+                let (id, log) = ids.next().zip(logs.next()).ok_or(Rejected::OutOfIds)?;
+                Ok(NewShard {
+                    id,
+                    range: *range,
+                    created_s,
+                    log,
+                })
+            };
+            let children = plan.ranges.iter().map(&mut child);
+            let children: Vec<NewShard> = children.collect::<Result<_, _>>()?;
+            for parent in &plan.parents {
+                let position = changed.position(parent.id).ok_or(Rejected::NotBegun)?;
+                changed.shards[position].state = ShardState::Closing;
             }
+            if let Some(last) = children.last() {
+                changed.next_shard_index = last.id.index() + 1;
+            }
+            reshards.push(Reshard {
+                parents: plan.parents.iter().map(|parent| parent.id).collect(),
+                children,
+            });
         }
-        let logs_used = children.len() as u64;
-        changed.next_shard_index = children
-            .last()
-            .map_or(stream.next_shard_index, |child| child.id.index() + 1);
-        changed.last_created_s = stream.last_created_s.max(created_s);
         changed.status = StreamStatus::Updating;
-        changed.change = Some(Change::Reshard { parents, children });
+        changed.change = Some(change(reshards));
         Ok(Decision::Store {
             stream: Box::new(changed),
             logs_used,
@@ -124,36 +188,104 @@ impl Catalog {
 
     pub(super) fn finish_reshard(
         &self,
+        now: TimestampMs,
         id: StreamId,
         closed: &[ClosedShard],
         logs: &[CreatedLog],
     ) -> Result<Decision, Rejected> {
         let stream = self.stream(id)?;
-        let Some(Change::Reshard { parents, children }) = &stream.change else {
-            return Err(Rejected::NotBegun);
-        };
-        if !parents.iter().eq(closed.iter().map(|closed| &closed.shard)) {
-            return Err(Rejected::NotBegun);
+        let change = stream.change.as_ref().ok_or(Rejected::NotBegun)?;
+        let changed = take_over(stream, &change.reshards(), closed, logs)?;
+        match *change {
+            Change::Scale { target, .. } => match self.next_round(now, &changed, target)? {
+                Some(next) => Ok(next),
+                None => Ok(Decision::store(changed)),
+            },
+            _ => Ok(Decision::store(changed)),
         }
-        let mut changed = Stream::clone(stream);
-        // Both parents of a merge end at the same time, so that at any time the listed shards tile the space.
-        let closed_ms = closed.iter().map(|closed| closed.closed_ms).max();
-        let closed_ms = closed_ms.ok_or(Rejected::NotBegun)?;
-        for ClosedShard { shard, end, .. } in closed {
-            let position = changed.position(*shard).ok_or(Rejected::NotBegun)?;
-            changed.shards[position].state = ShardState::Closed {
-                end: *end,
-                closed_ms,
-            };
-        }
-        let parents = (parents.first().copied(), parents.get(1).copied());
-        let children = open(children, logs, closed_ms.plus_ms(1), |_| parents)?;
-        changed.shards.extend(children);
-        changed.change = None;
-        changed.status = StreamStatus::Active;
-        changed.rebuild_routes();
-        Ok(Decision::store(changed))
     }
+}
+
+/// Shards that are to close, and the ranges of those that follow.
+struct Plan<'a> {
+    parents: Vec<&'a Shard>,
+    ranges: Vec<HashKeyRange>,
+}
+
+impl<'a> Plan<'a> {
+    fn split(parent: &'a Shard, key: HashKey) -> Self {
+        let HashKeyRange { start, end } = parent.range;
+        let low_end = HashKey(key.0 - 1);
+        Self {
+            parents: vec![parent],
+            ranges: vec![
+                HashKeyRange {
+                    start,
+                    end: low_end,
+                },
+                HashKeyRange { start: key, end },
+            ],
+        }
+    }
+
+    fn merge(first: &'a Shard, second: &'a Shard) -> Self {
+        Self {
+            parents: vec![first, second],
+            ranges: vec![HashKeyRange {
+                start: first.range.start,
+                end: second.range.end,
+            }],
+        }
+    }
+
+    /// The lowest creation second of children: numbers of children are above those of their parents.
+    fn created_s_min(&self) -> u64 {
+        let youngest_s = self.parents.iter().map(|parent| parent.created_s).max();
+        youngest_s.unwrap_or(0).saturating_add(1)
+    }
+}
+
+/// The stream once the parents are closed and the children take records: ACTIVE.
+///
+/// `closed` and `logs` must name every parent and every child in their order, and nothing else.
+fn take_over(
+    stream: &Stream,
+    reshards: &[(&[ShardId], &[NewShard])],
+    closed: &[ClosedShard],
+    logs: &[CreatedLog],
+) -> Result<Stream, Rejected> {
+    let parents = reshards.iter().flat_map(|(parents, _)| *parents);
+    if !parents.eq(closed.iter().map(|closed| &closed.shard)) {
+        return Err(Rejected::NotBegun);
+    }
+    let mut changed = stream.clone();
+    // All parents end at the same time, so that at any time the listed shards tile the space.
+    let closed_ms = closed.iter().map(|closed| closed.closed_ms).max();
+    let closed_ms = closed_ms.ok_or(Rejected::NotBegun)?;
+    for ClosedShard { shard, end, .. } in closed {
+        let position = changed.position(*shard).ok_or(Rejected::NotBegun)?;
+        changed.shards[position].state = ShardState::Closed {
+            end: *end,
+            closed_ms,
+        };
+    }
+    let mut logs = logs;
+    for (parents, children) in reshards {
+        let (own, rest) = logs
+            .split_at_checked(children.len())
+            .ok_or(Rejected::NotBegun)?;
+        logs = rest;
+        let parents = (parents.first().copied(), parents.get(1).copied());
+        let opened = open(children, own, closed_ms.plus_ms(1), |_| parents)?;
+        changed.shards.extend(opened);
+    }
+    if !logs.is_empty() {
+        return Err(Rejected::NotBegun);
+    }
+    changed.change = None;
+    changed.status = StreamStatus::Active;
+    changed.rebuild_routes();
+    Ok(changed)
 }
 
 fn shard_of(stream: &Stream, id: ShardId) -> Result<&Shard, Rejected> {

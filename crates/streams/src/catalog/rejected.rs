@@ -46,6 +46,17 @@ pub enum Rejected {
         /// How many would have come.
         additional: u64,
     },
+    /// A count of shards that is out of reach from the present one.
+    #[error("{target} shards are out of reach from {current}")]
+    ShardCountOutOfReach {
+        /// How many take records.
+        current: u32,
+        /// How many were asked for.
+        target: u32,
+    },
+    /// A shard would have to be split that has too few hash keys.
+    #[error("{0} is too narrow to be split")]
+    ShardTooNarrow(ShardId),
     /// An increase below the present period, which is given in hours.
     #[error("the retention period of {0} hours is longer")]
     RetentionIsLonger(u32),
@@ -67,6 +78,27 @@ pub enum Rejected {
     /// More tags than a stream or consumer may have.
     #[error("too many tags")]
     TooManyTags,
+    /// There is none to take away.
+    #[error("the stream has no resource policy")]
+    NoResourcePolicy,
+    /// The stream has consumers, and the command does not say that they go with it.
+    #[error("the stream has consumers")]
+    HasConsumers,
+    /// A consumer with this name is there, in whatever state.
+    #[error("the consumer exists already")]
+    ConsumerExists,
+    /// The consumer is gone, or another one has its name.
+    #[error("the consumer does not exist")]
+    NoSuchConsumer,
+    /// The consumer is being deleted.
+    #[error("the consumer is being deleted")]
+    ConsumerNotActive,
+    /// As many consumers as a stream may have.
+    #[error("the stream has {0} consumers, as many as it may have")]
+    TooManyConsumers(usize),
+    /// As many consumers are being created as may be at a time.
+    #[error("too many consumers are being created")]
+    TooManyConsumersCreating,
     /// Ids or seconds are used up, or the proposer's clock is out of what sequence numbers can hold.
     #[error("there are no more ids, or the clock is out of bounds")]
     OutOfIds,

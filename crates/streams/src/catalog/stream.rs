@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use millstream_log::GroupId;
+use millstream_policy::Policy;
 use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamName, TimestampMs};
 use millstream_wire::shapes::{
     EncryptionType, MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{CountedChange, NewShard, Setting, Shard, ShardState, stored};
+use super::{
+    Consumer, CountedChange, NewShard, ResourcePolicy, Setting, Shard, ShardState, stored,
+};
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +66,37 @@ pub enum Change {
         /// The setting and its value.
         setting: Setting,
     },
+    /// One round on the way to another count of shards: all of its reshards are done together.
+    Scale {
+        /// Open shards at the end of the last round.
+        target: u32,
+        /// Of different shards.
+        reshards: Vec<Reshard>,
+    },
+}
+
+/// Shards that close together, and what follows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reshard {
+    /// One shard that is split, or two that are merged, the lower range first.
+    pub parents: Vec<ShardId>,
+    /// What follows them.
+    pub children: Vec<NewShard>,
+}
+
+impl Change {
+    /// The shards that are to be closed, each list with those that follow; none of a stream that is being created.
+    pub fn reshards(&self) -> Vec<(&[ShardId], &[NewShard])> {
+        match self {
+            Self::Create { .. } | Self::Update { .. } => Vec::new(),
+            Self::Reshard { parents, children } => vec![(parents, children)],
+            Self::Scale { reshards, .. } => reshards
+                .iter()
+                .map(|reshard| (&reshard.parents[..], &reshard.children[..]))
+                .collect(),
+        }
+    }
 }
 
 /// A stream. Later fields are added with a default, so that snapshots of today stay readable.
@@ -109,9 +143,22 @@ pub struct Stream {
     /// When, within the last 24 hours, changes were made that are counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted_changes: BTreeMap<CountedChange, Vec<TimestampMs>>,
+    /// Who else may do what with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<ResourcePolicy>,
+    /// Its fan-out consumers by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+    /// Creation second of the youngest consumer that was removed: the next one is younger.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub consumers_floor_s: u64,
     /// Derived: the shards that take records by the start of their ranges.
     #[serde(skip)]
     pub(super) routes: Vec<Route>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Start of a range and the position of its shard in [`Stream::shards`].
@@ -129,6 +176,11 @@ impl Stream {
             account: self.key.account.clone(),
             stream: self.key.name.clone(),
         }
+    }
+
+    /// What the stream's own policy means, if it has one.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref().map(ResourcePolicy::policy)
     }
 
     /// The shard with this id, unless it never was or is removed.
@@ -215,6 +267,7 @@ impl Stream {
         }
         match &self.change {
             Some(Change::Create { shards }) => shards.len() as u64,
+            Some(Change::Scale { target, .. }) => u64::from(*target),
             Some(Change::Reshard { .. } | Change::Update { .. }) | None => self.routes.len() as u64,
         }
     }

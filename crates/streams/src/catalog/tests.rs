@@ -1,12 +1,16 @@
 //! The catalog under random commands, and its stored forms byte by byte.
 
+mod consumers;
+mod quotas;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use millstream_log::Place;
 use millstream_types::{HashKey, ShardId, TimestampMs};
-use millstream_wire::shapes::{MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus};
+use millstream_wire::shapes::{
+    ConsumerStatus, MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -64,19 +68,38 @@ fn finish(stream: &Stream, now_ms: u64) -> Option<Command> {
             id,
             logs: created(shards),
         }),
-        Change::Reshard { parents, children } => Some(Command::FinishReshard {
-            id,
-            closed: parents
-                .iter()
-                .map(|shard| ClosedShard {
-                    shard: *shard,
-                    end: 7,
-                    closed_ms: TimestampMs(now_ms),
-                })
-                .collect(),
-            logs: created(children),
-        }),
         Change::Update { .. } => Some(Command::FinishUpdateSetting { id }),
+        change @ (Change::Reshard { .. } | Change::Scale { .. }) => {
+            let reshards = change.reshards();
+            let parents = reshards.iter().flat_map(|(parents, _)| *parents);
+            let children = reshards.iter().flat_map(|(_, children)| created(children));
+            Some(Command::FinishReshard {
+                id,
+                closed: parents
+                    .map(|shard| ClosedShard {
+                        shard: *shard,
+                        end: 7,
+                        closed_ms: TimestampMs(now_ms),
+                    })
+                    .collect(),
+                logs: children.collect(),
+            })
+        }
+    }
+}
+
+/// The command that would end the transition that a consumer may be in.
+fn finish_consumer(stream: &Stream, consumer: &Consumer) -> Command {
+    let (id, consumer_key) = (stream.id, consumer.key.clone());
+    match consumer.status {
+        ConsumerStatus::Deleting => Command::FinishDeregisterConsumer {
+            id,
+            consumer: consumer_key,
+        },
+        ConsumerStatus::Creating | ConsumerStatus::Active => Command::FinishRegisterConsumer {
+            id,
+            consumer: consumer_key,
+        },
     }
 }
 
@@ -89,6 +112,7 @@ enum Action {
     },
     Delete {
         name: u8,
+        enforce: bool,
     },
     Finish {
         name: u8,
@@ -102,6 +126,10 @@ enum Action {
         name: u8,
         shard: usize,
     },
+    Scale {
+        name: u8,
+        target: u32,
+    },
     Retention {
         name: u8,
         hours: u32,
@@ -109,6 +137,18 @@ enum Action {
     },
     Forget {
         name: u8,
+    },
+    Register {
+        name: u8,
+        consumer: u8,
+    },
+    Deregister {
+        name: u8,
+        consumer: u8,
+    },
+    FinishConsumer {
+        name: u8,
+        consumer: u8,
     },
     AddTags {
         name: u8,
@@ -159,13 +199,19 @@ fn action() -> impl Strategy<Value = Action> {
     let name = 0..3u8;
     prop_oneof![
         2 => (name.clone(), 1..5u32).prop_map(|(name, shards)| Action::Create { name, shards }),
-        1 => name.clone().prop_map(|name| Action::Delete { name }),
+        1 => (name.clone(), any::<bool>()).prop_map(|(name, enforce)| Action::Delete { name, enforce }),
         6 => name.clone().prop_map(|name| Action::Finish { name }),
         4 => (name.clone(), 0..9usize, any::<u128>())
             .prop_map(|(name, shard, key)| Action::Split { name, shard, key }),
         3 => (name.clone(), 0..9usize).prop_map(|(name, shard)| Action::Merge { name, shard }),
+        2 => (name.clone(), 1..12u32)
+            .prop_map(|(name, target)| Action::Scale { name, target }),
         1 => (name.clone(), 24..100u32, any::<bool>())
             .prop_map(|(name, hours, longer)| Action::Retention { name, hours, longer }),
+        4 => (name.clone(), 0..8u8).prop_map(|(name, consumer)| Action::Register { name, consumer }),
+        2 => (name.clone(), 0..8u8).prop_map(|(name, consumer)| Action::Deregister { name, consumer }),
+        6 => (name.clone(), 0..8u8)
+            .prop_map(|(name, consumer)| Action::FinishConsumer { name, consumer }),
         1 => name.clone().prop_map(|name| Action::Forget { name }),
         1 => (name.clone(), 0..60u8, 1..60u8)
             .prop_map(|(name, from, count)| Action::AddTags { name, from, count }),
@@ -192,7 +238,29 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
             stream: spec(&name_of(name), *shards),
             account_shards_max: None,
         },
-        Action::Delete { name } => Command::BeginDeleteStream { id: find(name)?.id },
+        Action::Delete { name, enforce } => Command::BeginDeleteStream {
+            id: find(name)?.id,
+            enforce_consumer_deletion: *enforce,
+        },
+        Action::Register { name, consumer } => Command::BeginRegisterConsumer {
+            id: find(name)?.id,
+            name: format!("consumer-{consumer}").parse().unwrap(),
+            tags: [("team".to_owned(), "grid".to_owned())].into(),
+        },
+        Action::Deregister { name, consumer } => {
+            let stream = find(name)?;
+            Command::BeginDeregisterConsumer {
+                id: stream.id,
+                consumer: stream
+                    .consumer(&format!("consumer-{consumer}"))?
+                    .key
+                    .clone(),
+            }
+        }
+        Action::FinishConsumer { name, consumer } => {
+            let stream = find(name)?;
+            finish_consumer(stream, stream.consumer(&format!("consumer-{consumer}"))?)
+        }
         Action::Finish { name } => finish(find(name)?, now_ms)?,
         Action::Split { name, shard, key } => {
             let stream = find(name)?;
@@ -218,6 +286,11 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
                 adjacent_shard: open.next()?.id,
             }
         }
+        Action::Scale { name, target } => Command::BeginUpdateShardCount {
+            id: find(name)?.id,
+            target: *target,
+            account_shards_max: None,
+        },
         Action::Retention {
             name,
             hours,
@@ -281,6 +354,8 @@ struct History {
     /// Stream id and youngest creation second of the latest life of each name.
     names: BTreeMap<String, (StreamId, u64)>,
     parents: BTreeSet<(StreamId, ShardId)>,
+    /// The stream and the latest second of each consumer's ARN without its second.
+    consumers: BTreeMap<(String, String), (StreamId, u64)>,
 }
 
 impl History {
@@ -304,6 +379,29 @@ impl History {
             check_tiling(stream);
             check_settings(stream);
             self.check_parents(stream);
+            self.check_consumers(stream);
+        }
+    }
+
+    /// At most so many, in order of name, and no ARN is ever given twice.
+    fn check_consumers(&mut self, stream: &Stream) {
+        assert!(stream.consumers.len() <= 20);
+        let creating = stream
+            .consumers
+            .iter()
+            .filter(|one| one.status == ConsumerStatus::Creating);
+        assert!(creating.count() <= 5);
+        assert!(
+            stream
+                .consumers
+                .is_sorted_by(|a, b| a.key.name < b.key.name)
+        );
+        for consumer in &stream.consumers {
+            let name = (stream.key.name.to_string(), consumer.key.name.to_string());
+            let now = (stream.id, consumer.key.created_s);
+            let before = self.consumers.insert(name, now).unwrap_or(now);
+            assert!(before == now || before.1 < now.1, "{before:?} {now:?}");
+            assert!(before.0 <= now.0);
         }
     }
 
@@ -324,17 +422,16 @@ impl History {
 }
 
 fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
-    let new = match &stream.change {
-        Some(
-            Change::Create { shards }
-            | Change::Reshard {
-                children: shards, ..
-            },
-        ) => &shards[..],
-        Some(Change::Update { .. }) | None => &[],
+    let new: Vec<&NewShard> = match &stream.change {
+        Some(Change::Create { shards }) => shards.iter().collect(),
+        Some(change) => {
+            let reshards = change.reshards().into_iter();
+            reshards.flat_map(|(_, children)| children).collect()
+        }
+        None => Vec::new(),
     };
     let new = new
-        .iter()
+        .into_iter()
         .map(|shard| (shard.log.0, shard.id, shard.created_s));
     let shards = stream.shards.iter();
     shards
@@ -442,7 +539,11 @@ fn what_deleted_streams_leave_behind_is_bounded() {
             account_shards_max: None,
         };
         let id = apply(&mut catalog, begin).stream.unwrap();
-        apply(&mut catalog, Command::BeginDeleteStream { id });
+        let delete = Command::BeginDeleteStream {
+            id,
+            enforce_consumer_deletion: false,
+        };
+        apply(&mut catalog, delete);
         apply(&mut catalog, Command::FinishDeleteStream { id });
     }
     // 144 were deleted within a day; a sweep follows every 256.
@@ -494,7 +595,14 @@ fn stored_commands_are_frozen() {
             Command::FinishCreateStream { id, logs: logs.clone() },
             format!(r#"{{"finish_create_stream":{{"id":3,"logs":{logs_text}}}}}"#),
         ),
-        (Command::BeginDeleteStream { id }, r#"{"begin_delete_stream":{"id":3}}"#.into()),
+        (
+            Command::BeginDeleteStream { id, enforce_consumer_deletion: false },
+            r#"{"begin_delete_stream":{"id":3}}"#.into(),
+        ),
+        (
+            Command::BeginDeleteStream { id, enforce_consumer_deletion: true },
+            r#"{"begin_delete_stream":{"id":3,"enforce_consumer_deletion":true}}"#.into(),
+        ),
         (Command::FinishDeleteStream { id }, r#"{"finish_delete_stream":{"id":3}}"#.into()),
         (
             Command::BeginSplitShard {
@@ -508,6 +616,10 @@ fn stored_commands_are_frozen() {
         (
             Command::BeginMergeShards { id, shard: shard(1), adjacent_shard: shard(2) },
             r#"{"begin_merge_shards":{"id":3,"shard":1,"adjacent_shard":2}}"#.into(),
+        ),
+        (
+            Command::BeginUpdateShardCount { id, target: 6, account_shards_max: Some(9) },
+            r#"{"begin_update_shard_count":{"id":3,"target":6,"account_shards_max":9}}"#.into(),
         ),
         (
             Command::FinishReshard {
@@ -678,7 +790,10 @@ fn stored_snapshots_are_frozen() {
         let stream = apply(begin).unwrap();
         apply(finish(&stream, START_MS).unwrap());
     }
-    apply(Command::BeginDeleteStream { id: StreamId(1) });
+    apply(Command::BeginDeleteStream {
+        id: StreamId(1),
+        enforce_consumer_deletion: false,
+    });
     apply(Command::FinishDeleteStream { id: StreamId(1) });
     apply(Command::BeginSplitShard {
         id: StreamId(2),
@@ -688,55 +803,4 @@ fn stored_snapshots_are_frozen() {
     });
     assert_eq!(std::str::from_utf8(&catalog.encode()).unwrap(), stored);
     assert_eq!(Catalog::decode(stored.as_bytes()).unwrap(), catalog);
-}
-
-#[test]
-fn quotas_count_provisioned_shards_open_or_to_come() {
-    let mut catalog = Catalog::default();
-    let mut apply = |command| {
-        let entry = CommandEntry::new(TimestampMs(START_MS), command);
-        catalog
-            .apply(&entry)
-            .map(|applied| catalog.get(applied.stream.unwrap()).cloned())
-    };
-    let begin = |name, shards, mode| Command::BeginCreateStream {
-        stream: StreamSpec {
-            mode,
-            ..spec(name, shards)
-        },
-        account_shards_max: Some(4),
-    };
-    let refused = |current, additional| {
-        Err(Rejected::TooManyShards {
-            current,
-            limit: 4,
-            additional,
-        })
-    };
-    let provisioned = StreamMode::Provisioned;
-    assert_eq!(apply(begin("a", 5, provisioned)).map(drop), refused(0, 5));
-    let stream = apply(begin("a", 3, provisioned)).unwrap().unwrap();
-    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
-    apply(finish(&stream, START_MS).unwrap()).unwrap();
-    assert_eq!(apply(begin("b", 2, provisioned)).map(drop), refused(3, 2));
-    let split = |index| Command::BeginSplitShard {
-        id: stream.id,
-        shard: shard(index),
-        new_starting_hash_key: HashKey(u128::from(index) * (u128::MAX / 3) + 1_000),
-        account_shards_max: Some(4),
-    };
-    let stream = apply(split(0)).unwrap().unwrap();
-    apply(finish(&stream, START_MS).unwrap()).unwrap();
-    assert_eq!(apply(split(1)).map(drop), refused(4, 1));
-    assert!(apply(begin("c", 4, StreamMode::OnDemand)).is_ok());
-    let huge = Command::BeginCreateStream {
-        stream: spec("d", 10_001),
-        account_shards_max: None,
-    };
-    let too_many = Rejected::TooManyShards {
-        current: 0,
-        limit: 10_000,
-        additional: 10_001,
-    };
-    assert_eq!(apply(huge).map(drop), Err(too_many));
 }

@@ -95,8 +95,8 @@ pub(crate) async fn open(
     if next < end {
         return Err(CommandLogError::Missing(next));
     }
-    for stream in catalog.streams().filter(|stream| stream.is_changing()) {
-        changing.add_interrupted(stream.id);
+    for stream in catalog.streams() {
+        changing.add_interrupted(stream);
     }
     let view = Arc::new(View::new(catalog));
     let (owner, commands) = Owner::new(OwnerParts {

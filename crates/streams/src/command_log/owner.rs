@@ -158,8 +158,8 @@ impl Owner {
         self.next += 1;
         let applied = self.view.apply(entry)?;
         let changed = applied.stream.and_then(|id| self.view.get(id));
-        if let Some(stream) = changed.filter(|stream| stream.is_changing()) {
-            self.changing.add(stream.id);
+        if let Some(stream) = changed {
+            self.changing.add(&stream);
         }
         Ok(applied)
     }

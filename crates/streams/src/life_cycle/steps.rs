@@ -15,8 +15,8 @@ use crate::catalog::{Change, ClosedShard, Command, CreatedLog, NewShard, Shard, 
 use crate::close_entry;
 use crate::command_log::ProposeError;
 
-/// Logs that are created at the same time.
-const CREATES_MAX: usize = 128;
+/// Logs that are created, or closed, at the same time.
+const TOGETHER_MAX: usize = 128;
 
 /// Why a step is to be done again.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,8 @@ impl LifeCycle {
         }
         match &stream.change {
             Some(Change::Create { shards }) => self.create(stream.id, shards).await,
-            Some(Change::Reshard { parents, children }) => {
-                self.reshard(stream, parents, children).await
+            Some(change @ (Change::Reshard { .. } | Change::Scale { .. })) => {
+                self.reshard(stream, &change.reshards()).await
             }
             Some(Change::Update { .. }) => {
                 let finish = Command::FinishUpdateSetting { id: stream.id };
@@ -53,7 +53,7 @@ impl LifeCycle {
     }
 
     async fn create(&self, id: StreamId, shards: &[NewShard]) -> Result<(), StepError> {
-        let logs = self.create_logs(id, shards).await?;
+        let logs = self.create_logs(id, shards.iter().collect()).await?;
         let finish = Command::FinishCreateStream { id, logs };
         self.commands.propose(finish).await?;
         Ok(())
@@ -69,16 +69,25 @@ impl LifeCycle {
     async fn reshard(
         &self,
         stream: &Stream,
-        parents: &[ShardId],
-        children: &[NewShard],
+        reshards: &[(&[ShardId], &[NewShard])],
     ) -> Result<(), StepError> {
         let id = stream.id;
-        let logs = self.create_logs(id, children).await?;
-        let mut closed = Vec::with_capacity(parents.len());
-        for parent in parents {
-            let shard = stream.shard(*parent);
-            let shard = shard.ok_or(StepError::NoSuchShard(*parent))?;
-            closed.push(self.close(shard, children).await?);
+        let children = reshards.iter().flat_map(|(_, children)| *children);
+        let logs = self.create_logs(id, children.collect()).await?;
+        let mut closes = Vec::new();
+        for (parents, children) in reshards {
+            for parent in *parents {
+                let shard = stream.shard(*parent);
+                closes.push((shard.ok_or(StepError::NoSuchShard(*parent))?, *children));
+            }
+        }
+        let mut closed = Vec::with_capacity(closes.len());
+        for closes in closes.chunks(TOGETHER_MAX) {
+            let mut closing = Vec::with_capacity(closes.len());
+            for (shard, children) in closes {
+                closing.push(self.close(shard, children));
+            }
+            closed.extend(try_join_all(closing).await?);
         }
         let finish = Command::FinishReshard { id, closed, logs };
         self.commands.propose(finish).await?;
@@ -88,22 +97,20 @@ impl LifeCycle {
     async fn create_logs(
         &self,
         id: StreamId,
-        shards: &[NewShard],
+        shards: Vec<&NewShard>,
     ) -> Result<Vec<CreatedLog>, EngineError> {
         let mut logs = Vec::with_capacity(shards.len());
-        for shards in shards.chunks(CREATES_MAX) {
-            let create = |shard: &NewShard| {
+        for shards in shards.chunks(TOGETHER_MAX) {
+            let create = |shard: &&NewShard| {
                 self.engine
                     .create(id.group(), shard.log, LogSpec::default())
             };
             let places = try_join_all(shards.iter().map(create)).await?;
             let created = shards.iter().zip(places);
-            logs.extend(
-                created.map(|(NewShard { id: shard, .. }, place)| CreatedLog {
-                    shard: *shard,
-                    place,
-                }),
-            );
+            logs.extend(created.map(|(new, place)| CreatedLog {
+                shard: new.id,
+                place,
+            }));
         }
         Ok(logs)
     }

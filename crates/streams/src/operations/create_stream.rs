@@ -3,16 +3,17 @@
 use millstream_types::limits::{
     RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT,
 };
-use millstream_types::{AccountId, Region, StreamName};
+use millstream_types::{AccountId, Region, StreamArn, StreamName};
 use millstream_wire::shapes::{CreateStreamRequest, RecordDistributionStrategy, StreamMode};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::tags::{InvalidTags, check_tags};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use super::update_setting::{UpdateSettingError, check_throughput};
+use crate::caller::Resource;
 use crate::catalog::{Command, Rejected, StreamKey, StreamSpec};
-use crate::{Caller, StreamService};
+use crate::{AccessDenied, Caller, StreamService};
 
 /// How CreateStream fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,9 @@ pub enum CreateStreamError {
     /// No stream can have these tags.
     #[error(transparent)]
     InvalidTags(#[from] InvalidTags),
+    /// The caller may not create this stream.
+    #[error(transparent)]
+    AccessDenied(#[from] AccessDenied),
     /// The name is taken.
     #[error("Stream {name} under account {account} already exists.")]
     Exists {
@@ -81,6 +85,7 @@ impl From<CreateStreamError> for ApiError {
             }
             CreateStreamError::Exists { .. } => ErrorCode::ResourceInUse,
             CreateStreamError::TooManyShards(_) => ErrorCode::LimitExceeded,
+            CreateStreamError::AccessDenied(_) => ErrorCode::AccessDenied,
             CreateStreamError::Unavailable(error) => return error.into(),
         };
         Self::new(code, error.to_string())
@@ -101,6 +106,18 @@ impl StreamService {
         request: CreateStreamRequest,
     ) -> Result<(), CreateStreamError> {
         let _call = self.enter()?;
+        let resource = Resource {
+            owner: &caller.account,
+            policy: None,
+        };
+        caller.authorize(Operation::CreateStream, resource, || {
+            StreamArn {
+                region: caller.region.clone(),
+                account: caller.account.clone(),
+                stream: request.stream_name.clone(),
+            }
+            .to_string()
+        })?;
         let (mode, shard_count) = mode_and_count(&request)?;
         check_on_demand_settings(&request, mode)?;
         check_tags(&request.tags, &request.stream_name, &caller.account)?;

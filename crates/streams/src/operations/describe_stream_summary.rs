@@ -42,7 +42,7 @@ impl StreamService {
             encryption_type: stream.encryption_type(),
             key_id: stream.key_id.clone(),
             open_shard_count: u32::try_from(open_shards).unwrap_or(u32::MAX),
-            consumer_count: 0,
+            consumer_count: u32::try_from(stream.consumers.len()).unwrap_or(u32::MAX),
             max_record_size_in_kib: stream.max_record_size_kib,
             warm_throughput: warm_throughput(&stream),
             record_distribution_strategy: match stream.mode {

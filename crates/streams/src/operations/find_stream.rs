@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use millstream_types::{AccountId, StreamArn};
+use millstream_types::{AccountId, Region, StreamArn};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::StreamNotFound;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
+use crate::caller::Resource;
 use crate::catalog::Stream;
-use crate::{Caller, StreamService};
+use crate::{AccessDenied, Caller, StreamService};
 
 /// The request does not name a stream that there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,10 @@ pub enum FindStreamError {
         /// The ARN.
         arn: String,
     },
-    /// There is no such stream; also where the ARN is of another account or region.
+    /// The caller may not do this to the stream, be it there or not.
+    #[error(transparent)]
+    AccessDenied(#[from] AccessDenied),
+    /// There is no such stream; also where the ARN is of another region, or of an account that the caller cannot see.
     #[error(transparent)]
     NotFound(#[from] StreamNotFound),
 }
@@ -41,6 +45,7 @@ impl From<FindStreamError> for ApiError {
                 ErrorCode::InvalidArgument
             }
             FindStreamError::InvalidArn(_) => ErrorCode::Validation,
+            FindStreamError::AccessDenied(_) => ErrorCode::AccessDenied,
             FindStreamError::NotFound(_) => ErrorCode::ResourceNotFound,
         };
         Self::new(code, error.to_string())
@@ -72,8 +77,7 @@ impl From<ReadStreamError> for ApiError {
 pub(super) struct NamedStream<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) account: Cow<'a, AccountId>,
-    /// Whether the ARN is of another account or region: not the caller's to see.
-    is_elsewhere: bool,
+    region: Cow<'a, Region>,
 }
 
 impl<'a> NamedStream<'a> {
@@ -86,7 +90,7 @@ impl<'a> NamedStream<'a> {
             return Ok(Self {
                 name: Cow::Borrowed(name.ok_or(FindStreamError::NotNamed)?),
                 account: Cow::Borrowed(&caller.account),
-                is_elsewhere: false,
+                region: Cow::Borrowed(&caller.region),
             });
         };
         let parsed: Result<StreamArn, _> = arn.parse();
@@ -99,9 +103,17 @@ impl<'a> NamedStream<'a> {
         }
         Ok(Self {
             name: Cow::Owned(parsed.stream.to_string()),
-            is_elsewhere: parsed.account != caller.account || parsed.region != caller.region,
             account: Cow::Owned(parsed.account),
+            region: Cow::Owned(parsed.region),
         })
+    }
+
+    /// The ARN, as far as the name is one that a stream can have.
+    pub(super) fn arn(&self) -> String {
+        format!(
+            "arn:aws:kinesis:{}:{}:stream/{}",
+            self.region, self.account, self.name
+        )
     }
 
     pub(super) fn not_found(&self) -> StreamNotFound {
@@ -115,19 +127,51 @@ impl<'a> NamedStream<'a> {
 impl StreamService {
     /// The stream that a request names, in whatever state, for `operation`.
     ///
-    /// Every operation on a stream that is there comes through here with its own name.
+    /// Every operation on a stream that is there comes through here with its own name, and is allowed or denied here.
+    /// As on AWS that comes first: who may not do something does not learn whether the stream is there.
     pub(super) fn look_up(
         &self,
         caller: &Caller,
-        _operation: Operation,
+        operation: Operation,
         named: &NamedStream<'_>,
     ) -> Result<Arc<Stream>, FindStreamError> {
-        let found = if named.is_elsewhere {
-            None
-        } else {
-            self.inner.view.find(caller, &named.name)
+        let found = self.in_sight(caller, named);
+        let resource = Resource {
+            owner: &named.account,
+            policy: found.as_ref().and_then(|stream| stream.policy()),
         };
+        caller.authorize(operation, resource, || named.arn())?;
         found.ok_or_else(|| named.not_found().into())
+    }
+
+    /// The same for a stream that a token or iterator leads to: `None` if it is not the caller's to see.
+    pub(super) fn allow(
+        caller: &Caller,
+        operation: Operation,
+        stream: &Stream,
+    ) -> Option<Result<(), AccessDenied>> {
+        let key = &stream.key;
+        let is_own = key.account == caller.account;
+        if key.region != caller.region || !(is_own || caller.may_look_elsewhere()) {
+            return None;
+        }
+        let resource = Resource {
+            owner: &key.account,
+            policy: stream.policy(),
+        };
+        Some(caller.authorize(operation, resource, || stream.arn().to_string()))
+    }
+
+    /// The stream, if it is there and can be the caller's to see; whether the caller may is not asked yet.
+    pub(super) fn in_sight(&self, caller: &Caller, named: &NamedStream<'_>) -> Option<Arc<Stream>> {
+        let is_seen = *named.region == caller.region
+            && (*named.account == caller.account || caller.may_look_elsewhere());
+        let find = || {
+            self.inner
+                .view
+                .find(&named.account, &named.region, &named.name)
+        };
+        is_seen.then(find).flatten()
     }
 
     /// [`look_up`](Self::look_up) by what stands in the request.

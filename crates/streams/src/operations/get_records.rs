@@ -3,13 +3,14 @@
 use millstream_types::StreamArn;
 use millstream_types::limits::GET_RECORDS_COUNT_MAX;
 use millstream_wire::shapes::{GetRecordsRequest, GetRecordsResponse};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::ShardDoesNotExist;
 use super::shard_description::describe_child;
 use super::shard_read::{ReadShardError, read_shard};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
+use crate::AccessDenied;
 use crate::catalog::{Shard, ShardState, Stream};
 use crate::tokens::{IteratorError, ShardIterator, UtcText};
 use crate::{Caller, StreamService};
@@ -34,6 +35,9 @@ pub enum GetRecordsError {
     /// The ARN is of another stream than the iterator.
     #[error("{}", texts::arn_of_other_stream(.0))]
     OtherStream(String),
+    /// The caller may not read the stream.
+    #[error(transparent)]
+    AccessDenied(#[from] AccessDenied),
     /// The shard is removed, or its stream is.
     #[error(transparent)]
     ShardDoesNotExist(#[from] ShardDoesNotExist),
@@ -49,6 +53,7 @@ impl From<GetRecordsError> for ApiError {
                 ErrorCode::InvalidArgument
             }
             GetRecordsError::ExpiredIterator { .. } => ErrorCode::ExpiredIterator,
+            GetRecordsError::AccessDenied(error) => return error.into(),
             GetRecordsError::ShardDoesNotExist(_) => ErrorCode::ResourceNotFound,
             GetRecordsError::Unavailable(error) => return error.into(),
         };
@@ -134,9 +139,8 @@ fn check_stream(
     stream: &Stream,
     arn: Option<&str>,
 ) -> Result<(), GetRecordsError> {
-    if stream.key.account != caller.account || stream.key.region != caller.region {
-        return Err(GetRecordsError::InvalidIterator);
-    }
+    StreamService::allow(caller, Operation::GetRecords, stream)
+        .ok_or(GetRecordsError::InvalidIterator)??;
     match arn {
         Some(arn) if arn.parse::<StreamArn>().ok() != Some(stream.arn()) => {
             Err(GetRecordsError::OtherStream(arn.to_owned()))

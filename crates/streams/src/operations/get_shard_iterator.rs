@@ -1,7 +1,7 @@
 //! GetShardIterator.
 
 use millstream_log::EngineError;
-use millstream_types::{AccountId, SequenceNumber, ShardId, TimestampMs};
+use millstream_types::{AccountId, OldSequenceNumber, SequenceNumber, ShardId, TimestampMs};
 use millstream_wire::shapes::{
     GetShardIteratorRequest, GetShardIteratorResponse, ShardIteratorType,
 };
@@ -67,6 +67,9 @@ pub enum GetShardIteratorError {
         /// The request's shard.
         shard: ShardId,
     },
+    /// A number in the oldest layout. AWS does not tell what is wrong with it either.
+    #[error("a sequence number of version 0")]
+    OldestSequenceNumber,
     /// AT_TIMESTAMP without a timestamp.
     #[error(
         "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp \
@@ -125,6 +128,9 @@ impl From<GetShardIteratorError> for ApiError {
             | GetShardIteratorError::OtherShard { .. }
             | GetShardIteratorError::MissingTimestamp
             | GetShardIteratorError::FutureTimestamp { .. } => ErrorCode::InvalidArgument,
+            GetShardIteratorError::OldestSequenceNumber => {
+                return Self::new(ErrorCode::InternalFailure, "");
+            }
         };
         Self::new(code, error.to_string())
     }
@@ -271,13 +277,24 @@ fn number_of(
         account: named.account.clone().into_owned(),
         is_foreign,
     };
-    let number: SequenceNumber = text.parse().map_err(|_| invalid(false))?;
-    if number.shard_index() != shard.id.index() {
-        return Err(GetShardIteratorError::OtherShard {
-            encoded: EncodedShard(number.shard_index()),
+    let check_shard = |index| {
+        if index == shard.id.index() {
+            return Ok(());
+        }
+        Err(GetShardIteratorError::OtherShard {
+            encoded: EncodedShard(index),
             shard: shard.id,
+        })
+    };
+    let Ok(number) = text.parse::<SequenceNumber>() else {
+        let old: OldSequenceNumber = text.parse().map_err(|_| invalid(false))?;
+        check_shard(old.shard_index)?;
+        return Err(match old.version {
+            0 => GetShardIteratorError::OldestSequenceNumber,
+            _ => invalid(true),
         });
-    }
+    };
+    check_shard(number.shard_index())?;
     if number.created_s() != shard.created_s {
         return Err(invalid(true));
     }

@@ -170,7 +170,7 @@ impl StreamService {
         }
         let token = match self.inner.tokens.open_next(token, now) {
             Ok(NextToken::Shards(token)) => token,
-            Ok(NextToken::StreamsAfter(_)) | Err(NextTokenError::Invalid) => {
+            Ok(_) | Err(NextTokenError::Invalid) => {
                 return Err(ListShardsError::InvalidToken);
             }
             Err(NextTokenError::Expired { issued, now }) => {
@@ -183,9 +183,9 @@ impl StreamService {
                 account: caller.account.clone(),
             })
         })?;
-        if stream.key.account != caller.account || stream.key.region != caller.region {
-            return Err(ListShardsError::InvalidToken);
-        }
+        Self::allow(caller, Operation::ListShards, &stream)
+            .ok_or(ListShardsError::InvalidToken)?
+            .map_err(FindStreamError::from)?;
         Ok(Question {
             stream,
             after: Some(token.after.to_string()),

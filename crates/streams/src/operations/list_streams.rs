@@ -3,13 +3,13 @@
 use std::ops::Bound;
 
 use millstream_wire::shapes::{ListStreamsRequest, ListStreamsResponse};
-use millstream_wire::{ApiError, ErrorCode};
+use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::shard_description::summary;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::tokens::{NextToken, NextTokenError, UtcText};
-use crate::{Caller, StreamService};
+use crate::{AccessDenied, Caller, StreamService};
 
 /// AWS lists no more streams in one answer, whatever the request says.
 const STREAMS_PER_ANSWER_MAX: usize = 100;
@@ -31,6 +31,9 @@ pub enum ListStreamsError {
         /// The time now.
         now: UtcText,
     },
+    /// The caller may not list streams.
+    #[error(transparent)]
+    AccessDenied(#[from] AccessDenied),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -43,6 +46,7 @@ impl From<ListStreamsError> for ApiError {
                 ErrorCode::InvalidArgument
             }
             ListStreamsError::ExpiredToken { .. } => ErrorCode::ExpiredNextToken,
+            ListStreamsError::AccessDenied(_) => ErrorCode::AccessDenied,
             ListStreamsError::Unavailable(error) => return (*error).into(),
         };
         Self::new(code, error.to_string())
@@ -60,12 +64,13 @@ impl StreamService {
         request: ListStreamsRequest,
     ) -> Result<ListStreamsResponse, ListStreamsError> {
         let _call = self.enter()?;
+        caller.authorize_in_general(Operation::ListStreams)?;
         let now = self.inner.clock.now();
         let after = match (&request.next_token, request.exclusive_start_stream_name) {
             (Some(_), Some(_)) => return Err(ListStreamsError::TokenAndStart),
             (Some(token), None) => match self.inner.tokens.open_next(token, now) {
                 Ok(NextToken::StreamsAfter(name)) => Some(name.to_string()),
-                Ok(NextToken::Shards(_)) | Err(NextTokenError::Invalid) => {
+                Ok(_) | Err(NextTokenError::Invalid) => {
                     return Err(ListStreamsError::InvalidToken);
                 }
                 Err(NextTokenError::Expired { issued, now }) => {

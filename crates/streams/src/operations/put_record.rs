@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millstream_types::{AccountId, SequenceNumber, ShardId};
+use millstream_types::{AccountId, OldSequenceNumber, SequenceNumber, ShardId};
 use millstream_wire::shapes::{InvalidRecordData, PutRecordRequest, PutRecordResponse};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -178,8 +178,16 @@ impl StreamService {
     fn check_minimum(&self, text: &str, stream: &Stream) -> Result<(), PutRecordError> {
         // A shard's second of creation, and so its numbers, may be ahead of the clock.
         let now_s = self.inner.clock.now().as_secs().max(stream.last_created_s);
-        let number: Option<SequenceNumber> = text.parse().ok();
-        if number.is_some_and(|number| number.written_s() <= now_s && number.created_s() <= now_s) {
+        let old = || {
+            text.parse()
+                .ok()
+                .filter(|old: &OldSequenceNumber| old.version == 1)
+        };
+        let latest_s = match text.parse::<SequenceNumber>() {
+            Ok(number) => Some(number.written_s().max(number.created_s())),
+            Err(_) => old().map(|old| old.written_s),
+        };
+        if latest_s.is_some_and(|latest_s| latest_s <= now_s) {
             return Ok(());
         }
         Err(PutRecordError::InvalidMinimum {

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 
 pub(super) const STREAM_NOT_NAMED: &str = "Either StreamName or StreamARN should be provided.";
+pub(super) const CONSUMER_NOT_NAMED: &str =
+    "Either ConsumerARN or both StreamARN and ConsumerName should be provided.";
 pub(super) const INVALID_NEXT_TOKEN: &str = "Invalid NextToken.";
 pub(super) const ON_DEMAND_WITH_SHARD_COUNT: &str =
     "Request is invalid. ShardCount must not be specified when StreamMode is ON_DEMAND.";
@@ -73,6 +75,57 @@ pub(super) fn spreads_records(name: &dyn Display, account: &dyn Display) -> Stri
     )
 }
 
+pub(super) fn invalid_consumer_arn(arn: &dyn Display) -> String {
+    format!(
+        "1 validation error detected: Value '{arn}' at 'consumerARN' failed to satisfy constraint: Member must satisfy \
+         regular expression pattern: ^(arn):aws.*:kinesis:.*:\\d{{12}}:.*stream\\/[a-zA-Z0-9_.-]+\\/consumer\\/\
+         [a-zA-Z0-9_.-]+:[0-9]+"
+    )
+}
+
+pub(super) fn invalid_consumer_name(name: &dyn Display) -> String {
+    format!(
+        "1 validation error detected: Value '{name}' at 'consumerName' failed to satisfy constraint: Member must \
+         satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+    )
+}
+
+pub(super) fn consumers_differ(
+    arn: &dyn Display,
+    stream_arn: &dyn Display,
+    name: &dyn Display,
+) -> String {
+    format!("ConsumerARN {arn} does not match StreamARN {stream_arn} and ConsumerName {name}.")
+}
+
+pub(super) fn consumer_not_found(consumer: &dyn Display, account: &dyn Display) -> String {
+    format!("Consumer {consumer}, account {account} not found.")
+}
+
+pub(super) fn consumer_exists(
+    name: &dyn Display,
+    stream: &dyn Display,
+    account: &dyn Display,
+) -> String {
+    format!("Consumer {name} under stream {stream} under account {account} already exists.")
+}
+
+pub(super) fn too_many_consumers(
+    stream: &dyn Display,
+    account: &dyn Display,
+    current: usize,
+    limit: usize,
+) -> String {
+    format!(
+        "This request would exceed the limit on the number of consumers for the stream {stream} under account \
+         {account}. Current consumers count: {current}. Limit: {limit}."
+    )
+}
+
+pub(super) fn rate_exceeded(stream: &dyn Display, account: &dyn Display) -> String {
+    format!("Rate exceeded for stream {stream} under account {account}.")
+}
+
 pub(super) fn on_demand(name: &dyn Display, account: &dyn Display) -> String {
     format!("Request is invalid. Stream {name} under account {account} is in On-Demand mode.")
 }
@@ -106,6 +159,24 @@ pub(super) fn shard_ended(
 /// One entry of a validation error's text for a member that is not there.
 pub(super) fn must_not_be_null(path: &dyn Display) -> String {
     format!("Value null at '{path}' failed to satisfy constraint: Member must not be null")
+}
+
+pub(super) fn shard_too_narrow(
+    shard: &dyn Display,
+    name: &dyn Display,
+    account: &dyn Display,
+) -> String {
+    format!(
+        "Shard {shard} in stream {name} under account {account} has too few hash keys to be split."
+    )
+}
+
+pub(super) fn invalid_policy(reason: &dyn Display) -> String {
+    format!("Resource policy is invalid: {reason}.")
+}
+
+pub(super) fn no_resource_policy(arn: &dyn Display) -> String {
+    format!("No resource policy found for resource ARN {arn}.")
 }
 
 /// One entry of a validation error's text for a member whose value is not printed.

@@ -1,7 +1,7 @@
 //! Next-tokens of lists. Their content is JSON: they are made rarely and carry the question that they continue.
 
 use millstream_types::limits::TOKEN_LIFE_MS;
-use millstream_types::{ShardId, StreamName, TimestampMs};
+use millstream_types::{ConsumerName, ShardId, StreamName, TimestampMs};
 use millstream_wire::shapes::ShardFilterType;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,16 @@ pub(crate) enum NextToken {
     Shards(ShardsAfter),
     /// Of ListStreams: names above this one.
     StreamsAfter(StreamName),
+    /// Of ListStreamConsumers.
+    Consumers(ConsumersAfter),
+}
+
+/// Where ListStreamConsumers goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsumersAfter {
+    pub(crate) stream: StreamId,
+    pub(crate) after: ConsumerName,
 }
 
 /// Where ListShards goes on.

@@ -20,10 +20,18 @@ enum Change {
     Create,
     Split,
     Merge,
+    /// Two rounds: two splits, then a merge.
+    Scale,
     Delete,
 }
 
-const CHANGES: [Change; 4] = [Change::Create, Change::Split, Change::Merge, Change::Delete];
+const CHANGES: [Change; 5] = [
+    Change::Create,
+    Change::Split,
+    Change::Merge,
+    Change::Scale,
+    Change::Delete,
+];
 
 async fn attempt(world: &World, change: Change) {
     // The outcome does not matter here: what follows holds for a success and for a failure.
@@ -36,6 +44,7 @@ async fn attempt(world: &World, change: Change) {
         }
         Change::Split => drop(world.split("meters", "0", MIDDLE).await),
         Change::Merge => drop(world.merge("meters", "0", "1").await),
+        Change::Scale => drop(world.scale("meters", 3).await),
         Change::Delete => drop(world.try_delete("meters").await),
     }
 }
@@ -92,7 +101,9 @@ async fn check(world: &World, change: Change) {
     match change {
         Change::Create => assert!(names.contains(&"meters".to_owned())),
         Change::Delete if names.is_empty() => return,
-        Change::Split | Change::Merge | Change::Delete => assert_eq!(names, ["meters"]),
+        Change::Split | Change::Merge | Change::Scale | Change::Delete => {
+            assert_eq!(names, ["meters"])
+        }
     }
     let mut all = Vec::new();
     for shard in world.list_shards("meters").await {

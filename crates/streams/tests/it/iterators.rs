@@ -102,6 +102,9 @@ async fn an_iterator_of_a_deleted_stream_does_not_read_its_successor() {
     assert_eq!(on_wire(foreign), (ErrorCode::InvalidArgument, text));
 }
 
+/// A sequence number of version 1, all of whose parts are 0.
+const VERSION_1: &str = "49039857307708443467467104868809893875799651909875269633";
+
 #[tokio::test]
 async fn what_get_shard_iterator_refuses() {
     let world = World::new().await;
@@ -126,9 +129,9 @@ async fn what_get_shard_iterator_refuses() {
     }
     let invalid = |text: String| (ErrorCode::InvalidArgument, text);
     assert_eq!(
-        refused("meters", "0", Start::At("0")).await,
+        refused("meters", "0", Start::At(&"9".repeat(56))).await,
         invalid(format!(
-            "StartingSequenceNumber 0 used in GetShardIterator on shard {SHARD_0} in stream meters under account \
+            "StartingSequenceNumber 99999999999999999999999999999999999999999999999999999999 used in GetShardIterator on shard {SHARD_0} in stream meters under account \
              {ACCOUNT} is invalid."
         ))
     );
@@ -138,6 +141,24 @@ async fn what_get_shard_iterator_refuses() {
             "Invalid StartingSequenceNumber. It encodes {SHARD_0}, while it was used in a call to a shard with \
              {SHARD_1}"
         ))
+    );
+    // Numbers of AWS's oldest layout: the last 16 bits are the shard.
+    assert_eq!(
+        refused("meters", "0", Start::At("5")).await,
+        invalid(format!(
+            "Invalid StartingSequenceNumber. It encodes shardId-000000000005, while it was used in a call to a shard \
+             with {SHARD_0}"
+        ))
+    );
+    assert_eq!(
+        refused("meters", "0", Start::At("0")).await,
+        (ErrorCode::InternalFailure, String::new())
+    );
+    // And one of the layout after it.
+    let text = refused("meters", "0", Start::At(VERSION_1)).await.1;
+    assert!(
+        text.ends_with("is invalid because it did not come from this stream."),
+        "{text}"
     );
     let negative = SequenceNumber::new(number.created_s(), 1 << 31, 0, 0).to_string();
     let text = refused("meters", "0", Start::At(&negative)).await.1;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod account;
+mod consumers;
 mod control_plane;
 mod faults;
 mod faulty_engine;

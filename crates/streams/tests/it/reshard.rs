@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use millstream_streams::StreamSettings;
 use millstream_types::{SequenceNumber, ShardId};
 use millstream_wire::ErrorCode;
-use millstream_wire::shapes::StreamStatus;
+use millstream_wire::shapes::{StreamStatus, UpdateShardCountResponse};
 use tokio::sync::Notify;
 
 use crate::faulty_engine::{Fault, FaultyEngine};
@@ -312,8 +313,37 @@ async fn follow(world: &World) -> BTreeMap<String, Vec<(SequenceNumber, Vec<u8>)
     read
 }
 
+/// Brings the stream to another count that can be reached; its open shards.
+async fn scaled(world: &World, count: usize, round: usize) -> Vec<(u32, u128, u128)> {
+    let count = u32::try_from(count).unwrap();
+    let reach = count.div_ceil(2)..=(2 * count).min(9);
+    let target = reach.clone().nth(round * 7 % reach.count()).unwrap();
+    let answer = world.scale("meters", target).await.expect("scaled");
+    assert_eq!(
+        (answer.current_shard_count, answer.target_shard_count),
+        (count, target)
+    );
+    let shards = world.list_shards("meters").await;
+    let open = shards
+        .iter()
+        .filter(|shard| shard.sequence_number_range.ending_sequence_number.is_none());
+    let open: Vec<_> = open
+        .map(|shard| {
+            let id: ShardId = shard.shard_id.parse().unwrap();
+            let range = shard.hash_key_range;
+            (
+                id.index(),
+                range.starting_hash_key.0,
+                range.ending_hash_key.0,
+            )
+        })
+        .collect();
+    assert_eq!(open.len(), target as usize);
+    open
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_and_merges() {
+async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_merges_and_counts() {
     const WRITERS: usize = 4;
     let mut world = World::new().await;
     let mut engine = None;
@@ -352,7 +382,11 @@ async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_and_mer
     while round < 30 || engine.met_closed() < 20 {
         assert!(round < 2_000, "puts never meet a closing shard");
         round += 1;
-        if open.len() < 4 || round % 2 == 0 {
+        if round % 5 == 0 {
+            open = scaled(&world, open.len(), round).await;
+            let newest = open.iter().map(|(shard, _, _)| *shard).max();
+            next = newest.expect("open shards") + 1;
+        } else if open.len() < 4 || round % 2 == 0 {
             let (shard, start, end) = open.remove(round % open.len());
             let key = start + (end - start) / 2;
             world
@@ -386,4 +420,73 @@ async fn every_acknowledged_record_is_read_once_and_in_order_over_splits_and_mer
         assert!(records.is_sorted_by(|one, other| one.0 < other.0));
     }
     assert_eq!(follow(&world).await, acknowledged);
+}
+
+#[tokio::test]
+async fn a_count_is_reached_with_as_many_shards_as_on_aws() {
+    for (from, to, total) in [(2, 4, 6), (4, 5, 15), (4, 2, 6), (5, 3, 7)] {
+        let world = World::new().await;
+        world.create("meters", from).await;
+        let answer = world.scale("meters", to).await.expect("scaled");
+        assert_eq!(answer.current_shard_count, from);
+        assert_eq!(answer.target_shard_count, to);
+        assert!(answer.stream_arn.ends_with(":stream/meters"));
+        let stream = world.describe("meters").await;
+        assert_eq!(stream.stream_status, StreamStatus::Active);
+        assert_eq!(stream.shards.len(), total, "{from} to {to}");
+    }
+    let world = World::new().await;
+    world.create("meters", 3).await;
+    world.scale("meters", 3).await.expect("no change");
+    assert_eq!(world.list_shards("meters").await.len(), 3);
+}
+
+#[tokio::test]
+async fn counts_out_of_reach_are_refused_with_the_texts_of_aws() {
+    let world = World::with(StreamSettings {
+        account_shards_max: Some(12),
+        ..StreamSettings::default()
+    })
+    .await;
+    world.create("meters", 6).await;
+    let refused = |result| on_wire::<UpdateShardCountResponse, _>(result);
+    let limit = ErrorCode::LimitExceeded;
+    let texts = [
+        (
+            13,
+            "UpdateShardCount cannot scale up over double your current open shard count. Current open shard count: 6, Target shard count: 13",
+        ),
+        (
+            2,
+            "UpdateShardCount cannot scale down below half your current open shard count. Current open shard count: 6, Target shard count: 2",
+        ),
+        (
+            10_001,
+            "Target shard count or number of open shards cannot be greater than 10000. Current open shard count: 6, Target shard count: 10001",
+        ),
+    ];
+    for (target, text) in texts {
+        assert_eq!(
+            refused(world.scale("meters", target).await),
+            (limit, text.into())
+        );
+    }
+    world.create("others", 2).await;
+    let (code, text) = refused(world.scale("meters", 11).await);
+    assert_eq!(code, limit);
+    assert!(
+        text.contains(
+            "Limit: 12. Number of additional shards that would have resulted from this request: 5"
+        ),
+        "{text}"
+    );
+    let gone = refused(world.scale("nope", 2).await);
+    let text = format!("Stream nope under account {ACCOUNT} not found.");
+    assert_eq!(gone, (ErrorCode::ResourceNotFound, text));
+    assert_eq!(world.list_shards("meters").await.len(), 6);
+
+    world.split("meters", "0", 3).await.expect("split");
+    let (code, text) = refused(world.scale("meters", 8).await);
+    assert_eq!(code, ErrorCode::InvalidArgument);
+    assert!(text.contains("too few hash keys"), "{text}");
 }

@@ -15,8 +15,9 @@ use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
     GetRecordsResponse, GetShardIteratorRequest, ListShardsRequest, ListShardsResponse,
     ListStreamsRequest, MergeShardsRequest, PutRecordRequest, PutRecordResponse, PutRecordsRequest,
-    PutRecordsResponse, PutRecordsResultEntry, RecordData, RecordToPut, Shard, ShardIteratorType,
-    SplitShardRequest, StreamDescription,
+    PutRecordsResponse, PutRecordsResultEntry, RecordData, RecordToPut, ScalingType, Shard,
+    ShardIteratorType, SplitShardRequest, StreamDescription, UpdateShardCountRequest,
+    UpdateShardCountResponse,
 };
 use millstream_wire::{ApiError, ErrorCode};
 
@@ -184,6 +185,21 @@ impl World {
         merged.map_err(ApiError::from)
     }
 
+    pub(crate) async fn scale(
+        &self,
+        name: &str,
+        target: u32,
+    ) -> Result<UpdateShardCountResponse, ApiError> {
+        let request = UpdateShardCountRequest {
+            stream_name: Some(name.parse().unwrap()),
+            stream_arn: None,
+            target_shard_count: target,
+            scaling_type: ScalingType::UniformScaling,
+        };
+        let scaled = self.service.update_shard_count(&self.caller, request).await;
+        scaled.map_err(ApiError::from)
+    }
+
     pub(crate) async fn put(&self, name: &str, key: &str, data: &[u8]) -> SequenceNumber {
         self.try_put(name, key, data).await.expect("stored")
     }
@@ -337,10 +353,7 @@ pub(crate) async fn open(
 }
 
 pub(crate) fn caller() -> Caller {
-    Caller {
-        account: ACCOUNT.parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    }
+    Caller::anyone(ACCOUNT.parse().unwrap(), "eu-west-1".parse().unwrap())
 }
 
 pub(crate) fn create(name: &str, shards: u32) -> CreateStreamRequest {

@@ -15,7 +15,31 @@ pub(super) fn broken(value: &Value<'_>, input: &'static Shape) -> Vec<String> {
         broken: Vec::new(),
     };
     report.value(value, input);
+    if misses_stream_too(value, input) {
+        report.at("streamName", |report| {
+            report.add(Some("null".to_owned()), "Member must not be null");
+        });
+    }
     report.broken
+}
+
+/// Whether the stream's name is absent, the ARN that could stand for it too, and a required member besides.
+///
+/// A request that only names no stream is for the operation to refuse, with an error of another kind. But where required
+/// members are missing, the service was seen to name the stream among them.
+fn misses_stream_too(value: &Value<'_>, input: &Shape) -> bool {
+    let Kind::Structure(members) = &input.kind else {
+        return false;
+    };
+    let misses = |name: &str| {
+        let mut optional = members.iter().filter(|member| !member.is_required);
+        optional.any(|member| member.name == name) && value.get(name).is_none()
+    };
+    let misses_required = || {
+        let mut required = members.iter().filter(|member| member.is_required);
+        required.any(|member| value.get(member.name).is_none())
+    };
+    misses("StreamName") && misses("StreamARN") && misses_required()
 }
 
 struct Report {

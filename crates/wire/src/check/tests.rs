@@ -246,7 +246,7 @@ fn broken_constraints_have_the_services_texts() {
     one(
         Operation::GetShardIterator,
         r#"{"ShardId":"shardId-0","ShardIteratorType":"LATEST","StartingSequenceNumber":"01"}"#,
-        r"Value '01' at 'startingSequenceNumber' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,128}))$",
+        r"Value '01' at 'startingSequenceNumber' failed to satisfy constraint: Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})",
     );
     let key = "ä".repeat(257);
     one(
@@ -271,6 +271,22 @@ fn several_broken_constraints_are_reported_together() {
          Value '' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
          Value '' at 'streamName' failed to satisfy constraint: Member must have length greater than or equal to 1; \
          Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"
+    );
+    // The stream's name is missed only beside other members.
+    assert_eq!(
+        validation_text(Operation::MergeShards, r#"{"ShardToMerge":"0"}"#),
+        "2 validation errors detected: \
+         Value null at 'adjacentShardToMerge' failed to satisfy constraint: Member must not be null; \
+         Value null at 'streamName' failed to satisfy constraint: Member must not be null"
+    );
+    let arn = "arn:aws:kinesis:eu-west-1:210987654321:stream/meters";
+    assert_eq!(
+        validation_text(
+            Operation::MergeShards,
+            &format!(r#"{{"ShardToMerge":"0","StreamARN":"{arn}"}}"#)
+        ),
+        "1 validation error detected: \
+         Value null at 'adjacentShardToMerge' failed to satisfy constraint: Member must not be null"
     );
     let records = vec![r#"{"Data":"","PartitionKey":""}"#; 30].join(",");
     let text = validation_text(
@@ -396,10 +412,20 @@ fn good_values_are_converted() {
             "{given}"
         );
     };
-    hours("-0.5", -1);
+    hours("24.5", 24);
     hours("2147483648", 2_147_483_647);
     hours("1e300", 2_147_483_647);
-    hours("-99999999999999999999", -2_147_483_648);
+    // What is below the least is shown as it was read.
+    for (given, read) in [("-0.5", "-1"), ("-99999999999999999999", "-2147483648")] {
+        let body = format!(r#"{{"RetentionPeriodHours":{given}}}"#);
+        assert_eq!(
+            validation_text(Operation::IncreaseStreamRetentionPeriod, &body),
+            format!(
+                "1 validation error detected: Value '{read}' at 'retentionPeriodHours' failed to satisfy constraint: \
+                 Member must have value greater than or equal to 1"
+            )
+        );
+    }
 
     for (text, truth) in [
         ("true", true),

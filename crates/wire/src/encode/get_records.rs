@@ -16,13 +16,15 @@ use crate::shapes::{
 /// The body of GetRecords' answer.
 pub fn encode_get_records(encoding: Encoding, answer: &GetRecordsResponse) -> Vec<u8> {
     let iterator = answer.next_shard_iterator.as_deref();
+    let mut out = Vec::new();
     Batch {
         records: &answer.records,
         continuation: ("NextShardIterator", iterator.map(str::as_bytes)),
         millis_behind_latest: answer.millis_behind_latest,
         child_shards: answer.child_shards.as_deref(),
     }
-    .encode(encoding)
+    .write(encoding, &mut out);
+    out
 }
 
 /// The payload of one event of SubscribeToShard's answer.
@@ -30,6 +32,17 @@ pub fn encode_subscribe_to_shard_event(
     encoding: Encoding,
     event: &SubscribeToShardEvent,
 ) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_subscribe_to_shard_event(encoding, event, &mut out);
+    out
+}
+
+/// Appends the payload of one event of SubscribeToShard's answer.
+pub(crate) fn write_subscribe_to_shard_event(
+    encoding: Encoding,
+    event: &SubscribeToShardEvent,
+    out: &mut Vec<u8>,
+) {
     let continuation = event
         .continuation_sequence_number
         .map(|number| SequenceDigits::new().of(number));
@@ -42,7 +55,7 @@ pub fn encode_subscribe_to_shard_event(
         millis_behind_latest: event.millis_behind_latest,
         child_shards: event.child_shards.as_deref(),
     }
-    .encode(encoding)
+    .write(encoding, out);
 }
 
 /// Records and where to go on.
@@ -55,36 +68,37 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn encode(&self, encoding: Encoding) -> Vec<u8> {
+    fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
         match encoding {
-            Encoding::Json => self.json(),
-            Encoding::Cbor => self.cbor(),
+            Encoding::Json => self.json(out),
+            Encoding::Cbor => self.cbor(out),
         }
     }
 
-    fn json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024 + self.records.iter().map(json_bytes).sum::<usize>());
+    fn json(&self, out: &mut Vec<u8>) {
+        out.reserve(1024 + self.records.iter().map(json_bytes).sum::<usize>());
         out.extend_from_slice(br#"{"Records":["#);
-        write_json_records(&mut out, self.records);
+        write_json_records(out, self.records);
         out.push(b']');
         if let (name, Some(text)) = self.continuation {
             out.push(b',');
-            write_json_text(&mut out, name.as_bytes());
+            write_json_text(out, name.as_bytes());
             out.push(b':');
-            write_json_text(&mut out, text);
+            write_json_text(out, text);
         }
         out.extend_from_slice(br#","MillisBehindLatest":"#);
         out.extend_from_slice(self.millis_behind_latest.to_string().as_bytes());
         if let Some(children) = self.child_shards {
             out.extend_from_slice(br#","ChildShards":"#);
-            serde_json::to_writer(&mut out, children).expect("shards are always written to memory");
+            serde_json::to_writer(&mut *out, children)
+                .expect("shards are always written to memory");
         }
         out.push(b'}');
-        out
     }
 
-    fn cbor(&self) -> Vec<u8> {
+    fn cbor(&self, out: &mut Vec<u8>) {
         let mut writer = CborWriter::default();
+        std::mem::swap(&mut writer.out, out);
         writer
             .out
             .reserve(1024 + self.records.iter().map(cbor_bytes).sum::<usize>());
@@ -107,7 +121,7 @@ impl Batch<'_> {
                 .expect("shards are structures of plain values");
         }
         writer.end();
-        writer.out
+        std::mem::swap(&mut writer.out, out);
     }
 }
 

@@ -16,12 +16,13 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    /// The pattern as the model writes it and as error texts show it.
+    /// The pattern as error texts show it: as the model writes it, but where the model anchors a number with `^(…)$`
+    /// the service was only ever seen to print what is between.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Word => r"[a-zA-Z0-9_.-]+",
-            Self::HashKey => r"^(0|([1-9]\d{0,38}))$",
-            Self::SequenceNumber => r"^(0|([1-9]\d{0,128}))$",
+            Self::HashKey => r"0|([1-9]\d{0,38})",
+            Self::SequenceNumber => r"0|([1-9]\d{0,128})",
             Self::StreamId => r"[a-z0-9]{20}-[a-z0-9]{3}",
             Self::StreamArn => r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
             Self::ConsumerArn => {

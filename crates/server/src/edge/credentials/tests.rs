@@ -1,16 +1,18 @@
 use http::Request;
 
 use super::*;
+use millstream_wire::ErrorCode;
 
 const GOOD: &str = "AWS4-HMAC-SHA256 Credential=123456789012/20261123/eu-west-1/kinesis/aws4_request, \
                     SignedHeaders=host;x-amz-date, Signature=ab";
 
-fn of(uri: &str, headers: &[(&str, &str)]) -> Result<Credentials, AuthenticationError> {
+fn of(uri: &str, headers: &[(&str, &str)]) -> Result<Caller, AuthenticationError> {
     let mut request = Request::post(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    Credentials::of(&request.body(()).unwrap().into_parts().0)
+    let head = request.body(()).unwrap().into_parts().0;
+    Authenticator::Anyone("000000000000".parse().unwrap()).authenticate(&head, b"", "kinesis")
 }
 
 fn incomplete(uri: &str, headers: &[(&str, &str)]) -> String {
@@ -24,13 +26,13 @@ fn incomplete(uri: &str, headers: &[(&str, &str)]) -> String {
 fn account_and_region_come_from_the_credential() {
     let dated = ("x-amz-date", "20261123T000000Z");
     let credentials = of("/", &[("authorization", GOOD), dated]).unwrap();
-    assert_eq!(credentials.account.unwrap().as_str(), "123456789012");
+    assert_eq!(credentials.account.as_str(), "123456789012");
     assert_eq!(credentials.region.as_str(), "eu-west-1");
     let close = GOOD
         .replace(", ", ",")
         .replace("123456789012", "AKIDEXAMPLE");
     let credentials = of("/", &[("authorization", &close), ("date", "now")]).unwrap();
-    assert_eq!(credentials.account, None);
+    assert_eq!(credentials.account.as_str(), "000000000000");
     let presigned = of(
         "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2Fd%2Fus-east-2%2Fkinesis%2Faws4_request\
          &X-Amz-Signature=s&X-Amz-SignedHeaders=host&X-Amz-Date=d",

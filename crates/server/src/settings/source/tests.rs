@@ -114,6 +114,12 @@ fn values_out_of_bounds_are_refused_by_name() {
     };
     let refused = few.check().unwrap_err().to_string();
     assert_eq!(refused, "bodies-bytes-max must be at least 33554432");
+    let none = SettingsSource {
+        account_shards_max: Some(0),
+        ..SettingsSource::default()
+    };
+    let refused = none.check().unwrap_err().to_string();
+    assert_eq!(refused, "account-shards-max must be at least 1");
     for bad in ["", "localhost", "http://", "http://a/b", "ftp://a", "null"] {
         let source = SettingsSource {
             cors_origin: Some(vec![bad.into()]),

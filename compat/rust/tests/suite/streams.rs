@@ -4,10 +4,7 @@ use std::time::Instant;
 
 use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType, StreamMode};
 
-use super::{DEADLINE, Stream, refused};
-use crate::commands::{FIRST, SECOND, THIRD};
-
-const HALF: &str = "170141183460469231731687303715884105728";
+use crate::{DEADLINE, FIRST, HALF, SECOND, Stream, THIRD, refused};
 
 #[tokio::test]
 async fn a_stream_is_created_once() {

@@ -3,8 +3,7 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType};
 
-use super::{Stream, refused};
-use crate::commands::{FIRST, SECOND};
+use crate::{FIRST, SECOND, Stream, refused};
 
 fn entry(key: &str, data: &[u8]) -> PutRecordsRequestEntry {
     PutRecordsRequestEntry::builder()

@@ -4,10 +4,7 @@ use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use millstream_types::{SystemClock, WallClock};
 
-use super::{Stream, refused};
-use crate::commands::{FIRST, SECOND, THIRD};
-
-const HALF: &str = "170141183460469231731687303715884105728";
+use crate::{FIRST, HALF, SECOND, Stream, THIRD, refused};
 
 fn data(records: &[Record]) -> Vec<&str> {
     records

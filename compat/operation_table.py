@@ -1,0 +1,133 @@
+"""The table of operation x SDK in docs/compatibility.md: what the SDKs saw in a run, and what was committed."""
+
+import json
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
+
+OPERATIONS = """
+AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteResourcePolicy DeleteStream DeregisterStreamConsumer
+DescribeAccountSettings DescribeLimits DescribeStream DescribeStreamConsumer DescribeStreamSummary
+DisableEnhancedMonitoring EnableEnhancedMonitoring GetRecords GetResourcePolicy GetShardIterator
+IncreaseStreamRetentionPeriod ListShards ListStreamConsumers ListStreams ListTagsForResource ListTagsForStream
+MergeShards PutRecord PutRecords PutResourcePolicy RegisterStreamConsumer RemoveTagsFromStream SplitShard
+StartStreamEncryption StopStreamEncryption SubscribeToShard TagResource UntagResource UpdateAccountSettings
+UpdateMaxRecordSize UpdateShardCount UpdateStreamMode UpdateStreamRecordDistributionStrategy
+UpdateStreamWarmThroughput
+""".split()
+
+# What a suite's records call the SDK -> what it is.
+COLUMNS = {
+    "boto3": "boto3",
+    "JavaScript": "JavaScript v3",
+    "Java": "Java v2, blocking",
+    "Java async": "Java v2, Netty",
+    "Rust": "Rust",
+}
+# The suite of compat/run that a column comes from.
+SUITE_OF = {"boto3": "boto3", "JavaScript": "javascript", "Java": "java", "Java async": "java", "Rust": "rust"}
+
+BOTH, NOT_YET = "✓ ✓", "not yet"
+# Cells that cannot be filled: the blocking client has no event streams.
+NO_SUCH_CALL = {("Java", "SubscribeToShard"): "no such call"}
+UNKNOWN_OPERATION = "UnknownOperationException"
+ENCODINGS = {"application/x-amz-json-1.1": "JSON", "application/x-amz-cbor-1.1": "CBOR"}
+HEAD = ("version", "encoding", "HTTP")
+
+INTRODUCTION = """# Compatibility
+
+Which operations the SDKs of AWS have called on this server, as they come, without a setting but the endpoint.
+`compat/run` writes this page from what hooks inside each SDK saw while the suites ran (`compat/run --write-table`), and
+fails when a run sees anything else.
+
+`✓ ✓`: at least one call succeeded, and at least one was refused with an error of AWS's own. `not yet`: the server does
+not serve the operation. The Rust SDK's hooks do not tell the version of HTTP.
+
+"""
+
+
+def not_served(endpoint):
+    """Operations that a server without access keys does not know."""
+    return {operation for operation in OPERATIONS if answer_code(endpoint, operation) == UNKNOWN_OPERATION}
+
+
+def answer_code(endpoint, operation):
+    """The error's code in the answer to an empty request; None if it is accepted."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": f"Kinesis_20131202.{operation}",
+        "X-Amz-Date": "20260101T000000Z",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=compat/20260101/us-east-1/kinesis/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+    }
+    request = urllib.request.Request(endpoint, data=b"{}", headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=60):
+            return None
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read())["__type"]
+
+
+def read_seen(path, unserved):
+    """Cell of each (column, row) that a run saw."""
+    outcomes, heads = defaultdict(set), defaultdict(lambda: defaultdict(set))
+    for line in path.read_text().splitlines() if path.exists() else []:
+        entry = json.loads(line)
+        column = entry["sdk"]
+        if entry["code"] != UNKNOWN_OPERATION:
+            outcomes[column, entry["operation"]].add(entry["outcome"])
+        heads[column]["version"].add(entry["version"])
+        heads[column]["encoding"].add(ENCODINGS.get(entry["encoding"], entry["encoding"]))
+        heads[column]["HTTP"].add(entry["http"] or "not told")
+    cells = {}
+    for column in COLUMNS:
+        for row in HEAD:
+            cells[column, row] = " and ".join(sorted(map(str, heads[column][row]))) or "-"
+        for operation in OPERATIONS:
+            seen = outcomes[column, operation]
+            cells[column, operation] = NOT_YET if operation in unserved else cell(column, operation, seen)
+    return cells
+
+
+def cell(column, operation, seen):
+    if (column, operation) in NO_SUCH_CALL:
+        return NO_SUCH_CALL[column, operation]
+    return f"{'✓' if 'success' in seen else '-'} {'✓' if 'error' in seen else '-'}"
+
+
+def render(cells):
+    rows = [["", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+    rows += [[row, *(cells[column, row] for column in COLUMNS)] for row in (*HEAD, *OPERATIONS)]
+    return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def read_committed():
+    """The committed cells; none if there is no such page or it has other columns."""
+    lines = DOCUMENT.read_text().splitlines() if DOCUMENT.exists() else []
+    rows = [[part.strip() for part in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    if not rows or rows[0][1:] != list(COLUMNS.values()):
+        return {}
+    return {(column, row[0]): value for row in rows[2:] for column, value in zip(COLUMNS, row[1:])}
+
+
+def gaps(cells, columns):
+    """Operations that the server knows and an SDK did not both call with success and see refused."""
+    return [
+        f"{COLUMNS[column]}: {operation}: {cells[column, operation]}"
+        for column in columns
+        for operation in OPERATIONS
+        if cells[column, operation] not in (BOTH, NOT_YET) and (column, operation) not in NO_SUCH_CALL
+    ]
+
+
+def differences(cells, columns):
+    """What a run saw otherwise than the committed page says."""
+    committed = read_committed()
+    return [
+        f"{COLUMNS[column]}: {row}: the page says {committed.get((column, row), 'nothing')}, the run saw {value}"
+        for (column, row), value in cells.items()
+        if column in columns and committed.get((column, row)) != value
+    ]

@@ -1,0 +1,114 @@
+//! What the audit log says of the calls of the stream service: every denial, and every call of the control plane.
+
+use http::request::Parts;
+use millstream_wire::{ErrorCode, Operation, Value, cbor, json};
+
+use super::dispatch::Call;
+use super::{Encoding, Kinesis, Refusal};
+use crate::audit::{AuditNote, cut};
+use crate::edge::{Answer, presented_key, target};
+
+/// The members that name what a call is about, the most telling first.
+const NAMES: [&str; 4] = ["ConsumerARN", "ResourceARN", "StreamARN", "StreamName"];
+
+/// What will be said of a call once it is known how it went.
+pub(super) struct Pending(Option<Told>);
+
+struct Told {
+    note: Box<AuditNote>,
+    is_control: bool,
+}
+
+impl Kinesis {
+    /// What a call is, before it takes its body away.
+    pub(super) fn note(&self, call: &Call) -> Pending {
+        let is_control = is_control(call.operation);
+        // Calls on data are told only if they are denied, which nobody is whom no policy binds.
+        if !self.is_audited || !(is_control || call.caller.arn().is_some()) {
+            return Pending(None);
+        }
+        Pending(Some(Told {
+            note: Box::new(AuditNote {
+                action: format!("kinesis:{}", call.operation.name()),
+                principal: call.caller.arn().map(str::to_owned),
+                access_key: None,
+                account: Some(call.caller.account.to_string()),
+                resource: is_control
+                    .then(|| resource(call.encoding, &call.body.bytes))
+                    .flatten(),
+                error: None,
+            }),
+            is_control,
+        }))
+    }
+
+    /// The answer to a request that did not get as far as its operation.
+    pub(super) fn refused(&self, head: &Parts, refusal: Refusal) -> Answer {
+        let denial = match &refusal {
+            Refusal::Error(_, code, _) if self.is_audited && is_denial(*code) => Some(*code),
+            _ => None,
+        };
+        let note = denial.map(|code| {
+            Box::new(AuditNote {
+                action: cut(target(head)),
+                principal: None,
+                access_key: presented_key(head).as_deref().map(cut),
+                account: None,
+                resource: None,
+                error: Some(code.name().to_owned()),
+            })
+        });
+        Answer {
+            note,
+            ..refusal.answer()
+        }
+    }
+}
+
+impl Pending {
+    pub(super) fn of(self, error: Option<ErrorCode>) -> Option<Box<AuditNote>> {
+        let told = self.0?;
+        if !told.is_control && !error.is_some_and(is_denial) {
+            return None;
+        }
+        let mut note = told.note;
+        note.error = error.map(|code| code.name().to_owned());
+        Some(note)
+    }
+}
+
+fn is_denial(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::AccessDenied
+            | ErrorCode::IncompleteSignature
+            | ErrorCode::InvalidSignature
+            | ErrorCode::MissingAuthenticationToken
+            | ErrorCode::UnrecognizedClient
+    )
+}
+
+/// Whether a call is about streams rather than about records.
+fn is_control(operation: Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::GetRecords
+            | Operation::GetShardIterator
+            | Operation::ListShards
+            | Operation::PutRecord
+            | Operation::PutRecords
+            | Operation::SubscribeToShard
+    )
+}
+
+fn resource(encoding: Encoding, body: &[u8]) -> Option<String> {
+    let parsed = match encoding {
+        Encoding::Json => json::parse(body),
+        Encoding::Cbor => cbor::parse(body),
+    };
+    let parsed = parsed.ok()?;
+    NAMES.iter().find_map(|name| match parsed.get(name) {
+        Some(Value::Text(text)) => Some(cut(text)),
+        _ => None,
+    })
+}
