@@ -19,6 +19,7 @@ use crate::envelope;
 use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
 use crate::operations::Unavailable;
 use crate::retention::Retention;
+use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) commands: CommandLog,
     pub(crate) tokens: Tokens,
     pub(crate) retention: Arc<Retention>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     /// Calls that are being served.
     calls: TaskTracker,
     stopping: CancellationToken,
@@ -122,10 +124,12 @@ impl StreamService {
         owner_tasks.spawn("command log", |stop| owner.run(stop));
         let tokens = Tokens::new(&token_key(&view, &commands).await?);
         let workers = Arc::new(Tasks::default());
+        let subscriptions = Arc::new(Subscriptions::default());
         let consumers = Arc::new(ConsumerLifeCycle::new(
             Arc::clone(&view),
             commands.clone(),
             Arc::clone(&changing),
+            Arc::clone(&subscriptions),
             settings.transition,
         ));
         let tasks = Arc::clone(&workers);
@@ -156,6 +160,7 @@ impl StreamService {
             commands,
             tokens: tokens.map_err(OpenError::Randomness)?,
             retention,
+            subscriptions,
             calls: TaskTracker::new(),
             stopping: CancellationToken::new(),
             workers,
@@ -174,12 +179,19 @@ impl StreamService {
         let inner = &self.inner;
         let deadline = Instant::now() + grace;
         inner.stopping.cancel();
+        inner.subscriptions.close();
         inner.calls.close();
         let calls_ended = tokio::time::timeout_at(deadline, inner.calls.wait()).await;
         let left = || deadline.saturating_duration_since(Instant::now());
         let workers_ended = inner.workers.stop(left()).await;
         let owner_ended = inner.owner.stop(left()).await;
         calls_ended.is_ok() && workers_ended && owner_ended
+    }
+
+    /// Ends all subscriptions, cleanly, and gives no more; everything else goes on. For whoever must end the
+    /// connections before the service.
+    pub fn end_subscriptions(&self) {
+        self.inner.subscriptions.close();
     }
 
     /// Looks at every log once for records that are past retention, without the pauses of the task that does so in

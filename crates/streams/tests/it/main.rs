@@ -12,4 +12,5 @@ mod put_errors;
 mod reshard;
 mod retention;
 mod stopping;
+mod subscriptions;
 mod world;
