@@ -163,23 +163,33 @@ impl Subscription {
     ///
     /// Safe to drop: the next call goes on where this one was.
     pub async fn next(&mut self) -> Next {
-        while !self.is_over {
-            if let Some(end) = self.end_if_due() {
-                return end;
-            }
-            match self.read().await {
-                Ok(Some(event)) => {
-                    self.next_heartbeat = Instant::now() + HEARTBEAT;
-                    return Some(Ok(event));
-                }
-                Ok(None) => self.readable().await,
-                Err(error) => return self.end_with(error),
+        loop {
+            match self.next_now().await {
+                Some(next) => return next,
+                None => self.readable().await,
             }
         }
-        None
     }
 
-    /// Waits until [`next`](Self::next) has something to give at once, and holds nothing. Safe to drop.
+    /// As [`next`](Self::next), but `None` if nothing is due now. Waits for the disk at most. Safe to drop.
+    pub async fn next_now(&mut self) -> Option<Next> {
+        if self.is_over {
+            return Some(None);
+        }
+        if let Some(end) = self.end_if_due() {
+            return Some(end);
+        }
+        match self.read().await {
+            Ok(Some(event)) => {
+                self.next_heartbeat = Instant::now() + HEARTBEAT;
+                Some(Some(Ok(event)))
+            }
+            Ok(None) => None,
+            Err(error) => Some(self.end_with(error)),
+        }
+    }
+
+    /// Waits until [`next_now`](Self::next_now) has something to give, or nearly so, and holds no records. Safe to drop.
     pub async fn readable(&mut self) {
         let until = self.next_heartbeat.min(self.ends);
         let rung = self.seat.rung();
