@@ -3,6 +3,7 @@
 mod answer_body;
 mod budget;
 mod connection;
+mod guard;
 mod listener;
 mod request_body;
 mod timed_io;
@@ -10,5 +11,6 @@ mod timed_io;
 pub(crate) use answer_body::AnswerBody;
 pub(crate) use budget::{ByteBudget, Reservation};
 pub(crate) use connection::{Connection, Handler, Unanswerable};
+pub(crate) use guard::{Guard, Verdict};
 pub(crate) use listener::{Listening, Stopping};
 pub(crate) use request_body::{BodyError, RequestBody, read_body};

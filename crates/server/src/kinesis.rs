@@ -5,8 +5,10 @@ mod dispatch;
 mod get_records;
 mod put_record;
 mod put_records;
+mod subscribe_to_shard;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -39,8 +41,10 @@ pub(crate) struct Kinesis {
     pub(crate) streams: StreamService,
     pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) answers: Arc<ByteBudget>,
-    /// One permit for each GetRecords that may read at a time.
-    pub(crate) reads: Semaphore,
+    /// One permit for each GetRecords, and each event of a subscription, that may be read at a time.
+    pub(crate) reads: Arc<Semaphore>,
+    /// How long a subscriber may take nothing of an event.
+    pub(crate) subscriber_timeout: Duration,
 }
 
 /// An answer whose bytes count until the socket has taken them.
@@ -131,15 +135,19 @@ impl Kinesis {
         })
     }
 
-    /// Counts the bytes of an answer while they are in memory.
     fn hold(&self, body: Vec<u8>) -> Result<Bytes, ApiError> {
-        if body.len() < LARGE_BYTES {
-            return Ok(body.into());
-        }
-        let reservation = self.answers.try_reserve(body.capacity());
-        let _reservation = reservation.ok_or_else(|| busy("answers"))?;
-        Ok(Bytes::from_owner(Held { body, _reservation }))
+        hold(&self.answers, body)
     }
+}
+
+/// Counts the bytes of an answer while they are in memory.
+fn hold(answers: &Arc<ByteBudget>, body: Vec<u8>) -> Result<Bytes, ApiError> {
+    if body.len() < LARGE_BYTES {
+        return Ok(body.into());
+    }
+    let reservation = answers.try_reserve(body.capacity());
+    let _reservation = reservation.ok_or_else(|| busy("answers"))?;
+    Ok(Bytes::from_owner(Held { body, _reservation }))
 }
 
 fn busy(what: &str) -> ApiError {

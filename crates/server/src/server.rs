@@ -235,6 +235,8 @@ impl Server {
                 () = failure(&self.streams) => true,
             };
             tracing::info!("stopping: no new connections");
+            // They would go on for minutes; their clients subscribe again elsewhere.
+            self.streams.end_subscriptions();
             stopping.stop();
             has_failed
         };
@@ -319,7 +321,8 @@ fn edge(
             streams: streams.clone(),
             bodies: Arc::clone(&bodies),
             answers: ByteBudget::new(settings.http.answers_bytes_max),
-            reads: Semaphore::new(settings.http.reads_max),
+            reads: Arc::new(Semaphore::new(settings.http.reads_max)),
+            subscriber_timeout: settings.http.write_timeout,
         },
         tables: TablesEdge {
             is_audited: audit.is_on(),

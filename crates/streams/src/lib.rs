@@ -7,6 +7,7 @@
 //!   durable. Work that a command begins (logs to create, close or delete) is done by a life-cycle task, which
 //!   resumes it after a crash.
 //! * A put is routed, turned into one envelope per shard and submitted within the call; a get reads the log.
+//! * A subscription reads the log like a get, and waits at its tail for the engine. It ends when its seat is taken away.
 //!
 //! Deliberately absent: HTTP, encodings, who a caller is.
 
@@ -14,12 +15,14 @@ mod caller;
 pub mod catalog;
 mod close_entry;
 mod command_log;
+mod continuation;
 mod envelope;
 mod life_cycle;
 mod operations;
 mod retention;
 mod service;
 mod settings;
+mod subscriptions;
 mod tasks;
 mod tokens;
 mod view;

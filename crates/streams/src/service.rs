@@ -19,6 +19,7 @@ use crate::envelope;
 use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
 use crate::operations::{Spread, Unavailable};
 use crate::retention::Retention;
+use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) retention: Arc<Retention>,
     pub(crate) spread: Spread,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     /// Calls that are being served.
     calls: TaskTracker,
     stopping: CancellationToken,
@@ -123,10 +125,12 @@ impl StreamService {
         owner_tasks.spawn("command log", |stop| owner.run(stop));
         let tokens = Tokens::new(&token_key(&view, &commands).await?);
         let workers = Arc::new(Tasks::default());
+        let subscriptions = Arc::new(Subscriptions::default());
         let consumers = Arc::new(ConsumerLifeCycle::new(
             Arc::clone(&view),
             commands.clone(),
             Arc::clone(&changing),
+            Arc::clone(&subscriptions),
             settings.transition,
         ));
         let tasks = Arc::clone(&workers);
@@ -158,6 +162,7 @@ impl StreamService {
             tokens: tokens.map_err(OpenError::Randomness)?,
             retention,
             spread: Spread::default(),
+            subscriptions,
             calls: TaskTracker::new(),
             stopping: CancellationToken::new(),
             workers,
@@ -176,12 +181,19 @@ impl StreamService {
         let inner = &self.inner;
         let deadline = Instant::now() + grace;
         inner.stopping.cancel();
+        inner.subscriptions.close();
         inner.calls.close();
         let calls_ended = tokio::time::timeout_at(deadline, inner.calls.wait()).await;
         let left = || deadline.saturating_duration_since(Instant::now());
         let workers_ended = inner.workers.stop(left()).await;
         let owner_ended = inner.owner.stop(left()).await;
         calls_ended.is_ok() && workers_ended && owner_ended
+    }
+
+    /// Ends all subscriptions, cleanly, and gives no more; everything else goes on. For whoever must end the
+    /// connections before the service.
+    pub fn end_subscriptions(&self) {
+        self.inner.subscriptions.close();
     }
 
     /// Looks at every log once for records that are past retention, without the pauses of the task that does so in

@@ -3,24 +3,61 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::Stream;
 use http_body::{Body, Frame, SizeHint};
 
+use super::Connection;
+
 /// The body of an answer.
 pub(crate) enum AnswerBody {
     /// All of it; empty once it was taken.
     Whole(Bytes),
     /// Parts that come as they are made, each sent at once.
-    Parts(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    Parts(Parts),
+}
+
+/// Parts of an answer, and the connection that is at work until there are no more.
+pub(crate) struct Parts {
+    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+    connection: Option<Arc<Connection>>,
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.end();
+        }
+    }
 }
 
 impl AnswerBody {
     /// No byte and no Content-Length either: HTTP/1.1 sends it chunked.
     pub(crate) fn unsized_and_empty() -> Self {
-        Self::Parts(Box::pin(futures::stream::empty()))
+        Self::parts(futures::stream::empty())
+    }
+
+    /// Parts that come as they are made.
+    pub(crate) fn parts(stream: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self::Parts(Parts {
+            stream: Box::pin(stream),
+            connection: None,
+        })
+    }
+
+    pub(super) fn is_in_parts(&self) -> bool {
+        matches!(self, Self::Parts(_))
+    }
+
+    /// The request is answered when the last part is gone.
+    pub(super) fn end_with(&mut self, connection: Arc<Connection>) {
+        match self {
+            Self::Parts(parts) => parts.connection = Some(connection),
+            Self::Whole(_) => connection.end(),
+        }
     }
 }
 
@@ -45,6 +82,7 @@ impl Body for AnswerBody {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Parts(parts) => parts
+                .stream
                 .as_mut()
                 .poll_next(cx)
                 .map(|part| part.map(|bytes| Ok(Frame::data(bytes)))),

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connection, Deadlines, Handler};
+use super::guard::guarded;
 use super::timed_io::TimedIo;
 use crate::settings::HttpSettings;
 use crate::tls::Tls;
@@ -85,7 +86,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, task: F) {
-        self.0.spawn(task);
+        self.0.spawn(guarded(task));
     }
 }
 
@@ -166,11 +167,11 @@ impl<H: Handler> Listening<H> {
         }
         let this = Arc::clone(self);
         match &self.tls {
-            None => self.tasks.spawn(this.serve(socket, peer, permit)),
+            None => self.tasks.spawn(guarded(this.serve(socket, peer, permit))),
             Some(tls) => {
                 let acceptor = TlsAcceptor::from(tls.config());
-                self.tasks
-                    .spawn(this.serve_encrypted(acceptor, socket, peer, permit))
+                let serve = this.serve_encrypted(acceptor, socket, peer, permit);
+                self.tasks.spawn(guarded(serve))
             }
         };
     }
@@ -213,8 +214,14 @@ impl<H: Handler> Listening<H> {
             let (handler, connection) = (Arc::clone(&handler), Arc::clone(&connection));
             connection.begin(request.version());
             async move {
-                let answer = handler.handle(&connection, request).await;
-                connection.end();
+                let mut answer = handler.handle(&connection, request).await;
+                match &mut answer {
+                    // What comes in parts is work until its last one: the client owes nothing before.
+                    Ok(answer) if answer.body().is_in_parts() => {
+                        answer.body_mut().end_with(connection);
+                    }
+                    Ok(_) | Err(_) => connection.end(),
+                }
                 answer
             }
         });

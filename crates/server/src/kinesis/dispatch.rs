@@ -36,18 +36,17 @@ impl Kinesis {
             body,
         };
         let note = self.note(&call);
+        let whole = |body| Answer::success(encoding, body);
         let answered = match operation {
-            Operation::PutRecord => self.put_record(call).await,
-            Operation::PutRecords => self.put_records(call).await,
-            Operation::GetRecords => self.get_records(call).await,
-            _ => Box::pin(self.control(call)).await,
+            Operation::PutRecord => self.put_record(call).await.map(whole),
+            Operation::PutRecords => self.put_records(call).await.map(whole),
+            Operation::GetRecords => self.get_records(call).await.map(whole),
+            Operation::SubscribeToShard => Box::pin(self.subscribe_to_shard(call)).await,
+            _ => Box::pin(self.control(call)).await.map(whole),
         };
         let error = answered.as_ref().err().map(|error| error.code);
         let note = note.of(error);
-        let answer = match answered {
-            Ok(body) => Answer::success(encoding, body),
-            Err(error) => Answer::error(encoding, &error),
-        };
+        let answer = answered.unwrap_or_else(|error| Answer::error(encoding, &error));
         Answer { note, ..answer }
     }
 

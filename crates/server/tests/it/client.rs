@@ -172,24 +172,37 @@ impl Client {
     async fn chunks(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line_end = loop {
-                if let Some(at) = find(&self.received, b"\r\n") {
-                    break at;
-                }
-                self.receive().await?;
-            };
-            let line: Vec<u8> = self.received.drain(..line_end + 2).collect();
-            let size = std::str::from_utf8(&line[..line_end]).unwrap();
-            let size = usize::from_str_radix(size, 16).unwrap();
-            while self.received.len() < size + 2 {
-                self.receive().await?;
-            }
-            body.extend(self.received.drain(..size));
-            self.received.drain(..2);
-            if size == 0 {
+            let chunk = self.chunk().await?;
+            if chunk.is_empty() {
                 return Some(body);
             }
+            body.extend(chunk);
         }
+    }
+
+    /// The head of the next answer, whose body comes in chunks.
+    pub(crate) async fn head(&mut self) -> Answer {
+        let answer = self.answer(true).await;
+        answer.expect("the server answers")
+    }
+
+    /// The next chunk of an answer; an empty one is the last. `None` if the connection is closed instead.
+    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let line_end = loop {
+            if let Some(at) = find(&self.received, b"\r\n") {
+                break at;
+            }
+            self.receive().await?;
+        };
+        let line: Vec<u8> = self.received.drain(..line_end + 2).collect();
+        let size = std::str::from_utf8(&line[..line_end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        while self.received.len() < size + 2 {
+            self.receive().await?;
+        }
+        let chunk = self.received.drain(..size).collect();
+        self.received.drain(..2);
+        Some(chunk)
     }
 
     async fn receive(&mut self) -> Option<()> {

@@ -12,13 +12,13 @@ use crate::test_server::{PATIENCE, TestServer};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-struct Http2 {
-    sender: SendRequest<Bytes>,
+pub(crate) struct Http2 {
+    pub(crate) sender: SendRequest<Bytes>,
     driving: JoinHandle<()>,
 }
 
 impl Http2 {
-    async fn connect(server: &TestServer) -> Self {
+    pub(crate) async fn connect(server: &TestServer) -> Self {
         let socket = TcpStream::connect(server.address).await.unwrap();
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(1 << 16)
@@ -32,7 +32,7 @@ impl Http2 {
         Self { sender, driving }
     }
 
-    fn request(operation: &str) -> Request<()> {
+    pub(crate) fn request(operation: &str) -> Request<()> {
         Request::post("http://localhost/")
             .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
             .header("content-type", "application/x-amz-json-1.1")
@@ -42,7 +42,7 @@ impl Http2 {
             .unwrap()
     }
 
-    async fn call(&self, operation: &str, body: &str) -> (u16, String) {
+    pub(crate) async fn call(&self, operation: &str, body: &str) -> (u16, String) {
         let mut sender = self.sender.clone().ready().await.unwrap();
         let (response, mut stream) = sender
             .send_request(Self::request(operation), false)
@@ -65,7 +65,7 @@ impl Http2 {
         (status, String::from_utf8(text).unwrap())
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         drop(self.sender);
         tokio::time::timeout(PATIENCE, self.driving)
             .await

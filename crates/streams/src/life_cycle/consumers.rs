@@ -1,4 +1,5 @@
 //! Consumers come and go: what a registration or a deregistration begins is finished after the transition time.
+//! Subscriptions of consumers that go end at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,18 +12,20 @@ use tokio_util::sync::CancellationToken;
 use super::{Changing, PAUSE_MAX, PAUSE_MIN};
 use crate::catalog::{Command, Consumer, ConsumerKey, StreamId};
 use crate::command_log::{CommandLog, ProposeError};
+use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::view::View;
 
 /// One transition of one consumer; true if it is being deleted.
 type Transition = (StreamId, ConsumerKey, bool);
 
-/// Sees to it that consumers do not stay CREATING or DELETING.
+/// Sees to it that consumers do not stay CREATING or DELETING, and that those that go have no subscriptions.
 #[derive(Debug)]
 pub(crate) struct ConsumerLifeCycle {
     view: Arc<View>,
     commands: CommandLog,
     changing: Arc<Changing>,
+    subscriptions: Arc<Subscriptions>,
     transition: Duration,
     /// Transitions that have a task; at most two for each consumer there is.
     running: Mutex<BTreeSet<Transition>>,
@@ -33,12 +36,14 @@ impl ConsumerLifeCycle {
         view: Arc<View>,
         commands: CommandLog,
         changing: Arc<Changing>,
+        subscriptions: Arc<Subscriptions>,
         transition: Duration,
     ) -> Self {
         Self {
             view,
             commands,
             changing,
+            subscriptions,
             transition,
             running: Mutex::default(),
         }
@@ -52,9 +57,13 @@ impl ConsumerLifeCycle {
                 () = stop.cancelled() => return,
             };
             let Some(stream) = self.view.get(id) else {
+                self.subscriptions.end_stream(id);
                 continue;
             };
             for consumer in stream.consumers.iter().filter(|one| one.is_changing()) {
+                if consumer.status == ConsumerStatus::Deleting {
+                    self.subscriptions.end_consumer(id, &consumer.key);
+                }
                 self.start(&tasks, id, consumer, was_interrupted);
             }
         }

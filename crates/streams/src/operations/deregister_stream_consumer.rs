@@ -5,7 +5,7 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
 use super::find_consumer::{ConsumerNotFound, FindConsumerError, FoundConsumer, NamedConsumer};
-use super::subscribable::ConsumerNotActive;
+use super::subscribe_to_shard::ConsumerNotActive;
 use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
 

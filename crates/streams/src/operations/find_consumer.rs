@@ -87,7 +87,16 @@ impl FoundConsumer {
     }
 }
 
-impl NamedConsumer<'_> {
+impl<'a> NamedConsumer<'a> {
+    /// The consumer with this ARN.
+    pub(super) fn by_arn(arn: &'a str) -> Self {
+        Self {
+            consumer_arn: Some(arn),
+            stream_arn: None,
+            name: None,
+        }
+    }
+
     fn parse(&self) -> Result<ConsumerArn, FindConsumerError> {
         let text = self.consumer_arn.ok_or(FindConsumerError::NotNamed)?;
         let arn = text.parse::<ConsumerArn>();

@@ -1,13 +1,13 @@
 //! GetRecords.
 
 use millstream_types::StreamArn;
-use millstream_types::limits::GET_RECORDS_COUNT_MAX;
+use millstream_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_COUNT_MAX};
 use millstream_wire::shapes::{GetRecordsRequest, GetRecordsResponse};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::ShardDoesNotExist;
 use super::shard_description::describe_child;
-use super::shard_read::{ReadShardError, read_shard};
+use super::shard_read::{ReadLimits, ReadShardError, read_shard};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::AccessDenied;
@@ -96,7 +96,11 @@ impl StreamService {
         let limit = request
             .limit
             .map_or(GET_RECORDS_COUNT_MAX, |limit| limit as usize);
-        let limit = limit.clamp(1, GET_RECORDS_COUNT_MAX);
+        let limits = ReadLimits {
+            records: limit.clamp(1, GET_RECORDS_COUNT_MAX),
+            bytes: GET_RECORDS_BYTES_MAX,
+            bytes_per_record: 0,
+        };
 
         let horizon = stream.trim_horizon(now);
         let read = read_shard(
@@ -104,7 +108,7 @@ impl StreamService {
             shard,
             iterator.position,
             horizon,
-            limit,
+            limits,
         )
         .await;
         let read = read.map_err(|error| match error {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
 use millstream_types::TimestampMs;
-use millstream_types::limits::GET_RECORDS_BYTES_MAX;
 use millstream_wire::shapes::{EncryptionType, Record};
 
 use crate::catalog::{Shard, ShardNumbers, ShardState};
@@ -28,6 +27,8 @@ pub(super) struct ShardRead {
     pub(super) next: Position,
     /// `None` at the tip; else the time of what was read or passed over last.
     pub(super) behind: Option<TimestampMs>,
+    /// Whether nothing will ever follow: the CLOSE entry is next. The catalog may not know yet.
+    pub(super) is_at_end: bool,
 }
 
 /// Why nothing was read.
@@ -37,14 +38,23 @@ pub(super) enum ReadShardError {
     Failed(String),
 }
 
-/// Reads up to `limit` records, and up to 10 MiB unless one record alone is larger, of those that arrived at or after
-/// `horizon`.
+/// How much one read returns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadLimits {
+    pub(super) records: usize,
+    /// Data and partition keys, unless one record alone is larger.
+    pub(super) bytes: usize,
+    /// What each record counts besides its data and its key.
+    pub(super) bytes_per_record: usize,
+}
+
+/// Reads records of those that arrived at or after `horizon`.
 pub(super) async fn read_shard(
     engine: &dyn LogEngine,
     shard: &Shard,
     from: Position,
     horizon: TimestampMs,
-    limit: usize,
+    limits: ReadLimits,
 ) -> Result<ShardRead, ReadShardError> {
     let mut reading = Reading {
         numbers: shard.numbers(),
@@ -53,7 +63,7 @@ pub(super) async fn read_shard(
             ShardState::Open | ShardState::Closing => None,
         },
         floor: horizon.max(from.not_before),
-        limit,
+        limits,
         records: Vec::new(),
         bytes: 0,
         position: from,
@@ -61,7 +71,7 @@ pub(super) async fn read_shard(
     };
     for _ in 0..PIECES_MAX {
         if reading.is_at_end() {
-            return Ok(reading.at_tip());
+            return Ok(reading.at_end());
         }
         let read = ReadFrom {
             place: shard.place,
@@ -79,7 +89,7 @@ pub(super) async fn read_shard(
                 }
                 match reading.take(&entries)? {
                     Taken::Full => return Ok(reading.part()),
-                    Taken::Close => return Ok(reading.at_tip()),
+                    Taken::Close => return Ok(reading.at_end()),
                     Taken::All if reading.position.offset >= bounds.next => {
                         return Ok(reading.at_tip());
                     }
@@ -111,7 +121,7 @@ struct Reading {
     end: Option<u64>,
     /// Records that arrived before are passed over.
     floor: TimestampMs,
-    limit: usize,
+    limits: ReadLimits,
     records: Vec<Record>,
     bytes: usize,
     position: Position,
@@ -134,8 +144,9 @@ impl Reading {
     }
 
     fn piece_bytes(&self) -> usize {
-        let wanted = (self.limit - self.records.len()).saturating_mul(PIECE_BYTES_PER_RECORD);
-        let room = GET_RECORDS_BYTES_MAX.saturating_sub(self.bytes);
+        let wanted =
+            (self.limits.records - self.records.len()).saturating_mul(PIECE_BYTES_PER_RECORD);
+        let room = self.limits.bytes.saturating_sub(self.bytes);
         wanted
             .clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
             .min(room)
@@ -192,10 +203,9 @@ impl Reading {
         let mut index = 0;
         while let Some(ranges) = reader.next()? {
             if index >= self.position.index {
-                let size_bytes = ranges.size_bytes();
-                let is_full = self.records.len() == self.limit
-                    || (!self.records.is_empty()
-                        && self.bytes + size_bytes > GET_RECORDS_BYTES_MAX);
+                let size_bytes = ranges.size_bytes() + self.limits.bytes_per_record;
+                let is_full = self.records.len() == self.limits.records
+                    || (!self.records.is_empty() && self.bytes + size_bytes > self.limits.bytes);
                 if is_full {
                     self.position.offset = entry.offset;
                     self.position.index = index;
@@ -235,6 +245,14 @@ impl Reading {
             records: self.records,
             next: self.position,
             behind: None,
+            is_at_end: false,
+        }
+    }
+
+    fn at_end(self) -> ShardRead {
+        ShardRead {
+            is_at_end: true,
+            ..self.at_tip()
         }
     }
 
@@ -243,6 +261,7 @@ impl Reading {
             behind: Some(self.last.unwrap_or(self.floor)),
             records: self.records,
             next: self.position,
+            is_at_end: false,
         }
     }
 }

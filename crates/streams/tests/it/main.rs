@@ -14,5 +14,6 @@ mod reshard;
 mod retention;
 mod settings;
 mod stopping;
+mod subscriptions;
 mod tags;
 mod world;

@@ -1,0 +1,347 @@
+//! A subscription: the events of one shard for one consumer, pulled by whoever sends them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_log::{Place, ReadFrom, ReadOutcome};
+use millstream_types::{AccountId, SequenceNumber};
+use millstream_wire::shapes::{ConsumerStatus, Record, SubscribeToShardEvent};
+use millstream_wire::{ApiError, ErrorCode};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::find_consumer::ConsumerNotFound;
+use super::not_found::ShardDoesNotExist;
+use super::shard_description::describe_child;
+use super::shard_read::{ReadLimits, ReadShardError, read_shard};
+use super::subscribe_to_shard::SubscriptionInUse;
+use super::unavailable::Unavailable;
+use crate::StreamService;
+use crate::catalog::{Shard, ShardNumbers, ShardState, Stream};
+use crate::continuation::number_before;
+use crate::subscriptions::{Ending, Seat, TakenSeat};
+use crate::tokens::Position;
+
+/// A subscription ends after this long; its client subscribes again.
+const LIFE: Duration = Duration::from_secs(300);
+/// An event comes at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// One event holds as much as makes 2 MiB of JSON: base64 takes 4 bytes for 3, and a record's names and numbers some 180.
+const EVENT_LIMITS: ReadLimits = ReadLimits {
+    records: 10_000,
+    bytes: 3 * 512 * 1024,
+    bytes_per_record: 135,
+};
+
+/// How a subscription ends that does not end well. The stream of events says so and is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionError {
+    /// A later subscription took over.
+    #[error(transparent)]
+    Replaced(#[from] SubscriptionInUse),
+    /// The consumer is deleted, or its stream is.
+    #[error(transparent)]
+    ConsumerNotFound(#[from] ConsumerNotFound),
+    /// The shard is past retention and removed.
+    #[error(transparent)]
+    ShardDoesNotExist(#[from] ShardDoesNotExist),
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<SubscriptionError> for ApiError {
+    fn from(error: SubscriptionError) -> Self {
+        let code = match error {
+            SubscriptionError::Replaced(_) => ErrorCode::ResourceInUse,
+            SubscriptionError::ConsumerNotFound(_) | SubscriptionError::ShardDoesNotExist(_) => {
+                ErrorCode::ResourceNotFound
+            }
+            SubscriptionError::Unavailable(error) => return error.into(),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// What [`Subscription::next`] gives.
+type Next = Option<Result<SubscribeToShardEvent, SubscriptionError>>;
+
+/// A subscription of a consumer to a shard. Dropping it ends it and frees its place for the next one at once.
+///
+/// It holds no records between two calls, and does nothing unless it is called: that it must end is told to
+/// whoever holds its [`Lifetime`].
+pub struct Subscription {
+    service: StreamService,
+    seat: TakenSeat,
+    numbers: ShardNumbers,
+    place: Place,
+    /// Texts need them after the stream is gone.
+    names: Names,
+    position: Position,
+    /// The last number that was told.
+    continuation: Option<SequenceNumber>,
+    ends: Instant,
+    next_heartbeat: Instant,
+    /// The CLOSE entry is next, and the catalog does not say yet who follows.
+    is_at_close: bool,
+    is_over: bool,
+}
+
+struct Names {
+    account: AccountId,
+    stream: String,
+    consumer_arn: String,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("seat", self.seat.seat())
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Knows when a subscription must be over, whether or not anybody asks it for events.
+#[derive(Debug, Clone)]
+pub struct Lifetime {
+    rung: CancellationToken,
+    ends: Instant,
+}
+
+impl Lifetime {
+    /// Waits until the subscription's time is up, or something ends it early. Safe to drop.
+    pub async fn over(&self) {
+        tokio::select! {
+            () = self.rung.cancelled() => {}
+            () = sleep_until(self.ends) => {}
+        }
+    }
+}
+
+impl Subscription {
+    pub(super) fn new(
+        service: StreamService,
+        seat: TakenSeat,
+        stream: &Stream,
+        shard: &Shard,
+        position: Position,
+    ) -> Self {
+        let now = Instant::now();
+        let names = Names {
+            account: stream.key.account.clone(),
+            stream: stream.key.name.to_string(),
+            consumer_arn: stream.consumer_arn(&seat.seat().consumer).to_string(),
+        };
+        Self {
+            service,
+            seat,
+            numbers: shard.numbers(),
+            place: shard.place,
+            names,
+            position,
+            continuation: None,
+            ends: now + LIFE,
+            // The first event comes at once, so that a client knows where it is.
+            next_heartbeat: now,
+            is_at_close: false,
+            is_over: false,
+        }
+    }
+
+    /// When it must be over.
+    pub fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            rung: self.seat.rung(),
+            ends: self.ends,
+        }
+    }
+
+    /// The next event: records as soon as they are durable, or after five seconds one without records. `None` once the
+    /// subscription is over: its time was up, the service stops, or the event or the error before was its last.
+    ///
+    /// Safe to drop: the next call goes on where this one was.
+    pub async fn next(&mut self) -> Next {
+        loop {
+            match self.next_now().await {
+                Some(next) => return next,
+                None => self.readable().await,
+            }
+        }
+    }
+
+    /// As [`next`](Self::next), but `None` if nothing is due now. Waits for the disk at most. Safe to drop.
+    pub async fn next_now(&mut self) -> Option<Next> {
+        if self.is_over {
+            return Some(None);
+        }
+        if let Some(end) = self.end_if_due() {
+            return Some(end);
+        }
+        match self.read().await {
+            Ok(Some(event)) => {
+                self.next_heartbeat = Instant::now() + HEARTBEAT;
+                Some(Some(Ok(event)))
+            }
+            Ok(None) => None,
+            Err(error) => Some(self.end_with(error)),
+        }
+    }
+
+    /// Waits until [`next_now`](Self::next_now) has something to give, or nearly so, and holds no records. Safe to drop.
+    pub async fn readable(&mut self) {
+        let until = self.next_heartbeat.min(self.ends);
+        let rung = self.seat.rung();
+        tokio::select! {
+            biased;
+            () = rung.cancelled() => {}
+            () = sleep_until(until) => {}
+            () = self.something_new(until) => {}
+        }
+    }
+
+    fn end_if_due(&mut self) -> Option<Next> {
+        let end = match self.seat.ending() {
+            Some(Ending::Replaced) => self.end_with(self.in_use()),
+            Some(Ending::ConsumerGone) => self.end_with(self.consumer_not_found()),
+            Some(Ending::Stopping) => None,
+            None if Instant::now() >= self.ends => None,
+            None => return None,
+        };
+        self.is_over = true;
+        Some(end)
+    }
+
+    fn end_with(&mut self, error: impl Into<SubscriptionError>) -> Next {
+        self.is_over = true;
+        match error.into() {
+            // A clean end: the client subscribes again, here or where the service went.
+            SubscriptionError::Unavailable(Unavailable::Stopping) => None,
+            error => Some(Err(error)),
+        }
+    }
+
+    fn in_use(&self) -> SubscriptionInUse {
+        let Seat {
+            consumer, shard, ..
+        } = self.seat.seat();
+        SubscriptionInUse {
+            account: self.names.account.clone(),
+            stream: self.names.stream.clone(),
+            shard: *shard,
+            consumer: consumer.name.to_string(),
+        }
+    }
+
+    fn consumer_not_found(&self) -> ConsumerNotFound {
+        ConsumerNotFound {
+            consumer: self.names.consumer_arn.clone(),
+            account: self.names.account.clone(),
+        }
+    }
+
+    /// The stream, as long as the consumer may read it.
+    fn stream(&self) -> Result<Arc<Stream>, ConsumerNotFound> {
+        let Seat {
+            stream, consumer, ..
+        } = self.seat.seat();
+        let stream = self.service.inner.view.get(*stream);
+        let stream = stream.filter(|stream| {
+            let consumer = stream.consumer_of(consumer);
+            consumer.is_some_and(|consumer| consumer.status == ConsumerStatus::Active)
+        });
+        stream.ok_or_else(|| self.consumer_not_found())
+    }
+
+    /// An event, if one is due now.
+    async fn read(&mut self) -> Result<Option<SubscribeToShardEvent>, SubscriptionError> {
+        let _call = self.service.enter()?;
+        let stream = self.stream()?;
+        let id = self.seat.seat().shard;
+        let missing = || ShardDoesNotExist::of(id, &self.names.stream, &self.names.account);
+        let shard = stream.shard(id).ok_or_else(missing)?;
+        let inner = &self.service.inner;
+        let now = inner.clock.now();
+        let horizon = stream.trim_horizon(now);
+        let read = read_shard(&*inner.engine, shard, self.position, horizon, EVENT_LIMITS).await;
+        let read = read.map_err(|error| match error {
+            ReadShardError::NoSuchLog => SubscriptionError::from(missing()),
+            ReadShardError::Failed(reason) => {
+                tracing::error!(stream = %stream.key, shard_id = %id, reason, "a shard cannot be read");
+                Unavailable::Failed.into()
+            }
+        })?;
+        self.position = read.next;
+        let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
+        if let Some(last) = read.records.last().map(|record| record.sequence_number) {
+            self.continuation = Some(last);
+            return Ok(Some(event(read.records, Some(last), behind_ms)));
+        }
+        if read.is_at_end {
+            match shard.state {
+                ShardState::Closed { closed_ms, .. } => {
+                    self.is_over = true;
+                    let children = stream.children_of(id).map(describe_child).collect();
+                    return Ok(Some(SubscribeToShardEvent {
+                        child_shards: Some(children),
+                        ..event(Vec::new(), None, now.ms_since(closed_ms))
+                    }));
+                }
+                ShardState::Open | ShardState::Closing => self.is_at_close = true,
+            }
+        }
+        if Instant::now() < self.next_heartbeat {
+            return Ok(None);
+        }
+        let number = number_before(self.numbers, self.position, now);
+        // The wall clock may have stepped back; what was told stays true.
+        let number = self.continuation.map_or(number, |last| last.max(number));
+        self.continuation = Some(number);
+        Ok(Some(event(Vec::new(), Some(number), behind_ms)))
+    }
+
+    /// Waits for an entry behind the position, or for the catalog to know of the shard's end.
+    async fn something_new(&self, until: Instant) {
+        let inner = &self.service.inner;
+        let wait = until.saturating_duration_since(Instant::now());
+        if self.is_at_close {
+            let Seat { stream, shard, .. } = self.seat.seat();
+            let is_closed = inner.view.wait_for(wait, |catalog| {
+                let shard = catalog.get(*stream).and_then(|stream| stream.shard(*shard));
+                shard.is_none_or(Shard::is_closed).then_some(())
+            });
+            // Whether it is, or the time is up: the caller looks.
+            let _ = is_closed.await;
+            return;
+        }
+        let bounds = inner.engine.bounds(self.place).await;
+        let offset = self.position.offset;
+        if bounds.is_ok_and(|bounds| bounds.next == offset) {
+            let read = ReadFrom {
+                place: self.place,
+                from: offset,
+                bytes_max: 1,
+            };
+            let outcome = inner.engine.read_many(vec![read], wait).await.pop();
+            let is_empty = |outcome: &ReadOutcome| matches!(outcome, ReadOutcome::Entries { entries, .. } if entries.is_empty());
+            if outcome.as_ref().is_some_and(is_empty) {
+                // Nothing came, and an engine that stops does not wait: only the time ends this.
+                sleep_until(until).await;
+            }
+        }
+    }
+}
+
+fn event(
+    records: Vec<Record>,
+    continuation: Option<SequenceNumber>,
+    millis_behind_latest: u64,
+) -> SubscribeToShardEvent {
+    SubscribeToShardEvent {
+        records,
+        continuation_sequence_number: continuation,
+        millis_behind_latest,
+        child_shards: None,
+    }
+}
