@@ -94,10 +94,8 @@ def test_policies_decide(guarded):
 
 
 def test_the_certificate_must_be_trusted(guarded):
-    import certifi
-
     with pytest.raises(SSLError):
-        guarded.client("kinesis", guarded.admin, verify=certifi.where()).list_streams()
+        guarded.client("kinesis", guarded.admin, verify=True).list_streams()
 
 
 def test_the_aws_cli_is_served(guarded):

@@ -247,3 +247,33 @@ class TestMergeShards:
         stream.merge(FIRST, SECOND)
         with refused("InvalidArgumentException", contains="has already been merged or split"):
             kinesis.merge_shards(StreamName=stream.name, ShardToMerge=FIRST, AdjacentShardToMerge=SECOND)
+
+
+class TestUpdateShardCount:
+    def update(self, kinesis, name, target):
+        return kinesis.update_shard_count(StreamName=name, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
+
+    # The second number was seen on AWS: shards of the stream, closed ones included.
+    @pytest.mark.parametrize(("start", "target", "total"), [(2, 4, 6), (4, 5, 15), (4, 2, 6), (5, 3, 7)])
+    def test_up_and_down(self, kinesis, make_stream, start, target, total):
+        stream = make_stream(start)
+        answer = self.update(kinesis, stream.name, target)
+        assert (answer["CurrentShardCount"], answer["TargetShardCount"]) == (start, target)
+        assert (answer["StreamName"], answer["StreamARN"]) == (stream.name, stream.arn)
+        assert stream.wait_until_active()["OpenShardCount"] == target
+        assert len(stream.shards()) == total
+        ranges = sorted(key_range(shard) for shard in stream.shards(ShardFilter={"Type": "AT_LATEST"}))
+        assert (ranges[0][0], ranges[-1][1]) == (0, LARGEST_HASH_KEY)
+        assert all(one[1] + 1 == next_one[0] for one, next_one in zip(ranges, ranges[1:]))
+
+    def test_not_more_than_doubled_or_halved(self, kinesis, make_stream, refused):
+        stream = make_stream(2)
+        with refused("LimitExceededException", contains="cannot scale up over double your current open shard count."):
+            self.update(kinesis, stream.name, 5)
+        stream = make_stream(5)
+        with refused("LimitExceededException", contains="cannot scale down below half your current open shard count."):
+            self.update(kinesis, stream.name, 2)
+
+    def test_of_a_missing_stream(self, kinesis, account, refused):
+        with refused("ResourceNotFoundException", f"Stream nowhere under account {account} not found."):
+            self.update(kinesis, "nowhere", 2)

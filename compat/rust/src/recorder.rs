@@ -4,14 +4,25 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use aws_sdk_kinesis::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_kinesis::config::interceptors::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 static WRITTEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The content type of the request that was sent last: an answered call's own request is gone.
+#[derive(Debug)]
+struct Encoding(String);
+
+impl Storable for Encoding {
+    type Storer = StoreReplace<Self>;
+}
 
 /// Listens to a client's calls; the tests say nothing about what was seen.
 #[derive(Debug)]
@@ -20,6 +31,19 @@ pub(crate) struct Recorder;
 impl Intercept for Recorder {
     fn name(&self) -> &'static str {
         "compat recorder"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(content_type) = context.request().headers().get("content-type") {
+            let encoding = Encoding(content_type.to_owned());
+            config.interceptor_state().store_put(encoding);
+        }
+        Ok(())
     }
 
     fn read_after_execution(
@@ -31,7 +55,7 @@ impl Intercept for Recorder {
         let Some(path) = std::env::var_os("MILLSTREAM_COMPAT_SEEN") else {
             return Ok(());
         };
-        let (Some(request), Some(response)) = (context.request(), context.response()) else {
+        let Some(response) = context.response() else {
             return Ok(());
         };
         let code = response.status().is_client_error().then(|| {
@@ -47,7 +71,7 @@ impl Intercept for Recorder {
             "operation": config.load::<Metadata>().map(Metadata::name),
             "outcome": if response.status().is_success() { "success" } else { "error" },
             "code": code,
-            "encoding": request.headers().get("content-type"),
+            "encoding": config.load::<Encoding>().map(|encoding| &encoding.0),
             "http": null, // the SDK does not tell
         })
         .to_string();

@@ -5,7 +5,6 @@ use std::time::Instant;
 use crate::{DEADLINE, Stream, refused};
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn registered_described_listed_and_deregistered() {
     let stream = Stream::new(1).await;
     let client = &stream.client;

@@ -3,7 +3,6 @@
 use crate::{Stream, refused};
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn put_got_and_deleted() {
     let stream = Stream::new(1).await;
     let policy = serde_json::json!({
