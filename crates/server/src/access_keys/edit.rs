@@ -8,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use millstream_types::AccountId;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::file::{self, InvalidKeys};
 
@@ -42,6 +44,9 @@ pub enum KeyEditError {
         #[source]
         source: io::Error,
     },
+    /// Another command changes the file at this moment. Try again.
+    #[error("another command is changing {0}: try again")]
+    Busy(PathBuf),
     /// The system gives no randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -95,6 +100,7 @@ pub struct ListedKey {
 /// # Errors
 /// See [`KeyEditError`].
 pub fn create_key(path: &Path, new: &NewKey) -> Result<CreatedKey, KeyEditError> {
+    let _lock = lock(path)?;
     let mut text = match file::text(path) {
         Err(InvalidKeys::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             String::new()
@@ -148,6 +154,7 @@ pub fn list_keys(path: &Path) -> Result<Vec<ListedKey>, KeyEditError> {
 /// # Errors
 /// See [`KeyEditError`].
 pub fn revoke_key(path: &Path, id: &str) -> Result<(), KeyEditError> {
+    let _lock = lock(path)?;
     let text = file::text(path)?;
     let before = file::check(path, &file::parse(path, &text)?)?;
     if !before.contains_key(id) {
@@ -168,6 +175,27 @@ pub fn revoke_key(path: &Path, id: &str) -> Result<(), KeyEditError> {
         return Err(layout());
     }
     replace(path, &kept)
+}
+
+/// Keeps other commands from changing the file until it is dropped: the later one would undo the earlier one. It is the
+/// folder that is locked, because the file is exchanged.
+fn lock(path: &Path) -> Result<File, KeyEditError> {
+    let failed = |source: io::Error| KeyEditError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let folder = File::open(folder(path)).map_err(failed)?;
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(folder),
+        Err(Errno::WOULDBLOCK) => Err(KeyEditError::Busy(path.to_owned())),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// The file in pieces that begin with a key's header; what stands before the first is a piece too.
@@ -212,10 +240,7 @@ fn write_aside(path: &Path, aside: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(aside, path)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder(path))?.sync_all()
 }
 
 /// Random letters; the number of letters to choose from is a power of two, so each is as likely as the others.

@@ -182,6 +182,17 @@ fn a_first_key_makes_the_file_and_may_do_everything() {
 }
 
 #[test]
+fn one_command_at_a_time_changes_the_file() {
+    let folder = Folder::new(GOOD);
+    let held = std::fs::File::open(folder.0.path()).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let busy = revoke_key(&folder.keys(), "first");
+    assert!(matches!(busy, Err(KeyEditError::Busy(_))), "{busy:?}");
+    drop(held);
+    revoke_key(&folder.keys(), "first").unwrap();
+}
+
+#[test]
 fn a_file_in_another_layout_is_left_alone() {
     let inline = format!("key = [{{id = 'a', secret = '{SECRET}', account = '111111111111'}}]\n");
     let folder = Folder::new(&inline);
