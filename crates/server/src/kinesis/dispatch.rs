@@ -69,13 +69,13 @@ impl Kinesis {
                 empty(call, streams, StreamService::delete_resource_policy).await
             }
             Operation::DeleteStream => empty(call, streams, StreamService::delete_stream).await,
+            Operation::DeregisterStreamConsumer => {
+                empty(call, streams, StreamService::deregister_stream_consumer).await
+            }
             Operation::DescribeAccountSettings => {
                 full(call, streams, StreamService::describe_account_settings).await
             }
             Operation::DescribeLimits => full(call, streams, StreamService::describe_limits).await,
-            Operation::DeregisterStreamConsumer => {
-                empty(call, streams, StreamService::deregister_stream_consumer).await
-            }
             Operation::DescribeStream => full(call, streams, StreamService::describe_stream).await,
             Operation::DescribeStreamConsumer => {
                 full(call, streams, StreamService::describe_stream_consumer).await
@@ -115,6 +115,12 @@ impl Kinesis {
                 full(call, streams, StreamService::list_tags_for_stream).await
             }
             Operation::MergeShards => empty(call, streams, StreamService::merge_shards).await,
+            Operation::PutResourcePolicy => {
+                empty(call, streams, StreamService::put_resource_policy).await
+            }
+            Operation::RegisterStreamConsumer => {
+                full(call, streams, StreamService::register_stream_consumer).await
+            }
             Operation::RemoveTagsFromStream => {
                 empty(call, streams, StreamService::remove_tags_from_stream).await
             }
@@ -133,6 +139,9 @@ impl Kinesis {
             Operation::UpdateMaxRecordSize => {
                 empty(call, streams, StreamService::update_max_record_size).await
             }
+            Operation::UpdateShardCount => {
+                full(call, streams, StreamService::update_shard_count).await
+            }
             Operation::UpdateStreamMode => {
                 empty(call, streams, StreamService::update_stream_mode).await
             }
@@ -147,19 +156,10 @@ impl Kinesis {
             Operation::UpdateStreamWarmThroughput => {
                 full(call, streams, StreamService::update_stream_warm_throughput).await
             }
-            Operation::SubscribeToShard => Err(not_served(call.operation)),
-            Operation::PutResourcePolicy => {
-                empty(call, streams, StreamService::put_resource_policy).await
-            }
-            Operation::RegisterStreamConsumer => {
-                full(call, streams, StreamService::register_stream_consumer).await
-            }
-            Operation::UpdateShardCount => {
-                full(call, streams, StreamService::update_shard_count).await
-            }
-            Operation::GetRecords | Operation::PutRecord | Operation::PutRecords => {
-                unreachable!("these are answered in place")
-            }
+            Operation::GetRecords
+            | Operation::PutRecord
+            | Operation::PutRecords
+            | Operation::SubscribeToShard => unreachable!("these are answered in place"),
         }?;
         self.hold(body)
     }
@@ -198,12 +198,4 @@ where
     let request = decode(call.operation, call.encoding, &call.body.bytes)?;
     let done = operation(streams, &call.caller, request).await;
     done.map(|()| Vec::new()).map_err(Into::into)
-}
-
-fn not_served(operation: Operation) -> ApiError {
-    let text = format!(
-        "The operation {} is not served by this version of the server.",
-        operation.name()
-    );
-    ApiError::new(ErrorCode::UnknownOperation, text)
 }
