@@ -98,8 +98,8 @@ impl Catalog {
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
-            Command::AddTags { resource, tags } => self.add_tags(*resource, tags),
-            Command::RemoveTags { resource, keys } => self.remove_tags(*resource, keys),
+            Command::AddTags { resource, tags } => self.add_tags(resource, tags),
+            Command::RemoveTags { resource, keys } => self.remove_tags(resource, keys),
             Command::UpdateSetting {
                 id,
                 setting,

@@ -110,14 +110,18 @@ impl StreamService {
             owner: &caller.account,
             policy: None,
         };
-        caller.authorize(Operation::CreateStream, resource, || {
-            StreamArn {
+        let arn = || {
+            let arn = StreamArn {
                 region: caller.region.clone(),
                 account: caller.account.clone(),
                 stream: request.stream_name.clone(),
-            }
-            .to_string()
-        })?;
+            };
+            arn.to_string()
+        };
+        caller.authorize(Operation::CreateStream, resource, arn)?;
+        if !request.tags.is_empty() {
+            caller.authorize(Operation::AddTagsToStream, resource, arn)?;
+        }
         let (mode, shard_count) = mode_and_count(&request)?;
         check_on_demand_settings(&request, mode)?;
         check_tags(&request.tags, &request.stream_name, &caller.account)?;

@@ -59,11 +59,25 @@ fn stored_settings_are_frozen() {
         apply(&mut catalog, update(id, setting, None)).unwrap();
         finish_of(&mut catalog, id);
     }
-    let resource = Tagged::Stream(id);
+    let resource = || Tagged::Stream(id);
     let tags = [("a".to_owned(), "b".to_owned())].into();
-    apply(&mut catalog, Command::AddTags { resource, tags }).unwrap();
+    apply(
+        &mut catalog,
+        Command::AddTags {
+            resource: resource(),
+            tags,
+        },
+    )
+    .unwrap();
     let keys = ["team".to_owned()].into();
-    apply(&mut catalog, Command::RemoveTags { resource, keys }).unwrap();
+    apply(
+        &mut catalog,
+        Command::RemoveTags {
+            resource: resource(),
+            keys,
+        },
+    )
+    .unwrap();
     apply(
         &mut catalog,
         update(id, Setting::MaxRecordSize { kib: 2048 }, None),
