@@ -106,7 +106,7 @@ impl Catalog {
                 per_day_max,
                 account_shards_max,
             } => self.update_setting(now, *id, setting, *per_day_max, *account_shards_max),
-            Command::FinishUpdateSetting { id } => self.finish_update_setting(*id),
+            Command::FinishUpdateSetting { id } => self.finish_update_setting(now, *id),
             Command::UpdateCommitment {
                 account,
                 region,
