@@ -1,7 +1,9 @@
 //! The operations: one file each, with its own error, whose texts are AWS's.
 
+mod account_error;
 mod add_tags_to_stream;
 mod change_stream;
+mod change_tags;
 mod consumer_description;
 mod create_stream;
 mod decrease_stream_retention_period;
@@ -57,8 +59,9 @@ mod update_stream_mode;
 mod update_stream_record_distribution_strategy;
 mod update_stream_warm_throughput;
 
-pub use add_tags_to_stream::AddTagsToStreamError;
+pub use account_error::AccountError;
 pub use change_stream::{ChangeStreamError, ChangedTooOften, StreamNotActive, StreamOnDemand};
+pub use change_tags::ChangeTagsError;
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
 pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodError;
 pub use delete_resource_policy::DeleteResourcePolicyError;
@@ -93,6 +96,5 @@ pub use subscription::{Lifetime, Subscription, SubscriptionError};
 pub use tag_resource::TagResourceError;
 pub use tags::InvalidTags;
 pub use unavailable::Unavailable;
-pub use untag_resource::UntagResourceError;
 pub use update_setting::UpdateSettingError;
 pub use update_shard_count::UpdateShardCountError;

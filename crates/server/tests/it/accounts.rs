@@ -314,3 +314,18 @@ async fn tables_are_guarded_by_the_same_keys() {
     );
     server.server.stop_cleanly().await;
 }
+
+#[tokio::test]
+async fn tags_at_creation_need_a_permission_of_their_own() {
+    let keys = with_policies(&[statement("Allow", "kinesis:CreateStream", "*")]);
+    let server = SignedServer::with(&keys, |_, _| {}).await;
+    let create = |tags: &str| format!(r#"{{"StreamName":"tagged","ShardCount":1{tags}}}"#);
+    let with_tags = create(r#","Tags":{"a":"b"}"#);
+    let refused = server.call(NOBODY, "CreateStream", &with_tags).await;
+    assert_eq!(refused.error(), DENIED);
+    let text = refused.text();
+    assert!(text.contains("kinesis:AddTagsToStream"), "{text}");
+    let created = server.call(NOBODY, "CreateStream", &create("")).await;
+    assert_eq!(created.status, 200, "{created:?}");
+    server.server.stop_cleanly().await;
+}

@@ -171,7 +171,7 @@ fn body(operation: Operation, iterator: &str) -> String {
         }
         Operation::UpdateStreamMode => named(r#","StreamModeDetails":{"StreamMode":"ON_DEMAND"}"#),
         Operation::UpdateStreamRecordDistributionStrategy => {
-            named(r#","RecordDistributionStrategy":"UNIFORM""#)
+            named(r#","RecordDistributionStrategy":"AUTO""#)
         }
         Operation::UpdateStreamWarmThroughput => named(r#","WarmThroughputMiBps":1"#),
     }

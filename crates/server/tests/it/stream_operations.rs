@@ -256,8 +256,8 @@ async fn answers_have_the_members_of_the_model() {
     let by_name = r#"{"StreamName":"meters"}"#;
     let throughput = json!({"StreamName": "meters", "WarmThroughputMiBps": 9}).to_string();
     let answer = call(&mut client, "UpdateStreamWarmThroughput", &throughput, "").await;
-    let warm = json!({"TargetMiBps": 9, "CurrentMiBps": 4});
-    let expected = json!({"StreamName": "meters", "StreamARN": ARN, "WarmThroughput": warm});
+    let warm = |current: u32| json!({"TargetMiBps": 9, "CurrentMiBps": current});
+    let expected = json!({"StreamName": "meters", "StreamARN": ARN, "WarmThroughput": warm(4)});
     assert_eq!(answer.json(), expected);
     let summary = call(&mut client, "DescribeStreamSummary", by_name, "")
         .await
@@ -268,8 +268,8 @@ async fn answers_have_the_members_of_the_model() {
         "StreamName": "meters", "StreamARN": ARN, "StreamStatus": "ACTIVE",
         "StreamModeDetails": {"StreamMode": "ON_DEMAND"}, "RetentionPeriodHours": 24,
         "StreamCreationTimestamp": null, "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
-        "EncryptionType": "NONE", "OpenShardCount": 4, "ConsumerCount": 0, "MaxRecordSizeInKiB": 1024,
-        "WarmThroughput": warm, "RecordDistributionStrategy": "USER_PARTITION_KEY",
+        "EncryptionType": "NONE", "OpenShardCount": 9, "ConsumerCount": 0, "MaxRecordSizeInKiB": 1024,
+        "WarmThroughput": warm(9), "RecordDistributionStrategy": "USER_PARTITION_KEY",
     });
     assert_eq!(summary, expected);
     let enable = r#"{"StreamName":"meters","ShardLevelMetrics":["OutgoingBytes"]}"#;

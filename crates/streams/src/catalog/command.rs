@@ -153,7 +153,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account_shards_max: Option<u64>,
     },
-    /// The new value holds: ACTIVE.
+    /// The new value holds: ACTIVE, unless it makes the stream grow.
     FinishUpdateSetting {
         /// The stream.
         id: StreamId,

@@ -98,15 +98,15 @@ impl Catalog {
             Command::IncreaseRetention { id, hours } => self.increase_retention(*id, *hours),
             Command::DecreaseRetention { id, hours } => self.decrease_retention(*id, *hours),
             Command::RemoveShards { id, shards } => self.remove_shards(*id, shards),
-            Command::AddTags { resource, tags } => self.add_tags(*resource, tags),
-            Command::RemoveTags { resource, keys } => self.remove_tags(*resource, keys),
+            Command::AddTags { resource, tags } => self.add_tags(resource, tags),
+            Command::RemoveTags { resource, keys } => self.remove_tags(resource, keys),
             Command::UpdateSetting {
                 id,
                 setting,
                 per_day_max,
                 account_shards_max,
             } => self.update_setting(now, *id, setting, *per_day_max, *account_shards_max),
-            Command::FinishUpdateSetting { id } => self.finish_update_setting(*id),
+            Command::FinishUpdateSetting { id } => self.finish_update_setting(now, *id),
             Command::UpdateCommitment {
                 account,
                 region,

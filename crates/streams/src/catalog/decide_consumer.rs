@@ -100,7 +100,7 @@ impl Catalog {
     }
 
     /// A copy of the stream to change, and the consumer's place in it.
-    fn stream_and_consumer(
+    pub(super) fn stream_and_consumer(
         &self,
         id: StreamId,
         key: &ConsumerKey,

@@ -79,6 +79,25 @@ impl Catalog {
         }
     }
 
+    /// The stream, ACTIVE, or on its way to the shards that its warm throughput asks for: one for each MiB per second.
+    /// A stream is never made smaller for it, and one that cannot grow stays as it is.
+    pub(super) fn warm_up(&self, now: TimestampMs, stream: Stream) -> Decision {
+        let wanted = match (stream.mode, stream.warm_throughput_mibps) {
+            (StreamMode::OnDemand, Some(mibps)) => mibps.min(SHARDS_PER_STREAM_MAX),
+            _ => 0,
+        };
+        let open = u32::try_from(stream.open_shards().len()).expect("indexes have 31 bits");
+        if wanted <= open {
+            return Decision::store(stream);
+        }
+        // No more than twice as many shards are reached at a time.
+        let target = wanted.min(open.saturating_mul(2));
+        match self.next_round(now, &stream, target) {
+            Ok(Some(round)) => round,
+            Ok(None) | Err(_) => Decision::store(stream),
+        }
+    }
+
     /// The next round on the way to `target` shards; `None` if the stream has as many.
     fn next_round(
         &self,
@@ -199,7 +218,7 @@ impl Catalog {
         match *change {
             Change::Scale { target, .. } => match self.next_round(now, &changed, target)? {
                 Some(next) => Ok(next),
-                None => Ok(Decision::store(changed)),
+                None => Ok(self.warm_up(now, changed)),
             },
             _ => Ok(Decision::store(changed)),
         }

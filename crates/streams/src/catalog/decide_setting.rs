@@ -31,14 +31,18 @@ impl Catalog {
         Ok(Decision::store(stream))
     }
 
-    pub(super) fn finish_update_setting(&self, id: StreamId) -> Result<Decision, Rejected> {
+    pub(super) fn finish_update_setting(
+        &self,
+        now: TimestampMs,
+        id: StreamId,
+    ) -> Result<Decision, Rejected> {
         let mut stream = Stream::clone(self.stream(id)?);
         let Some(Change::Update { setting }) = stream.change.take() else {
             return Err(Rejected::NotBegun);
         };
         setting.apply_to(&mut stream);
         stream.status = StreamStatus::Active;
-        Ok(Decision::store(stream))
+        Ok(self.warm_up(now, stream))
     }
 
     fn check_setting(

@@ -152,11 +152,13 @@ enum Action {
     },
     AddTags {
         name: u8,
+        consumer: Option<u8>,
         from: u8,
         count: u8,
     },
     RemoveTags {
         name: u8,
+        consumer: Option<u8>,
         from: u8,
         count: u8,
     },
@@ -213,10 +215,10 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (name.clone(), 0..8u8)
             .prop_map(|(name, consumer)| Action::FinishConsumer { name, consumer }),
         1 => name.clone().prop_map(|name| Action::Forget { name }),
-        1 => (name.clone(), 0..60u8, 1..60u8)
-            .prop_map(|(name, from, count)| Action::AddTags { name, from, count }),
-        1 => (name.clone(), 0..60u8, 1..60u8)
-            .prop_map(|(name, from, count)| Action::RemoveTags { name, from, count }),
+        1 => (name.clone(), prop::option::of(0..8u8), 0..60u8, 1..60u8)
+            .prop_map(|(name, consumer, from, count)| Action::AddTags { name, consumer, from, count }),
+        1 => (name.clone(), prop::option::of(0..8u8), 0..60u8, 1..60u8)
+            .prop_map(|(name, consumer, from, count)| Action::RemoveTags { name, consumer, from, count }),
         4 => (name, setting(), any::<bool>()).prop_map(|(name, setting, is_limited)| Action::Update {
             name,
             setting,
@@ -310,14 +312,24 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
                 shards: closed.map(|shard| shard.id).collect(),
             }
         }
-        Action::AddTags { name, from, count } => Command::AddTags {
-            resource: Tagged::Stream(find(name)?.id),
+        Action::AddTags {
+            name,
+            consumer,
+            from,
+            count,
+        } => Command::AddTags {
+            resource: tagged(find(name)?, *consumer)?,
             tags: keys(*from, *count)
                 .map(|key| (key, now_ms.to_string()))
                 .collect(),
         },
-        Action::RemoveTags { name, from, count } => Command::RemoveTags {
-            resource: Tagged::Stream(find(name)?.id),
+        Action::RemoveTags {
+            name,
+            consumer,
+            from,
+            count,
+        } => Command::RemoveTags {
+            resource: tagged(find(name)?, *consumer)?,
             keys: keys(*from, *count).collect(),
         },
         Action::Update {
@@ -339,6 +351,18 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
             enabled: *enabled,
             minimum_ms: *minimum_ms,
         },
+    })
+}
+
+/// The stream, or the consumer with this number.
+fn tagged(stream: &Stream, consumer: Option<u8>) -> Option<Tagged> {
+    let Some(number) = consumer else {
+        return Some(Tagged::Stream(stream.id));
+    };
+    let consumer = stream.consumer(&format!("consumer-{number}"))?;
+    Some(Tagged::Consumer {
+        stream: stream.id,
+        key: consumer.key.clone(),
     })
 }
 
@@ -441,6 +465,7 @@ fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
 
 fn check_settings(stream: &Stream) {
     assert!(stream.tags.len() <= 50);
+    assert!(stream.consumers.iter().all(|one| one.tags.len() <= 50));
     assert!((1024..=10_240).contains(&stream.max_record_size_kib));
     if stream.mode == StreamMode::Provisioned {
         assert_eq!(stream.warm_throughput_mibps, None);
@@ -656,6 +681,16 @@ fn stored_commands_are_frozen() {
         (
             Command::AddTags { resource: Tagged::Stream(id), tags: [("a".into(), "b".into())].into() },
             r#"{"add_tags":{"resource":{"stream":3},"tags":{"a":"b"}}}"#.into(),
+        ),
+        (
+            Command::RemoveTags {
+                resource: Tagged::Consumer {
+                    stream: id,
+                    key: ConsumerKey { name: "billing".parse().unwrap(), created_s: 1_793_620_900 },
+                },
+                keys: ["a".into()].into(),
+            },
+            r#"{"remove_tags":{"resource":{"consumer":{"stream":3,"key":{"name":"billing","created_s":1793620900}}},"keys":["a"]}}"#.into(),
         ),
         (
             Command::RemoveTags { resource: Tagged::Stream(id), keys: ["a".into(), "b".into()].into() },

@@ -1,7 +1,7 @@
 //! CreateStream.
 
 use millstream_types::limits::{
-    RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT,
+    RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT, SHARDS_PER_STREAM_MAX,
 };
 use millstream_types::{AccountId, Region, StreamArn, StreamName};
 use millstream_wire::shapes::{CreateStreamRequest, RecordDistributionStrategy, StreamMode};
@@ -110,14 +110,18 @@ impl StreamService {
             owner: &caller.account,
             policy: None,
         };
-        caller.authorize(Operation::CreateStream, resource, || {
-            StreamArn {
+        let arn = || {
+            let arn = StreamArn {
                 region: caller.region.clone(),
                 account: caller.account.clone(),
                 stream: request.stream_name.clone(),
-            }
-            .to_string()
-        })?;
+            };
+            arn.to_string()
+        };
+        caller.authorize(Operation::CreateStream, resource, arn)?;
+        if !request.tags.is_empty() {
+            caller.authorize(Operation::AddTagsToStream, resource, arn)?;
+        }
         let (mode, shard_count) = mode_and_count(&request)?;
         check_on_demand_settings(&request, mode)?;
         check_tags(&request.tags, &request.stream_name, &caller.account)?;
@@ -180,7 +184,10 @@ fn mode_and_count(request: &CreateStreamRequest) -> Result<(StreamMode, u32), Cr
     match (mode, request.shard_count) {
         (None | Some(StreamMode::Provisioned), Some(count)) => Ok((StreamMode::Provisioned, count)),
         (None | Some(StreamMode::OnDemand), None) => {
-            Ok((StreamMode::OnDemand, SHARD_COUNT_DEFAULT))
+            // One shard for each MiB per second.
+            let warm = request.warm_throughput_mibps.unwrap_or(0);
+            let count = warm.clamp(SHARD_COUNT_DEFAULT, SHARDS_PER_STREAM_MAX);
+            Ok((StreamMode::OnDemand, count))
         }
         (Some(StreamMode::OnDemand), Some(_)) => Err(CreateStreamError::OnDemandWithShardCount),
         (Some(StreamMode::Provisioned), None) => {

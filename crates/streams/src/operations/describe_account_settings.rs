@@ -1,25 +1,27 @@
 //! DescribeAccountSettings, and what it shares with UpdateAccountSettings.
 
 use millstream_types::TimestampMs;
+use millstream_wire::Operation;
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
     AccountSettingsResponse, Commitment, CommitmentStatus, DescribeAccountSettingsRequest,
 };
 
-use super::unavailable::Unavailable;
+use super::account_error::AccountError;
 use crate::{Caller, StreamService, catalog};
 
 impl StreamService {
     /// Says whether the caller's account commits itself to a least throughput in the caller's region.
     ///
     /// # Errors
-    /// [`Unavailable`] while the service is stopping.
+    /// See [`AccountError`].
     pub async fn describe_account_settings(
         &self,
         caller: &Caller,
         _request: DescribeAccountSettingsRequest,
-    ) -> Result<AccountSettingsResponse, Unavailable> {
+    ) -> Result<AccountSettingsResponse, AccountError> {
         let _call = self.enter()?;
+        caller.authorize_in_general(Operation::DescribeAccountSettings)?;
         Ok(self.account_settings(caller))
     }
 

@@ -1,8 +1,9 @@
 //! DescribeLimits.
 
+use millstream_wire::Operation;
 use millstream_wire::shapes::{DescribeLimitsRequest, DescribeLimitsResponse};
 
-use super::unavailable::Unavailable;
+use super::account_error::AccountError;
 use crate::{Caller, StreamService};
 
 /// The largest count that the API can show; stands for no limit.
@@ -13,13 +14,14 @@ impl StreamService {
     /// their limits. Where there is no limit, the largest number that the API can show stands for it.
     ///
     /// # Errors
-    /// [`Unavailable`] while the service is stopping.
+    /// See [`AccountError`].
     pub async fn describe_limits(
         &self,
         caller: &Caller,
         _request: DescribeLimitsRequest,
-    ) -> Result<DescribeLimitsResponse, Unavailable> {
+    ) -> Result<DescribeLimitsResponse, AccountError> {
         let _call = self.enter()?;
+        caller.authorize_in_general(Operation::DescribeLimits)?;
         let (account, region) = (&caller.account, &caller.region);
         let (shards, on_demand_streams) = self.inner.view.read(|catalog| {
             let shards = catalog.shards_in_quota(account, region);

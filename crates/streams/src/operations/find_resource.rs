@@ -1,13 +1,15 @@
 //! Which stream or consumer a resource ARN means.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
+use super::find_consumer::{FindConsumerError, FoundConsumer, NamedConsumer};
 use super::find_stream::{FindStreamError, NamedStream};
 use super::unverified_texts as texts;
 use crate::catalog::{Stream, Tagged};
-use crate::{Caller, StreamService};
+use crate::{AccessDenied, Caller, StreamService, caller};
 
 /// The ARN is of nothing that there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,18 +17,26 @@ pub enum FindResourceError {
     /// It is not an ARN of this service.
     #[error("{}", texts::invalid_resource_arn(.0))]
     InvalidArn(String),
-    /// It is the ARN of a consumer, channel or queue that there is not.
+    /// It is the ARN of a channel or queue: this service has none.
     #[error("{}", texts::resource_not_found(.0))]
     NotFound(String),
-    /// It is the ARN of a stream that there is not.
+    /// It is the ARN of a stream that there is not, or not for the caller.
     #[error(transparent)]
     Stream(#[from] FindStreamError),
+    /// It is the ARN of a consumer that there is not, or not for the caller.
+    #[error(transparent)]
+    Consumer(#[from] FindConsumerError),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] AccessDenied),
 }
 
 impl From<FindResourceError> for ApiError {
     fn from(error: FindResourceError) -> Self {
         let code = match error {
             FindResourceError::Stream(error) => return error.into(),
+            FindResourceError::Consumer(error) => return error.into(),
+            FindResourceError::Denied(error) => return error.into(),
             FindResourceError::InvalidArn(_) => ErrorCode::Validation,
             FindResourceError::NotFound(_) => ErrorCode::ResourceNotFound,
         };
@@ -35,40 +45,93 @@ impl From<FindResourceError> for ApiError {
 }
 
 /// What a resource ARN means.
-pub(super) struct Resource {
-    /// The stream itself, or the one that the resource belongs to.
-    pub(super) stream: Arc<Stream>,
-    /// What carries the tags.
-    pub(super) tagged: Tagged,
+pub(super) enum FoundResource {
+    Stream(Arc<Stream>),
+    Consumer(FoundConsumer),
+}
+
+impl FoundResource {
+    /// The stream itself, or the consumer's.
+    pub(super) fn stream(&self) -> &Stream {
+        match self {
+            Self::Stream(stream) => stream,
+            Self::Consumer(found) => &found.stream,
+        }
+    }
+
+    /// Its tags.
+    pub(super) fn tags(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Stream(stream) => &stream.tags,
+            Self::Consumer(found) => &found.consumer.tags,
+        }
+    }
+
+    /// What commands about its tags call it.
+    pub(super) fn tagged(&self) -> Tagged {
+        match self {
+            Self::Stream(stream) => Tagged::Stream(stream.id),
+            Self::Consumer(found) => Tagged::Consumer {
+                stream: found.stream.id,
+                key: found.consumer.key.clone(),
+            },
+        }
+    }
 }
 
 impl StreamService {
-    /// The resource that a request names, in whatever state.
+    /// The resource that a request names, in whatever state, for `operation`.
     pub(super) fn find_resource(
         &self,
         caller: &Caller,
         operation: Operation,
         arn: &str,
-    ) -> Result<Resource, FindResourceError> {
-        let named = match NamedStream::new(caller, None, Some(arn)) {
-            Ok(named) => named,
-            Err(_) if is_of_other_kind(arn) => {
-                return Err(FindResourceError::NotFound(arn.to_owned()));
+    ) -> Result<FoundResource, FindResourceError> {
+        match Kind::of(arn) {
+            Some(Kind::Stream) => {
+                let named = NamedStream::new(caller, None, Some(arn))
+                    .map_err(|_| FindResourceError::InvalidArn(arn.to_owned()))?;
+                let stream = self.look_up(caller, operation, &named)?;
+                Ok(FoundResource::Stream(stream))
             }
-            Err(_) => return Err(FindResourceError::InvalidArn(arn.to_owned())),
-        };
-        let stream = self.look_up(caller, operation, &named)?;
-        let tagged = Tagged::Stream(stream.id);
-        Ok(Resource { stream, tagged })
+            Some(Kind::Consumer) => {
+                let named = NamedConsumer {
+                    consumer_arn: Some(arn),
+                    stream_arn: None,
+                    name: None,
+                };
+                let found = self.find_consumer(caller, operation, named)?;
+                Ok(FoundResource::Consumer(found))
+            }
+            Some(Kind::ChannelOrQueue) => {
+                let resource = caller::Resource {
+                    owner: &caller.account,
+                    policy: None,
+                };
+                caller.authorize(operation, resource, || arn.to_owned())?;
+                Err(FindResourceError::NotFound(arn.to_owned()))
+            }
+            None => Err(FindResourceError::InvalidArn(arn.to_owned())),
+        }
     }
 }
 
-/// Whether the ARN, which is none of a stream, is one of a consumer, channel or queue.
-fn is_of_other_kind(arn: &str) -> bool {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    match resource.split_once('/') {
-        Some(("channel" | "queue", _)) => true,
-        Some(("stream", rest)) => rest.contains("/consumer/"),
-        _ => false,
+/// What an ARN is the ARN of.
+enum Kind {
+    Stream,
+    Consumer,
+    /// This service has neither.
+    ChannelOrQueue,
+}
+
+impl Kind {
+    fn of(arn: &str) -> Option<Self> {
+        let resource = arn.splitn(6, ':').nth(5)?;
+        match resource.split_once('/')? {
+            ("stream", rest) if rest.contains("/consumer/") => Some(Self::Consumer),
+            ("stream", _) => Some(Self::Stream),
+            ("channel" | "queue", _) => Some(Self::ChannelOrQueue),
+            _ => None,
+        }
     }
 }

@@ -42,7 +42,7 @@ impl StreamService {
         let operation = Operation::ListTagsForResource;
         let found = self.find_resource(caller, operation, &request.resource_arn)?;
         Ok(ListTagsForResourceResponse {
-            tags: listed(found.stream.tags.iter()),
+            tags: listed(found.tags().iter()),
         })
     }
 }

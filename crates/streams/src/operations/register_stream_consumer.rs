@@ -7,6 +7,7 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
 use super::consumer_description::describe_consumer;
+use super::tags::{InvalidTags, check_tags};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::{Command, Rejected, Stream};
@@ -18,6 +19,9 @@ pub enum RegisterStreamConsumerError {
     /// The name is not one that a consumer can have.
     #[error("{}", texts::invalid_consumer_name(.0))]
     InvalidName(String),
+    /// No consumer can have these tags.
+    #[error(transparent)]
+    InvalidTags(#[from] InvalidTags),
     /// The name is taken on this stream, by a consumer in whatever state.
     #[error("{}", texts::consumer_exists(.name, .stream, .account))]
     Exists {
@@ -55,6 +59,7 @@ impl From<RegisterStreamConsumerError> for ApiError {
     fn from(error: RegisterStreamConsumerError) -> Self {
         let code = match error {
             RegisterStreamConsumerError::InvalidName(_) => ErrorCode::Validation,
+            RegisterStreamConsumerError::InvalidTags(_) => ErrorCode::InvalidArgument,
             RegisterStreamConsumerError::Exists { .. } => ErrorCode::ResourceInUse,
             RegisterStreamConsumerError::TooMany { .. }
             | RegisterStreamConsumerError::TooManyCreating { .. } => ErrorCode::LimitExceeded,
@@ -88,6 +93,7 @@ impl StreamService {
         let name: ConsumerName = consumer_name
             .parse()
             .map_err(|_| RegisterStreamConsumerError::InvalidName(consumer_name))?;
+        check_tags(&tags, &stream.key.name, &stream.key.account)?;
         let id = stream.id;
         let begin = Command::BeginRegisterConsumer {
             id,

@@ -1,10 +1,11 @@
-//! RemoveTagsFromStream, and what it shares with UntagResource.
+//! RemoveTagsFromStream.
 
 use millstream_wire::Operation;
 use millstream_wire::shapes::RemoveTagsFromStreamRequest;
 
 use super::change_stream::ChangeStreamError;
-use crate::catalog::{Command, Stream, Tagged};
+use super::change_tags::ChangeTagsError;
+use super::find_resource::FoundResource;
 use crate::{Caller, StreamService};
 
 impl StreamService {
@@ -13,31 +14,17 @@ impl StreamService {
     /// If the future is dropped, the tags may still be taken away.
     ///
     /// # Errors
-    /// See [`ChangeStreamError`].
+    /// See [`ChangeTagsError`].
     pub async fn remove_tags_from_stream(
         &self,
         caller: &Caller,
         request: RemoveTagsFromStreamRequest,
-    ) -> Result<(), ChangeStreamError> {
-        let _call = self.enter()?;
+    ) -> Result<(), ChangeTagsError> {
+        let _call = self.enter().map_err(ChangeStreamError::from)?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
         let arn = request.stream_arn.as_deref();
         let stream = self.stream_to_change(caller, Operation::RemoveTagsFromStream, name, arn)?;
-        self.remove_tags(&stream, Tagged::Stream(stream.id), request.tag_keys)
+        self.remove_tags(&FoundResource::Stream(stream), request.tag_keys)
             .await
-    }
-
-    /// Takes tags away from a stream, or from what belongs to it.
-    pub(super) async fn remove_tags(
-        &self,
-        stream: &Stream,
-        resource: Tagged,
-        keys: Vec<String>,
-    ) -> Result<(), ChangeStreamError> {
-        let keys = keys.into_iter().collect();
-        let command = Command::RemoveTags { resource, keys };
-        self.change_stream::<ChangeStreamError>(stream, command, |_| None)
-            .await?;
-        Ok(())
     }
 }

@@ -1,29 +1,30 @@
-//! TagResource.
+//! TagResource, and how it and UntagResource fail.
 
 use millstream_wire::shapes::TagResourceRequest;
 use millstream_wire::{ApiError, Operation};
 
-use super::add_tags_to_stream::AddTagsToStreamError;
 use super::change_stream::ChangeStreamError;
+use super::change_tags::ChangeTagsError;
 use super::find_resource::FindResourceError;
+use super::unavailable::Unavailable;
 use crate::{Caller, StreamService};
 
-/// How TagResource fails.
+/// How TagResource and UntagResource fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagResourceError {
     /// The request names nothing that there is.
     #[error(transparent)]
     Find(#[from] FindResourceError),
-    /// As AddTagsToStream.
+    /// As any change of tags.
     #[error(transparent)]
-    AddTags(#[from] AddTagsToStreamError),
+    Change(#[from] ChangeTagsError),
 }
 
 impl From<TagResourceError> for ApiError {
     fn from(error: TagResourceError) -> Self {
         match error {
             TagResourceError::Find(error) => error.into(),
-            TagResourceError::AddTags(error) => error.into(),
+            TagResourceError::Change(error) => error.into(),
         }
     }
 }
@@ -40,12 +41,13 @@ impl StreamService {
         caller: &Caller,
         request: TagResourceRequest,
     ) -> Result<(), TagResourceError> {
-        let _call = self
-            .enter()
-            .map_err(|stopped| AddTagsToStreamError::from(ChangeStreamError::from(stopped)))?;
+        let _call = self.enter().map_err(stopped)?;
         let found = self.find_resource(caller, Operation::TagResource, &request.resource_arn)?;
-        self.add_tags(&found.stream, found.tagged, request.tags)
-            .await?;
-        Ok(())
+        Ok(self.add_tags(&found, request.tags).await?)
     }
+}
+
+/// The service is stopping.
+pub(super) fn stopped(reason: Unavailable) -> TagResourceError {
+    ChangeTagsError::from(ChangeStreamError::from(reason)).into()
 }

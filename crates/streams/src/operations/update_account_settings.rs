@@ -1,10 +1,12 @@
 //! UpdateAccountSettings.
 
 use millstream_types::limits::COMMITMENT_MINIMUM_MS;
+use millstream_wire::Operation;
 use millstream_wire::shapes::{
     AccountSettingsResponse, CommitmentStatus, UpdateAccountSettingsRequest,
 };
 
+use super::account_error::AccountError;
 use super::unavailable::Unavailable;
 use crate::catalog::Command;
 use crate::{Caller, StreamService};
@@ -16,13 +18,14 @@ impl StreamService {
     /// If the future is dropped, the setting may still change.
     ///
     /// # Errors
-    /// See [`Unavailable`].
+    /// See [`AccountError`].
     pub async fn update_account_settings(
         &self,
         caller: &Caller,
         request: UpdateAccountSettingsRequest,
-    ) -> Result<AccountSettingsResponse, Unavailable> {
+    ) -> Result<AccountSettingsResponse, AccountError> {
         let _call = self.enter()?;
+        caller.authorize_in_general(Operation::UpdateAccountSettings)?;
         let status = request.minimum_throughput_billing_commitment.status;
         let command = Command::UpdateCommitment {
             account: caller.account.clone(),

@@ -12,7 +12,9 @@ use crate::catalog::Setting;
 use crate::{Caller, StreamService};
 
 impl StreamService {
-    /// Asks an on-demand stream to be ready for a throughput.
+    /// Makes an on-demand stream ready for a throughput: it grows to one shard for each MiB per second, up to 10,000,
+    /// and is never made smaller. It has grown when this returns, unless a transition time is set or it takes more than
+    /// ten seconds: then the stream is UPDATING. The answer's current throughput is that of before.
     ///
     /// If the future is dropped, the throughput may still be set.
     ///

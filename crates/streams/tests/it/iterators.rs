@@ -221,3 +221,22 @@ async fn types_and_their_parameters_must_fit() {
                 timestamp parameter.";
     assert_eq!(on_wire(given), (ErrorCode::InvalidArgument, text.into()));
 }
+
+#[tokio::test]
+async fn a_shard_is_named_by_its_number_whatever_stands_before_it() {
+    let world = World::new().await;
+    world.create("meters", 2).await;
+    let number = world.put("meters", "sensor-8", b"x").await.to_string();
+    for name in [SHARD_0, "0", "shardId-0", "foo-000", "-0"] {
+        let iterator = world.iterator("meters", name, Start::At(&number)).await;
+        assert_eq!(world.get(&iterator).await.records.len(), 1, "{name}");
+    }
+    for name in ["foo", "foo-", "0-x", "shardId-2147483648", "shardId-0-0"] {
+        let refused = on_wire(world.try_iterator("meters", name, Start::Latest).await);
+        let text = format!("Could not find shard {name} in stream meters under account {ACCOUNT}.");
+        assert_eq!(refused, (ErrorCode::ResourceNotFound, text));
+    }
+    world.merge("meters", "foo-0", "bar-1").await.unwrap();
+    world.split("meters", "shardId-2", 5).await.unwrap();
+    assert_eq!(world.list_shards("meters").await.len(), 5);
+}

@@ -413,13 +413,23 @@ async fn warm_throughput_is_for_on_demand_streams_of_committed_accounts() {
     let refused = on_wire(create_with("other", None, Some(9), None).await);
     assert_eq!(refused, invalid(&no_commitment));
     world.commit(true).await;
-    let warm = |target_mibps| WarmThroughput {
+    let warm = |target_mibps, current_mibps| WarmThroughput {
         target_mibps,
-        current_mibps: 4,
+        current_mibps,
     };
     assert_eq!(world.summary().await.warm_throughput, None);
-    assert_eq!(world.set_warm_throughput(50).await.unwrap(), warm(50));
-    assert_eq!(world.summary().await.warm_throughput, Some(warm(50)));
+    world.put("meters", "k", b"before").await;
+    assert_eq!(world.set_warm_throughput(50).await.unwrap(), warm(50, 4));
+    let summary = world.summary().await;
+    assert_eq!(summary.warm_throughput, Some(warm(50, 50)));
+    assert_eq!(
+        (summary.open_shard_count, summary.stream_status),
+        (50, StreamStatus::Active)
+    );
+    world.put("meters", "k", b"after").await;
+    // A lower one releases nothing.
+    assert_eq!(world.set_warm_throughput(5).await.unwrap(), warm(5, 50));
+    assert_eq!(world.summary().await.warm_throughput, Some(warm(5, 50)));
     let refused = on_wire(world.set_warm_throughput(10_241).await);
     assert_eq!(
         refused,
@@ -433,6 +443,7 @@ async fn warm_throughput_is_for_on_demand_streams_of_committed_accounts() {
     )
     .await
     .unwrap();
+    assert_eq!(world.list_shards("warm").await.len(), 9);
     let text = "WarmThroughputMiBps must not be specified when StreamMode is PROVISIONED.";
     let refused = on_wire(create_with("other", Some(1), Some(9), None).await);
     assert_eq!(refused, invalid(text));
@@ -454,7 +465,7 @@ async fn warm_throughput_is_for_on_demand_streams_of_committed_accounts() {
     );
     assert_eq!(on_wire(world.set_warm_throughput(9).await), invalid(&text));
     world.set_mode(StreamMode::OnDemand, Some(7)).await.unwrap();
-    assert_eq!(world.summary().await.warm_throughput, Some(warm(7)));
+    assert_eq!(world.summary().await.warm_throughput, Some(warm(7, 50)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use millstream_streams::StreamSettings;
 use millstream_wire::shapes::{
     AddTagsToStreamRequest, CreateStreamRequest, ListTagsForResourceRequest,
-    ListTagsForStreamRequest, RemoveTagsFromStreamRequest, Tag, TagResourceRequest,
-    UntagResourceRequest,
+    ListTagsForStreamRequest, RegisterStreamConsumerRequest, RemoveTagsFromStreamRequest, Tag,
+    TagResourceRequest, UntagResourceRequest,
 };
 use millstream_wire::{ApiError, ErrorCode};
 
@@ -196,13 +196,14 @@ async fn what_is_not_there_has_no_tags() {
     let no_stream = "Stream nope under account 210987654321 not found.";
     let elsewhere = "Stream meters under account 111122223333 not found.";
     let nothing = |arn: &str| format!("Resource {arn} not found.");
+    let no_consumer = |arn: &str| format!("Consumer {arn}, account {ACCOUNT} not found.");
     let consumer = format!("{ARN}/consumer/billing:1793620900");
     let queue = "arn:aws:kinesis:eu-west-1:210987654321:queue/meters";
     let channel = "arn:aws:kinesis:eu-west-1:210987654321:channel/meters";
     let cases = [
         (ARN.replace("meters", "nope"), no_stream.to_owned()),
         (ARN.replace(ACCOUNT, "111122223333"), elsewhere.to_owned()),
-        (consumer.clone(), nothing(&consumer)),
+        (consumer.clone(), no_consumer(&consumer)),
         (queue.to_owned(), nothing(queue)),
         (channel.to_owned(), nothing(channel)),
     ];
@@ -217,6 +218,77 @@ async fn what_is_not_there_has_no_tags() {
     }
     let odd = "arn:aws:kinesis:eu-west-1:210987654321:stream/a b";
     assert_eq!(on_wire(world.tags_of(odd).await).0, ErrorCode::Validation);
+}
+
+#[tokio::test]
+async fn a_consumer_has_tags_of_its_own() {
+    let mut world = World::new().await;
+    world.create("meters", 1).await;
+    world.add_tags(&[("of", "the stream")]).await.unwrap();
+    let register = async |name: &str, tags: &[(&str, &str)]| {
+        let request = RegisterStreamConsumerRequest {
+            stream_arn: ARN.into(),
+            consumer_name: name.into(),
+            tags: owned(tags),
+        };
+        let registered = world
+            .service
+            .register_stream_consumer(&world.caller, request);
+        registered.await.map(|answer| answer.consumer.consumer_arn)
+    };
+    let refused = on_wire(register("billing", &[("a;", "")]).await);
+    assert_eq!(refused.0, ErrorCode::InvalidArgument);
+    let arn = register("billing", &[("born", "with it")]).await.unwrap();
+    let other = register("other", &[]).await.unwrap();
+    world.tag_resource(&arn, &[("a", "b")]).await.unwrap();
+    let both = [tag("a", "b"), tag("born", "with it")];
+    assert_eq!(world.tags_of(&arn).await.unwrap(), both);
+    assert_eq!(world.tags_of(&other).await.unwrap(), []);
+    assert_eq!(world.tags_of(ARN).await.unwrap(), [tag("of", "the stream")]);
+    world.untag_resource(&arn, &["born", "x"]).await.unwrap();
+    let names: Vec<_> = (0..50).map(|number| format!("tag-{number}")).collect();
+    let tags: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let refused = on_wire(world.tag_resource(&arn, &tags).await);
+    assert_eq!(refused.0, ErrorCode::InvalidArgument);
+    world.crash().await;
+    assert_eq!(world.tags_of(&arn).await.unwrap(), [tag("a", "b")]);
+    // One that is registered again is another one.
+    world.deregister(&arn).await.unwrap();
+    let again = world.register("meters", "billing").await.consumer_arn;
+    assert_eq!(world.tags_of(&again).await.unwrap(), []);
+    let gone = on_wire(world.tag_resource(&arn, &[("a", "b")]).await);
+    let text = format!("Consumer {arn}, account {ACCOUNT} not found.");
+    assert_eq!(gone, (ErrorCode::ResourceNotFound, text));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_of_a_consumer_change_while_it_is_active_only() {
+    let settings = StreamSettings {
+        transition: Duration::from_secs(10),
+        ..StreamSettings::default()
+    };
+    let world = World::with(settings).await;
+    let later = || tokio::time::sleep(Duration::from_secs(11));
+    world.create("meters", 1).await;
+    later().await;
+    let arn = world.register("meters", "billing").await.consumer_arn;
+    let second = arn.rsplit(':').next().unwrap();
+    let in_use = (
+        ErrorCode::ResourceInUse,
+        format!(
+            "Consumer billing with creation timestamp {second} under stream: meters , account {ACCOUNT} is not in \
+             ACTIVE status."
+        ),
+    );
+    assert_eq!(
+        on_wire(world.tag_resource(&arn, &[("a", "")]).await),
+        in_use
+    );
+    assert_eq!(on_wire(world.untag_resource(&arn, &["a"]).await), in_use);
+    assert_eq!(world.tags_of(&arn).await.unwrap(), []);
+    later().await;
+    world.tag_resource(&arn, &[("a", "")]).await.unwrap();
+    assert_eq!(world.tags_of(&arn).await.unwrap(), [tag("a", "")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ fn stored_settings_are_frozen() {
         r#""place":"010000000000000000000000000000000000000000000000","state":"open"}],"next_shard_index":1,"#,
         r#""last_created_s":1793620834,"change":{"update":{"setting":{"max_record_size":{"kib":2048}}}},"#,
         r#""key_id":"alias/a","shard_level_metrics":["IncomingBytes","IteratorAgeMilliseconds"],"#,
-        r#""warm_throughput_mibps":9,"record_distribution":"AUTO","#,
+        r#""warm_throughput_mibps":1,"record_distribution":"AUTO","#,
         r#""counted_changes":{"start_encryption":[1793620837250],"switch_mode":[1793620837250]}}],"#,
         r#""commitments":[{"account":"210987654321","region":"eu-west-1","commitment":{"started_ms":1793620837250,"#,
         r#""earliest_end_ms":1793620838250,"end_ms":1793620838250}}]}"#,
@@ -50,7 +50,7 @@ fn stored_settings_are_frozen() {
         Setting::EnableMetrics {
             metrics: metrics.into(),
         },
-        Setting::WarmThroughput { mibps: 9 },
+        Setting::WarmThroughput { mibps: 1 },
         Setting::RecordDistribution {
             strategy: RecordDistributionStrategy::Auto,
         },
@@ -59,11 +59,25 @@ fn stored_settings_are_frozen() {
         apply(&mut catalog, update(id, setting, None)).unwrap();
         finish_of(&mut catalog, id);
     }
-    let resource = Tagged::Stream(id);
+    let resource = || Tagged::Stream(id);
     let tags = [("a".to_owned(), "b".to_owned())].into();
-    apply(&mut catalog, Command::AddTags { resource, tags }).unwrap();
+    apply(
+        &mut catalog,
+        Command::AddTags {
+            resource: resource(),
+            tags,
+        },
+    )
+    .unwrap();
     let keys = ["team".to_owned()].into();
-    apply(&mut catalog, Command::RemoveTags { resource, keys }).unwrap();
+    apply(
+        &mut catalog,
+        Command::RemoveTags {
+            resource: resource(),
+            keys,
+        },
+    )
+    .unwrap();
     apply(
         &mut catalog,
         update(id, Setting::MaxRecordSize { kib: 2048 }, None),
