@@ -140,6 +140,56 @@ async fn a_streams_policy_speaks_of_its_own_account_too() {
 }
 
 #[tokio::test]
+async fn a_consumer_has_a_policy_of_its_own() {
+    let server = with_stream().await;
+    let body = json!({"StreamARN": STREAM, "ConsumerName": "billing"}).to_string();
+    let registered = server.call(ADMIN, "RegisterStreamConsumer", &body).await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    let arn = registered.json()["Consumer"]["ConsumerARN"].clone();
+    let named = json!({"ConsumerARN": arn}).to_string();
+    let owner = json!({"ResourceARN": arn}).to_string();
+    let described = server.call(STRANGER, "DescribeStreamConsumer", &named);
+    assert_eq!(described.await.error(), DENIED);
+    let policy = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": OTHER_ACCOUNT},
+        "Action": "kinesis:DescribeStreamConsumer", "Resource": arn}})
+    .to_string();
+    let body = json!({"ResourceARN": arn, "Policy": policy}).to_string();
+    assert_eq!(
+        server
+            .call(STRANGER, "PutResourcePolicy", &body)
+            .await
+            .error(),
+        DENIED
+    );
+    let put = server.call(ADMIN, "PutResourcePolicy", &body).await;
+    assert_eq!((put.status, put.text().as_str()), (200, ""), "{put:?}");
+    let got = server.call(ADMIN, "GetResourcePolicy", &owner).await;
+    assert_eq!(got.json()["Policy"], policy);
+    let of_stream = json!({"ResourceARN": STREAM}).to_string();
+    let got = server.call(ADMIN, "GetResourcePolicy", &of_stream).await;
+    assert_eq!(
+        got.json()["Policy"],
+        "{}",
+        "the stream's own is another one"
+    );
+    let described = server
+        .call(STRANGER, "DescribeStreamConsumer", &named)
+        .await;
+    assert_eq!(described.status, 200, "{described:?}");
+    let removed = server
+        .call(STRANGER, "DeregisterStreamConsumer", &named)
+        .await;
+    assert_eq!(removed.error(), DENIED);
+    let deleted = server.call(ADMIN, "DeleteResourcePolicy", &owner).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    let described = server.call(STRANGER, "DescribeStreamConsumer", &named);
+    assert_eq!(described.await.error(), DENIED);
+    let again = server.call(ADMIN, "DeleteResourcePolicy", &owner).await;
+    assert_eq!(again.error(), "ResourceNotFoundException");
+    server.server.stop_cleanly().await;
+}
+
+#[tokio::test]
 async fn a_policy_that_is_not_understood_is_not_stored() {
     let server = with_stream().await;
     let condition = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kinesis:*",

@@ -181,6 +181,22 @@ pub enum Command {
         /// The stream.
         id: StreamId,
     },
+    /// Attaches a policy to a consumer, in place of the one that it has.
+    PutConsumerPolicy {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+        /// The policy.
+        policy: ResourcePolicy,
+    },
+    /// Takes the policy from a consumer.
+    DeleteConsumerPolicy {
+        /// The stream.
+        id: StreamId,
+        /// The consumer.
+        consumer: ConsumerKey,
+    },
     /// Enters a consumer as CREATING.
     BeginRegisterConsumer {
         /// The stream.

@@ -115,6 +115,14 @@ impl Catalog {
             } => Ok(self.update_commitment(now, account, region, *enabled, *minimum_ms)),
             Command::PutResourcePolicy { id, policy } => self.put_policy(*id, policy),
             Command::DeleteResourcePolicy { id } => self.delete_policy(*id),
+            Command::PutConsumerPolicy {
+                id,
+                consumer,
+                policy,
+            } => self.put_consumer_policy(*id, consumer, policy),
+            Command::DeleteConsumerPolicy { id, consumer } => {
+                self.delete_consumer_policy(*id, consumer)
+            }
             Command::BeginRegisterConsumer { id, name, tags } => {
                 self.begin_register_consumer(now, *id, name, tags)
             }

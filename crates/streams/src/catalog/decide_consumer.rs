@@ -7,7 +7,7 @@ use millstream_types::{ConsumerName, TimestampMs};
 use millstream_wire::shapes::ConsumerStatus;
 
 use super::decide::{Decision, check_second};
-use super::{Catalog, Consumer, ConsumerKey, Rejected, Stream, StreamId};
+use super::{Catalog, Consumer, ConsumerKey, Rejected, ResourcePolicy, Stream, StreamId};
 
 impl Catalog {
     pub(super) fn begin_register_consumer(
@@ -83,6 +83,37 @@ impl Catalog {
         stream.consumers.remove(position);
         stream.consumers_floor_s = stream.consumers_floor_s.max(key.created_s);
         Ok(Decision::store(stream))
+    }
+
+    pub(super) fn put_consumer_policy(
+        &self,
+        id: StreamId,
+        key: &ConsumerKey,
+        policy: &ResourcePolicy,
+    ) -> Result<Decision, Rejected> {
+        let (mut stream, position) = self.stream_and_consumer(id, key)?;
+        let consumer = &mut stream.consumers[position];
+        if consumer.status != ConsumerStatus::Active {
+            return Err(Rejected::ConsumerNotActive);
+        }
+        consumer.policy = Some(policy.clone());
+        Ok(Decision::store(stream))
+    }
+
+    pub(super) fn delete_consumer_policy(
+        &self,
+        id: StreamId,
+        key: &ConsumerKey,
+    ) -> Result<Decision, Rejected> {
+        let (mut stream, position) = self.stream_and_consumer(id, key)?;
+        let consumer = &mut stream.consumers[position];
+        if consumer.status != ConsumerStatus::Active {
+            return Err(Rejected::ConsumerNotActive);
+        }
+        match consumer.policy.take() {
+            Some(_) => Ok(Decision::store(stream)),
+            None => Err(Rejected::NoResourcePolicy),
+        }
     }
 
     fn with_status(

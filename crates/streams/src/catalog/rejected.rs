@@ -79,7 +79,7 @@ pub enum Rejected {
     #[error("too many tags")]
     TooManyTags,
     /// There is none to take away.
-    #[error("the stream has no resource policy")]
+    #[error("there is no resource policy")]
     NoResourcePolicy,
     /// The stream has consumers, and the command does not say that they go with it.
     #[error("the stream has consumers")]

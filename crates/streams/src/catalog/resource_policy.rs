@@ -55,7 +55,8 @@ impl<'de> Deserialize<'de> for ResourcePolicy {
 mod tests {
     use super::*;
     use crate::catalog::{
-        Catalog, Command, CommandEntry, CreatedLog, Rejected, StreamId, StreamKey, StreamSpec,
+        Catalog, Command, CommandEntry, ConsumerKey, CreatedLog, Rejected, StreamId, StreamKey,
+        StreamSpec,
     };
     use millstream_log::Place;
     use millstream_types::{ShardId, TimestampMs};
@@ -106,14 +107,36 @@ mod tests {
         let id = StreamId(3);
         let policy = ResourcePolicy::parse(TEXT).unwrap();
         let quoted = serde_json::to_string(TEXT).unwrap();
+        let consumer = ConsumerKey {
+            name: "billing".parse().unwrap(),
+            created_s: 7,
+        };
+        let key = r#"{"name":"billing","created_s":7}"#;
         for (command, text) in [
             (
-                Command::PutResourcePolicy { id, policy },
+                Command::PutResourcePolicy {
+                    id,
+                    policy: policy.clone(),
+                },
                 format!(r#"{{"put_resource_policy":{{"id":3,"policy":{quoted}}}}}"#),
             ),
             (
                 Command::DeleteResourcePolicy { id },
                 r#"{"delete_resource_policy":{"id":3}}"#.into(),
+            ),
+            (
+                Command::PutConsumerPolicy {
+                    id,
+                    consumer: consumer.clone(),
+                    policy,
+                },
+                format!(
+                    r#"{{"put_consumer_policy":{{"id":3,"consumer":{key},"policy":{quoted}}}}}"#
+                ),
+            ),
+            (
+                Command::DeleteConsumerPolicy { id, consumer },
+                format!(r#"{{"delete_consumer_policy":{{"id":3,"consumer":{key}}}}}"#),
             ),
         ] {
             let entry = CommandEntry::new(TimestampMs(1), command);

@@ -4,19 +4,26 @@ use millstream_wire::shapes::DeleteResourcePolicyRequest;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
+use super::policy_owner::ChangePolicyError;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, Rejected};
+use crate::catalog::Rejected;
 use crate::{Caller, StreamService};
 
 /// How DeleteResourcePolicy fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeleteResourcePolicyError {
-    /// The stream has no policy.
+    /// The stream or consumer has no policy.
     #[error("{}", texts::no_resource_policy(.0))]
     NoPolicy(String),
-    /// As any change of a stream.
+    /// As any change of a resource policy.
     #[error(transparent)]
-    Change(#[from] ChangeStreamError),
+    Change(#[from] ChangePolicyError),
+}
+
+impl From<ChangeStreamError> for DeleteResourcePolicyError {
+    fn from(error: ChangeStreamError) -> Self {
+        ChangePolicyError::from(error).into()
+    }
 }
 
 impl From<DeleteResourcePolicyError> for ApiError {
@@ -31,7 +38,9 @@ impl From<DeleteResourcePolicyError> for ApiError {
 }
 
 impl StreamService {
-    /// Takes the policy from a stream.
+    /// Takes the policy from a stream or consumer.
+    ///
+    /// If the future is dropped, it may still be taken away.
     ///
     /// # Errors
     /// See [`DeleteResourcePolicyError`].
@@ -42,12 +51,11 @@ impl StreamService {
     ) -> Result<(), DeleteResourcePolicyError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let arn = request.resource_arn;
-        let operation = Operation::DeleteResourcePolicy;
-        let stream = self.stream_to_change(caller, operation, None, Some(&arn))?;
-        let command = Command::DeleteResourcePolicy { id: stream.id };
-        self.change_stream(&stream, command, |reason| match reason {
+        let owner = self.find_policy_owner(caller, Operation::DeleteResourcePolicy, &arn);
+        let owner = owner.map_err(ChangePolicyError::from)?;
+        self.change_stream(owner.stream(), owner.delete(), |reason| match reason {
             Rejected::NoResourcePolicy => Some(DeleteResourcePolicyError::NoPolicy(arn)),
-            _ => None,
+            reason => owner.rejected(reason).map(Into::into),
         })
         .await?;
         Ok(())

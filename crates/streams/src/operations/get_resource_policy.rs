@@ -3,7 +3,7 @@
 use millstream_wire::shapes::{GetResourcePolicyRequest, GetResourcePolicyResponse};
 use millstream_wire::{ApiError, Operation};
 
-use super::find_stream::FindStreamError;
+use super::find_consumer::FindConsumerError;
 use super::unavailable::Unavailable;
 use crate::{Caller, StreamService};
 
@@ -13,9 +13,9 @@ const NO_POLICY: &str = "{}";
 /// How GetResourcePolicy fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GetResourcePolicyError {
-    /// The request names no stream that there is.
+    /// The request names no stream or consumer that there is.
     #[error(transparent)]
-    Find(#[from] FindStreamError),
+    Find(#[from] FindConsumerError),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -31,7 +31,7 @@ impl From<GetResourcePolicyError> for ApiError {
 }
 
 impl StreamService {
-    /// The policy of a stream, as its owner wrote it; `{}` without one.
+    /// The policy of a stream or consumer, as its owner wrote it; `{}` without one.
     ///
     /// # Errors
     /// See [`GetResourcePolicyError`].
@@ -41,12 +41,9 @@ impl StreamService {
         request: GetResourcePolicyRequest,
     ) -> Result<GetResourcePolicyResponse, GetResourcePolicyError> {
         let _call = self.enter()?;
-        let arn = Some(request.resource_arn.as_str());
-        let stream = self.find_stream(caller, Operation::GetResourcePolicy, None, arn)?;
-        let policy = stream
-            .policy
-            .as_ref()
-            .map_or(NO_POLICY, |policy| policy.text());
+        let operation = Operation::GetResourcePolicy;
+        let owner = self.find_policy_owner(caller, operation, &request.resource_arn)?;
+        let policy = owner.policy().map_or(NO_POLICY, |policy| policy.text());
         Ok(GetResourcePolicyResponse {
             policy: policy.to_owned(),
         })

@@ -5,8 +5,9 @@ use millstream_wire::shapes::PutResourcePolicyRequest;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
+use super::policy_owner::ChangePolicyError;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, ResourcePolicy};
+use crate::catalog::ResourcePolicy;
 use crate::{Caller, StreamService};
 
 /// How PutResourcePolicy fails.
@@ -15,9 +16,9 @@ pub enum PutResourcePolicyError {
     /// The policy is not one that is understood here.
     #[error("{}", texts::invalid_policy(.0))]
     Policy(#[from] InvalidPolicy),
-    /// As any change of a stream.
+    /// As any change of a resource policy.
     #[error(transparent)]
-    Change(#[from] ChangeStreamError),
+    Change(#[from] ChangePolicyError),
 }
 
 impl From<PutResourcePolicyError> for ApiError {
@@ -32,7 +33,9 @@ impl From<PutResourcePolicyError> for ApiError {
 }
 
 impl StreamService {
-    /// Attaches a policy to a stream, in place of the one that it has. It is in force when this returns.
+    /// Attaches a policy to a stream or consumer, in place of the one that it has. It is in force when this returns.
+    ///
+    /// If the future is dropped, it may still be attached.
     ///
     /// # Errors
     /// See [`PutResourcePolicyError`].
@@ -41,20 +44,17 @@ impl StreamService {
         caller: &Caller,
         request: PutResourcePolicyRequest,
     ) -> Result<(), PutResourcePolicyError> {
-        let _call = self.enter().map_err(ChangeStreamError::from)?;
-        let stream = self.stream_to_change(
-            caller,
-            Operation::PutResourcePolicy,
-            None,
-            Some(&request.resource_arn),
-        )?;
+        let _call = self
+            .enter()
+            .map_err(|error| ChangePolicyError::from(ChangeStreamError::from(error)))?;
+        let operation = Operation::PutResourcePolicy;
+        let owner = self.find_policy_owner(caller, operation, &request.resource_arn);
+        let owner = owner.map_err(ChangePolicyError::from)?;
         let policy = ResourcePolicy::parse(&request.policy)?;
-        let command = Command::PutResourcePolicy {
-            id: stream.id,
-            policy,
-        };
-        self.change_stream::<ChangeStreamError>(&stream, command, |_| None)
-            .await?;
+        self.change_stream(owner.stream(), owner.put(policy), |reason| {
+            owner.rejected(reason)
+        })
+        .await?;
         Ok(())
     }
 }
