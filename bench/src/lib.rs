@@ -11,3 +11,4 @@ pub mod process;
 pub mod report;
 pub mod requests;
 pub mod scenarios;
+pub mod subscription;

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use millstream_streams::{Caller, StreamService};
-use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, decode, encode};
+use millstream_wire::{ApiError, Encoding, Operation, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -7,7 +7,7 @@ use millstream_wire::{ApiError, ErrorCode};
 use super::change_stream::ChangeStreamError;
 use super::find_consumer::ConsumerNotFound;
 use super::find_resource::FoundResource;
-use super::subscribable::ConsumerNotActive;
+use super::subscribe_to_shard::ConsumerNotActive;
 use super::tags::{InvalidTags, check_tags};
 use crate::StreamService;
 use crate::catalog::{Command, Rejected};
