@@ -1,8 +1,6 @@
 """The table of operation x SDK in docs/compatibility.md: what the SDKs saw in a run, and what was committed."""
 
 import json
-import urllib.error
-import urllib.request
 from collections import defaultdict
 from pathlib import Path
 
@@ -30,7 +28,7 @@ COLUMNS = {
 # The suite of compat/run that a column comes from.
 SUITE_OF = {"boto3": "boto3", "JavaScript": "javascript", "Java": "java", "Java async": "java", "Rust": "rust"}
 
-BOTH, NOT_YET = "✓ ✓", "not yet"
+BOTH = "✓ ✓"
 # Cells that cannot be filled: the blocking client has no event streams.
 NO_SUCH_CALL = {("Java", "SubscribeToShard"): "no such call"}
 UNKNOWN_OPERATION = "UnknownOperationException"
@@ -43,35 +41,13 @@ Which operations the SDKs of AWS have called on this server, as they come, witho
 `compat/run` writes this page from what hooks inside each SDK saw while the suites ran (`compat/run --write-table`), and
 fails when a run sees anything else.
 
-`✓ ✓`: at least one call succeeded, and at least one was refused with an error of AWS's own. `not yet`: the server does
-not serve the operation. The Rust SDK's hooks do not tell the version of HTTP.
+`✓ ✓`: at least one call succeeded, and at least one was refused with an error of AWS's own. The Rust SDK's hooks do not
+tell the version of HTTP.
 
 """
 
 
-def not_served(endpoint):
-    """Operations that a server without access keys does not know."""
-    return {operation for operation in OPERATIONS if answer_code(endpoint, operation) == UNKNOWN_OPERATION}
-
-
-def answer_code(endpoint, operation):
-    """The error's code in the answer to an empty request; None if it is accepted."""
-    headers = {
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": f"Kinesis_20131202.{operation}",
-        "X-Amz-Date": "20260101T000000Z",
-        "Authorization": "AWS4-HMAC-SHA256 Credential=compat/20260101/us-east-1/kinesis/aws4_request, "
-        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
-    }
-    request = urllib.request.Request(endpoint, data=b"{}", headers=headers, method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=60):
-            return None
-    except urllib.error.HTTPError as error:
-        return json.loads(error.read())["__type"]
-
-
-def read_seen(path, unserved):
+def read_seen(path):
     """Cell of each (column, row) that a run saw."""
     outcomes, heads = defaultdict(set), defaultdict(lambda: defaultdict(set))
     for line in path.read_text().splitlines() if path.exists() else []:
@@ -87,8 +63,7 @@ def read_seen(path, unserved):
         for row in HEAD:
             cells[column, row] = " and ".join(sorted(map(str, heads[column][row]))) or "-"
         for operation in OPERATIONS:
-            seen = outcomes[column, operation]
-            cells[column, operation] = NOT_YET if operation in unserved else cell(column, operation, seen)
+            cells[column, operation] = cell(column, operation, outcomes[column, operation])
     return cells
 
 
@@ -114,12 +89,12 @@ def read_committed():
 
 
 def gaps(cells, columns):
-    """Operations that the server knows and an SDK did not both call with success and see refused."""
+    """Operations that an SDK did not both call with success and see refused."""
     return [
         f"{COLUMNS[column]}: {operation}: {cells[column, operation]}"
         for column in columns
         for operation in OPERATIONS
-        if cells[column, operation] not in (BOTH, NOT_YET) and (column, operation) not in NO_SUCH_CALL
+        if cells[column, operation] != BOTH and (column, operation) not in NO_SUCH_CALL
     ]
 
 

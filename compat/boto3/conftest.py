@@ -80,21 +80,6 @@ def dynamodb(session, endpoint):
     return session.client("dynamodb", endpoint_url=endpoint)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call():
-    """An operation that the server does not know is a skip with its name; the table of operations tells which."""
-    try:
-        return (yield)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "UnknownOperationException":
-            pytest.skip(f"{error.operation_name} is not served yet")
-        raise
-    except AssertionError as error:
-        if "UnknownOperationException" in str(error):
-            pytest.skip("an operation is not served yet")
-        raise
-
-
 def poll(describe, done, what):
     """Calls `describe` until `done` accepts its answer; fails after a deadline."""
     deadline = time.monotonic() + DEADLINE_S

@@ -1,6 +1,7 @@
 // Consumers of a stream, and what is pushed to them.
 
 import assert from "node:assert/strict";
+import { test } from "node:test";
 
 import {
   DeleteStreamCommand,
@@ -26,7 +27,6 @@ import {
   missing,
   poll,
   put,
-  test,
   text,
   untilActive,
 } from "./harness.js";

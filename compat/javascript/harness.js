@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomInt, randomUUID } from "node:crypto";
-import { after, before, test as nodeTest } from "node:test";
+import { after, before } from "node:test";
 import { parseArgs } from "node:util";
 
 import {
@@ -57,19 +57,6 @@ export let account;
 export const bytes = (text) => new TextEncoder().encode(text);
 export const text = (record) => new TextDecoder().decode(record.Data);
 export const missing = (name) => `Stream ${name} under account ${account} not found.`;
-
-/** An operation that the server does not know is a skip with its name; the table of operations tells which. */
-export function test(name, ...rest) {
-  const run = rest.pop();
-  nodeTest(name, ...rest, async (context) => {
-    try {
-      await run(context);
-    } catch (error) {
-      if (!String(error.actual?.name ?? error.name).includes("UnknownOperationException")) throw error;
-      context.skip(`${error.operation ?? (error.actual ?? error).operation} is not served yet`);
-    }
-  });
-}
 
 export async function poll(look, isDone, what) {
   const deadline = Date.now() + DEADLINE_MS;

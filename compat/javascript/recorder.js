@@ -38,7 +38,6 @@ export function recorded(client) {
         note("success", null);
         return result;
       } catch (error) {
-        error.operation = operation;
         if (error.$metadata?.httpStatusCode) note("error", error.name);
         throw error;
       }

@@ -1,6 +1,7 @@
 // What a stream and an account can be told to do.
 
 import assert from "node:assert/strict";
+import { test } from "node:test";
 
 import {
   DescribeAccountSettingsCommand,
@@ -28,7 +29,6 @@ import {
   poll,
   put,
   read,
-  test,
   untilActive,
 } from "./harness.js";
 

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import http2 from "node:http2";
+import { test } from "node:test";
 
 import {
   CreateStreamCommand,
@@ -43,7 +44,6 @@ import {
   poll,
   read,
   readToEnd,
-  test,
   text,
   untilActive,
 } from "./harness.js";

@@ -1,6 +1,7 @@
 // Tags and resource policies.
 
 import assert from "node:assert/strict";
+import { test } from "node:test";
 
 import {
   AddTagsToStreamCommand,
@@ -14,7 +15,7 @@ import {
   UntagResourceCommand,
 } from "@aws-sdk/client-kinesis";
 
-import { account, arnOf, client, makeStream, missing, test } from "./harness.js";
+import { account, arnOf, client, makeStream, missing } from "./harness.js";
 
 const NOWHERE = "nowhere";
 

@@ -16,7 +16,6 @@ fn commitment(status: Wanted) -> MinimumThroughputBillingCommitmentInput {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn limits_count_shards() {
     let stream = Stream::with(new_account(), |create| create.shard_count(2)).await;
     let limits = stream.client.describe_limits().send().await.unwrap();
@@ -27,7 +26,6 @@ async fn limits_count_shards() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn a_committed_account_keeps_an_on_demand_stream_warm() {
     let stream = Stream::on_demand(new_account()).await;
     let client = &stream.client;

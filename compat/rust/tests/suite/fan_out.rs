@@ -34,7 +34,6 @@ async fn record(answer: &mut SubscribeToShardOutput) -> String {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn records_are_pushed_as_they_are_put() {
     let stream = Stream::new(1).await;
     let consumer = stream.consumer("billing").await;
@@ -66,7 +65,6 @@ async fn records_are_pushed_as_they_are_put() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn the_end_of_a_shard_names_its_children() {
     let stream = Stream::new(1).await;
     let consumer = stream.consumer("billing").await;

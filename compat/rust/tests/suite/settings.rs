@@ -11,7 +11,6 @@ use crate::{Stream, mode, refused};
 const KEY: &str = "alias/aws/kinesis";
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn encryption_starts_and_stops() {
     let stream = Stream::new(1).await;
     let start = |name: &str| {
@@ -35,7 +34,6 @@ async fn encryption_starts_and_stops() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn metrics_of_shards_are_enabled_and_disabled() {
     let stream = Stream::new(1).await;
     let metric = MetricsName::IncomingBytes;
@@ -92,7 +90,6 @@ async fn the_number_of_shards_is_doubled() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn the_capacity_mode_changes() {
     let stream = Stream::new(3).await;
     let update = |arn: &str| {
@@ -112,7 +109,6 @@ async fn the_capacity_mode_changes() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn larger_records_are_taken_once_the_stream_says_so() {
     let stream = Stream::new(1).await;
     let put = || {
@@ -137,7 +133,6 @@ async fn larger_records_are_taken_once_the_stream_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn an_on_demand_stream_may_distribute_records_itself() {
     let stream = Stream::on_demand(Access::Environment).await;
     let update = |arn: &str| {

@@ -13,7 +13,6 @@ fn pairs(tags: &[Tag]) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn by_name() {
     let stream = Stream::new(1).await;
     let add = |name: &str| {
@@ -43,7 +42,6 @@ async fn by_name() {
 }
 
 #[tokio::test]
-#[ignore = "not served yet"]
 async fn by_arn() {
     let stream = Stream::new(1).await;
     let tag = |arn: &str| {

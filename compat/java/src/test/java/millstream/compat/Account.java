@@ -123,9 +123,6 @@ final class Account implements AutoCloseable {
         try {
             call.run();
         } catch (KinesisException refusal) {
-            if (NotServedYet.is(refusal)) {
-                throw refusal;
-            }
             assertEquals(code, refusal.awsErrorDetails().errorCode(), refusal.getMessage());
             assertEquals(400, refusal.statusCode());
             return refusal.awsErrorDetails().errorMessage();

@@ -35,6 +35,11 @@ final class Recorder implements ExecutionInterceptor {
 
     private final String sdk;
 
+    /** The content type that the SDK sends by itself: CBOR, but for the one operation that has an event stream. */
+    static String encodingOf(String operation) {
+        return "application/x-amz-" + (operation.equals("SubscribeToShard") ? "json" : "cbor") + "-1.1";
+    }
+
     Recorder(String sdk) {
         this.sdk = sdk;
     }

@@ -2,7 +2,6 @@ package millstream.compat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -14,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -30,7 +28,6 @@ import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
 import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
-import software.amazon.awssdk.services.kinesis.model.KinesisException;
 import software.amazon.awssdk.services.kinesis.model.PutRecordsRequestEntry;
 import software.amazon.awssdk.services.kinesis.model.StreamStatus;
 import software.amazon.kinesis.common.ConfigsBuilder;
@@ -57,7 +54,6 @@ class KclTest {
     // Nothing listens there: metrics are off.
     private final CloudWatchAsyncClient cloudWatch = at(CloudWatchAsyncClient.builder()).build();
     private final Ledger ledger = new Ledger();
-    private boolean isMade;
 
     private static <B extends AwsClientBuilder<B, ?>> B at(B builder) {
         String endpoint = Optional.ofNullable(System.getenv("MILLSTREAM_ENDPOINT"))
@@ -77,25 +73,11 @@ class KclTest {
 
     @Test
     void fanOut() throws Exception {
-        assumeTrue(isFanOutServed(), "fan-out is not served yet");
         run(new FanOutConfig(kinesis).streamName(name).applicationName(name));
-    }
-
-    private boolean isFanOutServed() {
-        try {
-            kinesis.describeStreamConsumer(r -> r.consumerARN(
-                            "arn:aws:kinesis:us-east-1:000000000000:stream/nowhere/consumer/nobody:1"))
-                    .join();
-            return true;
-        } catch (CompletionException refusal) {
-            return !(refusal.getCause() instanceof KinesisException error
-                    && "UnknownOperationException".equals(error.awsErrorDetails().errorCode()));
-        }
     }
 
     private void run(RetrievalSpecificConfig retrieval) throws Exception {
         kinesis.createStream(r -> r.streamName(name).shardCount(4)).join();
-        isMade = true;
         untilActive();
         put(0);
         Scheduler scheduler = scheduler(retrieval);
@@ -190,10 +172,8 @@ class KclTest {
 
     @AfterEach
     void close() {
-        if (isMade) {
-            kinesis.deleteStream(r -> r.streamName(name).enforceConsumerDeletion(true)).join();
-            dynamoDb.deleteTable(r -> r.tableName(name)).join();
-        }
+        kinesis.deleteStream(r -> r.streamName(name).enforceConsumerDeletion(true)).join();
+        dynamoDb.deleteTable(r -> r.tableName(name)).join();
         kinesis.close();
         dynamoDb.close();
         cloudWatch.close();
