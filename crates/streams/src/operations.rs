@@ -2,6 +2,7 @@
 
 mod account_error;
 mod add_tags_to_stream;
+mod change_resource;
 mod change_stream;
 mod change_tags;
 mod consumer_description;
@@ -31,7 +32,6 @@ mod list_tags_for_resource;
 mod list_tags_for_stream;
 mod merge_shards;
 mod not_found;
-mod policy_owner;
 mod put;
 mod put_record;
 mod put_records;
@@ -61,8 +61,9 @@ mod update_stream_record_distribution_strategy;
 mod update_stream_warm_throughput;
 
 pub use account_error::AccountError;
+pub use change_resource::ChangeResourceError;
 pub use change_stream::{ChangeStreamError, ChangedTooOften, StreamNotActive, StreamOnDemand};
-pub use change_tags::ChangeTagsError;
+pub use change_tags::AddTagsError;
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
 pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodError;
 pub use delete_resource_policy::DeleteResourcePolicyError;
@@ -70,10 +71,9 @@ pub use delete_stream::DeleteStreamError;
 pub use deregister_stream_consumer::DeregisterStreamConsumerError;
 pub use describe_stream_consumer::DescribeStreamConsumerError;
 pub use find_consumer::{ConsumerNotFound, FindConsumerError};
-pub use find_resource::FindResourceError;
+pub use find_resource::{FindResourceError, ReadResourceError};
 pub use find_stream::{FindStreamError, ReadStreamError};
 pub use get_records::GetRecordsError;
-pub use get_resource_policy::GetResourcePolicyError;
 pub use get_shard_iterator::GetShardIteratorError;
 pub use increase_stream_retention_period::{
     IncreaseStreamRetentionPeriodError, RetentionOutOfBounds,
@@ -81,10 +81,8 @@ pub use increase_stream_retention_period::{
 pub use list_shards::ListShardsError;
 pub use list_stream_consumers::ListStreamConsumersError;
 pub use list_streams::ListStreamsError;
-pub use list_tags_for_resource::ListTagsForResourceError;
 pub use merge_shards::MergeShardsError;
 pub use not_found::{CouldNotFindShard, ShardDoesNotExist, StreamNotFound};
-pub use policy_owner::ChangePolicyError;
 pub use put_record::{InvalidExplicitHashKey, PutRecordError, ShardThrottled};
 pub use put_records::PutRecordsError;
 pub use put_resource_policy::PutResourcePolicyError;
@@ -95,7 +93,6 @@ pub use start_position::{EncodedShard, StartPositionError};
 pub use start_stream_encryption::StreamEncryptionError;
 pub use subscribe_to_shard::{ConsumerNotActive, SubscribeToShardError, SubscriptionInUse};
 pub use subscription::{Lifetime, Subscription, SubscriptionError};
-pub use tag_resource::TagResourceError;
 pub use tags::InvalidTags;
 pub use unavailable::Unavailable;
 pub use update_setting::UpdateSettingError;

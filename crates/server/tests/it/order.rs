@@ -203,26 +203,3 @@ async fn credentials_are_looked_at_before_members() {
     assert_has_ids(&answer);
     server.stop_cleanly().await;
 }
-
-#[tokio::test]
-async fn operations_that_are_not_served_say_so() {
-    let server = TestServer::start().await;
-    let mut client = server.client().await;
-    let answer = client
-        .call(
-            "UpdateAccountSettings",
-            r#"{"MinimumThroughputBillingCommitment":{"Status":"ENABLED"}}"#,
-        )
-        .await;
-    assert_eq!(
-        (answer.status, answer.error().as_str()),
-        (400, "UnknownOperationException")
-    );
-    assert!(
-        answer
-            .text()
-            .contains("UpdateAccountSettings is not served"),
-        "{answer:?}"
-    );
-    server.stop_cleanly().await;
-}

@@ -4,40 +4,38 @@ use std::collections::BTreeMap;
 
 use millstream_wire::{ApiError, ErrorCode};
 
+use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
-use super::find_consumer::ConsumerNotFound;
 use super::find_resource::FoundResource;
-use super::subscribe_to_shard::ConsumerNotActive;
 use super::tags::{InvalidTags, check_tags};
 use crate::StreamService;
 use crate::catalog::{Command, Rejected};
 
-/// How a change of tags fails.
+/// How adding tags fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeTagsError {
+pub enum AddTagsError {
     /// Nothing can have these tags.
     #[error(transparent)]
     InvalidTags(#[from] InvalidTags),
-    /// They are a consumer's, and it is being created or deleted. Try again when it is ACTIVE.
+    /// As any change of a stream or consumer.
     #[error(transparent)]
-    ConsumerNotActive(#[from] ConsumerNotActive),
-    /// They are a consumer's, and it is gone since the call began.
-    #[error(transparent)]
-    ConsumerNotFound(#[from] ConsumerNotFound),
-    /// As any change of a stream.
-    #[error(transparent)]
-    Change(#[from] ChangeStreamError),
+    Change(#[from] ChangeResourceError),
 }
 
-impl From<ChangeTagsError> for ApiError {
-    fn from(error: ChangeTagsError) -> Self {
-        let code = match error {
-            ChangeTagsError::Change(error) => return error.into(),
-            ChangeTagsError::InvalidTags(_) => ErrorCode::InvalidArgument,
-            ChangeTagsError::ConsumerNotActive(_) => ErrorCode::ResourceInUse,
-            ChangeTagsError::ConsumerNotFound(_) => ErrorCode::ResourceNotFound,
-        };
-        Self::new(code, error.to_string())
+impl From<ChangeStreamError> for AddTagsError {
+    fn from(error: ChangeStreamError) -> Self {
+        ChangeResourceError::from(error).into()
+    }
+}
+
+impl From<AddTagsError> for ApiError {
+    fn from(error: AddTagsError) -> Self {
+        match error {
+            AddTagsError::Change(error) => error.into(),
+            AddTagsError::InvalidTags(_) => {
+                Self::new(ErrorCode::InvalidArgument, error.to_string())
+            }
+        }
     }
 }
 
@@ -47,14 +45,20 @@ impl StreamService {
         &self,
         resource: &FoundResource,
         tags: BTreeMap<String, String>,
-    ) -> Result<(), ChangeTagsError> {
-        let key = &resource.stream().key;
-        check_tags(&tags, &key.name, &key.account)?;
+    ) -> Result<(), AddTagsError> {
+        let stream = resource.stream();
+        let (name, account) = (&stream.key.name, &stream.key.account);
+        check_tags(&tags, name, account)?;
         let command = Command::AddTags {
             resource: resource.tagged(),
             tags,
         };
-        self.change_tags(resource, command).await
+        self.change_stream(stream, command, |reason| match reason {
+            Rejected::TooManyTags => Some(InvalidTags::too_many(name, account).into()),
+            reason => resource.rejected(reason).map(AddTagsError::from),
+        })
+        .await?;
+        Ok(())
     }
 
     /// Takes tags away. Keys that are not there are passed over.
@@ -62,40 +66,13 @@ impl StreamService {
         &self,
         resource: &FoundResource,
         keys: Vec<String>,
-    ) -> Result<(), ChangeTagsError> {
+    ) -> Result<(), ChangeResourceError> {
         let command = Command::RemoveTags {
             resource: resource.tagged(),
             keys: keys.into_iter().collect(),
         };
-        self.change_tags(resource, command).await
-    }
-
-    async fn change_tags(
-        &self,
-        resource: &FoundResource,
-        command: Command,
-    ) -> Result<(), ChangeTagsError> {
-        let stream = resource.stream();
-        let own = |reason| rejected(reason, resource);
-        self.change_stream(stream, command, own).await?;
+        let own = |reason| resource.rejected(reason);
+        self.change_stream(resource.stream(), command, own).await?;
         Ok(())
-    }
-}
-
-fn rejected(reason: Rejected, resource: &FoundResource) -> Option<ChangeTagsError> {
-    let key = &resource.stream().key;
-    match (reason, resource) {
-        (Rejected::TooManyTags, _) => Some(InvalidTags::too_many(&key.name, &key.account).into()),
-        (Rejected::ConsumerNotActive, FoundResource::Consumer(found)) => {
-            Some(ConsumerNotActive::of(found).into())
-        }
-        (Rejected::NoSuchConsumer, FoundResource::Consumer(found)) => {
-            let not_found = ConsumerNotFound {
-                consumer: found.arn().to_string(),
-                account: key.account.clone(),
-            };
-            Some(not_found.into())
-        }
-        _ => None,
     }
 }

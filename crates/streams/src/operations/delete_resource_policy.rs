@@ -3,10 +3,11 @@
 use millstream_wire::shapes::DeleteResourcePolicyRequest;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
+use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
-use super::policy_owner::ChangePolicyError;
+use super::find_resource::FoundResource;
 use super::unverified_texts as texts;
-use crate::catalog::Rejected;
+use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
 
 /// How DeleteResourcePolicy fails.
@@ -15,14 +16,14 @@ pub enum DeleteResourcePolicyError {
     /// The stream or consumer has no policy.
     #[error("{}", texts::no_resource_policy(.0))]
     NoPolicy(String),
-    /// As any change of a resource policy.
+    /// As any change of a stream or consumer.
     #[error(transparent)]
-    Change(#[from] ChangePolicyError),
+    Change(#[from] ChangeResourceError),
 }
 
 impl From<ChangeStreamError> for DeleteResourcePolicyError {
     fn from(error: ChangeStreamError) -> Self {
-        ChangePolicyError::from(error).into()
+        ChangeResourceError::from(error).into()
     }
 }
 
@@ -51,13 +52,23 @@ impl StreamService {
     ) -> Result<(), DeleteResourcePolicyError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let arn = request.resource_arn;
-        let owner = self.find_policy_owner(caller, Operation::DeleteResourcePolicy, &arn);
-        let owner = owner.map_err(ChangePolicyError::from)?;
-        self.change_stream(owner.stream(), owner.delete(), |reason| match reason {
+        let found = self.find_resource(caller, Operation::DeleteResourcePolicy, &arn);
+        let found = found.map_err(ChangeResourceError::from)?;
+        self.change_stream(found.stream(), delete(&found), |reason| match reason {
             Rejected::NoResourcePolicy => Some(DeleteResourcePolicyError::NoPolicy(arn)),
-            reason => owner.rejected(reason).map(Into::into),
+            reason => found.rejected(reason).map(Into::into),
         })
         .await?;
         Ok(())
+    }
+}
+
+fn delete(resource: &FoundResource) -> Command {
+    match resource {
+        FoundResource::Stream(stream) => Command::DeleteResourcePolicy { id: stream.id },
+        FoundResource::Consumer(found) => Command::DeleteConsumerPolicy {
+            id: found.stream.id,
+            consumer: found.consumer.key.clone(),
+        },
     }
 }

@@ -7,6 +7,7 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::find_consumer::{FindConsumerError, FoundConsumer, NamedConsumer};
 use super::find_stream::{FindStreamError, NamedStream};
+use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::{Stream, Tagged};
 use crate::{AccessDenied, Caller, StreamService, caller};
@@ -41,6 +42,26 @@ impl From<FindResourceError> for ApiError {
             FindResourceError::NotFound(_) => ErrorCode::ResourceNotFound,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+/// How an operation fails that looks at a stream or consumer and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadResourceError {
+    /// The request names nothing that there is.
+    #[error(transparent)]
+    Find(#[from] FindResourceError),
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<ReadResourceError> for ApiError {
+    fn from(error: ReadResourceError) -> Self {
+        match error {
+            ReadResourceError::Find(error) => error.into(),
+            ReadResourceError::Unavailable(error) => error.into(),
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use millstream_policy::InvalidPolicy;
 use millstream_wire::shapes::PutResourcePolicyRequest;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
+use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
-use super::policy_owner::ChangePolicyError;
+use super::find_resource::FoundResource;
 use super::unverified_texts as texts;
-use crate::catalog::ResourcePolicy;
+use crate::catalog::{Command, ResourcePolicy};
 use crate::{Caller, StreamService};
 
 /// How PutResourcePolicy fails.
@@ -16,9 +17,9 @@ pub enum PutResourcePolicyError {
     /// The policy is not one that is understood here.
     #[error("{}", texts::invalid_policy(.0))]
     Policy(#[from] InvalidPolicy),
-    /// As any change of a resource policy.
+    /// As any change of a stream or consumer.
     #[error(transparent)]
-    Change(#[from] ChangePolicyError),
+    Change(#[from] ChangeResourceError),
 }
 
 impl From<PutResourcePolicyError> for ApiError {
@@ -46,15 +47,28 @@ impl StreamService {
     ) -> Result<(), PutResourcePolicyError> {
         let _call = self
             .enter()
-            .map_err(|error| ChangePolicyError::from(ChangeStreamError::from(error)))?;
+            .map_err(|error| ChangeResourceError::from(ChangeStreamError::from(error)))?;
         let operation = Operation::PutResourcePolicy;
-        let owner = self.find_policy_owner(caller, operation, &request.resource_arn);
-        let owner = owner.map_err(ChangePolicyError::from)?;
+        let found = self.find_resource(caller, operation, &request.resource_arn);
+        let found = found.map_err(ChangeResourceError::from)?;
         let policy = ResourcePolicy::parse(&request.policy)?;
-        self.change_stream(owner.stream(), owner.put(policy), |reason| {
-            owner.rejected(reason)
-        })
-        .await?;
+        let own = |reason| found.rejected(reason);
+        self.change_stream(found.stream(), put(&found, policy), own)
+            .await?;
         Ok(())
+    }
+}
+
+fn put(resource: &FoundResource, policy: ResourcePolicy) -> Command {
+    match resource {
+        FoundResource::Stream(stream) => Command::PutResourcePolicy {
+            id: stream.id,
+            policy,
+        },
+        FoundResource::Consumer(found) => Command::PutConsumerPolicy {
+            id: found.stream.id,
+            consumer: found.consumer.key.clone(),
+            policy,
+        },
     }
 }
