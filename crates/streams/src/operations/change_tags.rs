@@ -8,7 +8,7 @@ use super::change_stream::ChangeStreamError;
 use super::find_consumer::ConsumerNotFound;
 use super::find_resource::FoundResource;
 use super::subscribe_to_shard::ConsumerNotActive;
-use super::tags::{InvalidTags, check_tags};
+use super::tags::{InvalidTags, check_keys, check_tags};
 use crate::StreamService;
 use crate::catalog::{Command, Rejected};
 
@@ -63,6 +63,8 @@ impl StreamService {
         resource: &FoundResource,
         keys: Vec<String>,
     ) -> Result<(), ChangeTagsError> {
+        let key = &resource.stream().key;
+        check_keys(&keys, &key.name, &key.account)?;
         let command = Command::RemoveTags {
             resource: resource.tagged(),
             keys: keys.into_iter().collect(),
