@@ -63,7 +63,7 @@ mod update_stream_warm_throughput;
 pub use account_error::AccountError;
 pub use change_resource::ChangeResourceError;
 pub use change_stream::{ChangeStreamError, ChangedTooOften, StreamNotActive, StreamOnDemand};
-pub use change_tags::AddTagsError;
+pub use change_tags::ChangeTagsError;
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
 pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodError;
 pub use delete_resource_policy::DeleteResourcePolicyError;

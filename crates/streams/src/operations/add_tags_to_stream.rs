@@ -4,7 +4,7 @@ use millstream_wire::Operation;
 use millstream_wire::shapes::AddTagsToStreamRequest;
 
 use super::change_stream::ChangeStreamError;
-use super::change_tags::AddTagsError;
+use super::change_tags::ChangeTagsError;
 use super::find_resource::FoundResource;
 use crate::{Caller, StreamService};
 
@@ -14,12 +14,12 @@ impl StreamService {
     /// If the future is dropped, the tags may still be added.
     ///
     /// # Errors
-    /// See [`AddTagsError`].
+    /// See [`ChangeTagsError`].
     pub async fn add_tags_to_stream(
         &self,
         caller: &Caller,
         request: AddTagsToStreamRequest,
-    ) -> Result<(), AddTagsError> {
+    ) -> Result<(), ChangeTagsError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
         let arn = request.stream_arn.as_deref();

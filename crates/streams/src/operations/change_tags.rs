@@ -7,13 +7,13 @@ use millstream_wire::{ApiError, ErrorCode};
 use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
 use super::find_resource::FoundResource;
-use super::tags::{InvalidTags, check_tags};
+use super::tags::{InvalidTags, check_keys, check_tags};
 use crate::StreamService;
 use crate::catalog::{Command, Rejected};
 
-/// How adding tags fails.
+/// How a change of tags fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AddTagsError {
+pub enum ChangeTagsError {
     /// Nothing can have these tags.
     #[error(transparent)]
     InvalidTags(#[from] InvalidTags),
@@ -22,17 +22,17 @@ pub enum AddTagsError {
     Change(#[from] ChangeResourceError),
 }
 
-impl From<ChangeStreamError> for AddTagsError {
+impl From<ChangeStreamError> for ChangeTagsError {
     fn from(error: ChangeStreamError) -> Self {
         ChangeResourceError::from(error).into()
     }
 }
 
-impl From<AddTagsError> for ApiError {
-    fn from(error: AddTagsError) -> Self {
+impl From<ChangeTagsError> for ApiError {
+    fn from(error: ChangeTagsError) -> Self {
         match error {
-            AddTagsError::Change(error) => error.into(),
-            AddTagsError::InvalidTags(_) => {
+            ChangeTagsError::Change(error) => error.into(),
+            ChangeTagsError::InvalidTags(_) => {
                 Self::new(ErrorCode::InvalidArgument, error.to_string())
             }
         }
@@ -45,7 +45,7 @@ impl StreamService {
         &self,
         resource: &FoundResource,
         tags: BTreeMap<String, String>,
-    ) -> Result<(), AddTagsError> {
+    ) -> Result<(), ChangeTagsError> {
         let stream = resource.stream();
         let (name, account) = (&stream.key.name, &stream.key.account);
         check_tags(&tags, name, account)?;
@@ -55,7 +55,7 @@ impl StreamService {
         };
         self.change_stream(stream, command, |reason| match reason {
             Rejected::TooManyTags => Some(InvalidTags::too_many(name, account).into()),
-            reason => resource.rejected(reason).map(AddTagsError::from),
+            reason => resource.rejected(reason).map(ChangeTagsError::from),
         })
         .await?;
         Ok(())
@@ -66,12 +66,14 @@ impl StreamService {
         &self,
         resource: &FoundResource,
         keys: Vec<String>,
-    ) -> Result<(), ChangeResourceError> {
+    ) -> Result<(), ChangeTagsError> {
+        let key = &resource.stream().key;
+        check_keys(&keys, &key.name, &key.account)?;
         let command = Command::RemoveTags {
             resource: resource.tagged(),
             keys: keys.into_iter().collect(),
         };
-        let own = |reason| resource.rejected(reason);
+        let own = |reason| resource.rejected(reason).map(ChangeTagsError::from);
         self.change_stream(resource.stream(), command, own).await?;
         Ok(())
     }

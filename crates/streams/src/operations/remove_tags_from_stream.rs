@@ -3,8 +3,8 @@
 use millstream_wire::Operation;
 use millstream_wire::shapes::RemoveTagsFromStreamRequest;
 
-use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
+use super::change_tags::ChangeTagsError;
 use super::find_resource::FoundResource;
 use crate::{Caller, StreamService};
 
@@ -14,12 +14,12 @@ impl StreamService {
     /// If the future is dropped, the tags may still be taken away.
     ///
     /// # Errors
-    /// See [`ChangeResourceError`].
+    /// See [`ChangeTagsError`].
     pub async fn remove_tags_from_stream(
         &self,
         caller: &Caller,
         request: RemoveTagsFromStreamRequest,
-    ) -> Result<(), ChangeResourceError> {
+    ) -> Result<(), ChangeTagsError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let name = request.stream_name.as_ref().map(|name| name.as_str());
         let arn = request.stream_arn.as_deref();

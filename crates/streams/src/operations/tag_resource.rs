@@ -5,7 +5,7 @@ use millstream_wire::shapes::TagResourceRequest;
 
 use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
-use super::change_tags::AddTagsError;
+use super::change_tags::ChangeTagsError;
 use crate::{Caller, StreamService};
 
 impl StreamService {
@@ -14,12 +14,12 @@ impl StreamService {
     /// If the future is dropped, the tags may still be added.
     ///
     /// # Errors
-    /// See [`AddTagsError`].
+    /// See [`ChangeTagsError`].
     pub async fn tag_resource(
         &self,
         caller: &Caller,
         request: TagResourceRequest,
-    ) -> Result<(), AddTagsError> {
+    ) -> Result<(), ChangeTagsError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let found = self.find_resource(caller, Operation::TagResource, &request.resource_arn);
         let found = found.map_err(ChangeResourceError::from)?;

@@ -16,10 +16,13 @@ pub enum InvalidTags {
     InvalidCharacters,
     /// A key or value has a percent sign.
     #[error(
-        "Failed to add tags to stream {name} under account {account} because some tags contained illegal characters. \
-         The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
+        "Failed to {} stream {name} under account {account} because some tags contained illegal characters. The allowed \
+         characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'.",
+        if *.is_removal { "remove tags from" } else { "add tags to" }
     )]
     IllegalCharacters {
+        /// Whether the tags were to be taken away.
+        is_removal: bool,
         /// The stream.
         name: StreamName,
         /// Its account.
@@ -53,28 +56,48 @@ pub(super) fn check_tags(
     name: &StreamName,
     account: &AccountId,
 ) -> Result<(), InvalidTags> {
-    let characters = || {
-        let texts = tags.iter().flat_map(|(key, value)| [key, value]);
-        texts.flat_map(|text| text.chars())
-    };
-    if !characters().all(is_known) {
-        return Err(InvalidTags::InvalidCharacters);
-    }
-    if characters().any(|character| character == '%') {
-        return Err(InvalidTags::IllegalCharacters {
-            name: name.clone(),
-            account: account.clone(),
-        });
-    }
+    let texts = tags.iter().flat_map(|(key, value)| [key, value]);
+    check_characters(texts, false, name, account)?;
     match tags.len() <= TAGS_PER_RESOURCE_MAX {
         true => Ok(()),
         false => Err(InvalidTags::too_many(name, account)),
     }
 }
 
-/// Whether the first of AWS's two checks lets a character through.
+/// Refuses keys that no tag has.
+pub(super) fn check_keys(
+    keys: &[String],
+    name: &StreamName,
+    account: &AccountId,
+) -> Result<(), InvalidTags> {
+    check_characters(keys.iter(), true, name, account)
+}
+
+fn check_characters<'a>(
+    texts: impl Iterator<Item = &'a String> + Clone,
+    is_removal: bool,
+    name: &StreamName,
+    account: &AccountId,
+) -> Result<(), InvalidTags> {
+    let mut characters = texts.clone().flat_map(|text| text.chars());
+    if !characters.all(is_known) {
+        return Err(InvalidTags::InvalidCharacters);
+    }
+    let mut characters = texts.flat_map(|text| text.chars());
+    if characters.any(|character| character == '%') {
+        return Err(InvalidTags::IllegalCharacters {
+            is_removal,
+            name: name.clone(),
+            account: account.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Whether the first of AWS's two checks lets a character through: of white space not the tab, nor the end of a line.
 fn is_known(character: char) -> bool {
-    character.is_alphanumeric() || character.is_whitespace() || "_.:/=+-%@".contains(character)
+    let is_space = character.is_whitespace() && !character.is_control();
+    character.is_alphanumeric() || is_space || "_.:/=+-%@".contains(character)
 }
 
 /// Tags as answers list them.

@@ -416,10 +416,10 @@ async fn what_cannot_be_subscribed_is_refused_before_the_stream_of_events() {
     );
 
     let text = format!(
-        "StartingSequenceNumber 17 used in SubscribeToShard on shard {SHARD_0} in stream meters under account \
+        "StartingSequenceNumber 1x7 used in SubscribeToShard on shard {SHARD_0} in stream meters under account \
          {ACCOUNT} is invalid."
     );
-    let invalid = refused(&arn, SHARD_0, Start::After("17")).await;
+    let invalid = refused(&arn, SHARD_0, Start::After("1x7")).await;
     assert_eq!(invalid, (ErrorCode::InvalidArgument, text));
     let future = refused(&arn, SHARD_0, Start::Time(START_MS + 60_000)).await;
     assert_eq!(future.0, ErrorCode::InvalidArgument);

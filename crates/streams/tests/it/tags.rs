@@ -154,7 +154,14 @@ async fn tags_have_their_characters_and_their_number() {
          tags associated with it."
     );
     let refused = |text: &str| (ErrorCode::InvalidArgument, text.to_owned());
-    for bad in [("a;b", ""), ("a", "b;c"), ("a", "%;"), ("\u{7}", "")] {
+    for bad in [
+        ("a;b", ""),
+        ("a", "b;c"),
+        ("a", "%;"),
+        ("\u{7}", ""),
+        ("a\tb", ""),
+        ("a", "b\n"),
+    ] {
         assert_eq!(on_wire(world.add_tags(&[bad]).await), refused(invalid));
         let tagged = world.tag_resource(ARN, &[bad]).await;
         assert_eq!(on_wire(tagged), refused(invalid));
@@ -162,6 +169,14 @@ async fn tags_have_their_characters_and_their_number() {
     for bad in [("a%", ""), ("a", "100%")] {
         assert_eq!(on_wire(world.add_tags(&[bad]).await), refused(&illegal));
     }
+    for bad in ["a;b", "a\tb", "a,b"] {
+        assert_eq!(on_wire(world.remove_tags(&[bad]).await), refused(invalid));
+        let untagged = world.untag_resource(ARN, &[bad]).await;
+        assert_eq!(on_wire(untagged), refused(invalid));
+    }
+    let removed = world.remove_tags(&["a%"]).await;
+    let illegal = illegal.replace("add tags to", "remove tags from");
+    assert_eq!(on_wire(removed), refused(&illegal));
     let good = [("Größe: 1/2=3+4-5_6.7@8", "日本 "), ("a", "")];
     world.add_tags(&good).await.unwrap();
     let names: Vec<_> = (0..51).map(|number| format!("tag-{number}")).collect();
