@@ -1,5 +1,6 @@
 //! `millstream streams`: streams and their shards.
 
+mod consumers;
 mod create;
 mod delete;
 mod describe;

@@ -1,9 +1,10 @@
 //! `millstream streams describe`.
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::{Shard, StreamDescriptionSummary};
+use aws_sdk_kinesis::types::{Consumer, Shard, StreamDescriptionSummary};
 use serde_json::{Value, json};
 
+use super::consumers::{consumer_as_json, consumer_row, list_consumers};
 use super::shards::{is_open, list_shards};
 use super::wait::summary;
 use crate::failure::Failure;
@@ -29,10 +30,15 @@ pub(super) async fn run(
         Err(failure) if failure.is("ResourceInUseException") => Vec::new(),
         Err(failure) => return Err(failure),
     };
+    // Most streams have none, and whoever may not list them may still describe such a stream.
+    let consumers = match stream.consumer_count {
+        None | Some(0) => Vec::new(),
+        Some(_) => list_consumers(client, &stream.stream_arn).await?,
+    };
     if format.json {
-        output::print_json(&as_json(&stream, &shards))
+        output::print_json(&as_json(&stream, &shards, &consumers))
     } else {
-        output::print_all(&as_text(&stream, &shards))
+        output::print_all(&as_text(&stream, &shards, &consumers))
     }
 }
 
@@ -41,7 +47,7 @@ fn mode(stream: &StreamDescriptionSummary) -> Option<&str> {
     Some(details.stream_mode.as_str())
 }
 
-fn as_json(stream: &StreamDescriptionSummary, shards: &[Shard]) -> Value {
+fn as_json(stream: &StreamDescriptionSummary, shards: &[Shard], consumers: &[Consumer]) -> Value {
     json!({
         "StreamName": stream.stream_name,
         "StreamARN": stream.stream_arn,
@@ -54,6 +60,7 @@ fn as_json(stream: &StreamDescriptionSummary, shards: &[Shard]) -> Value {
         "OpenShardCount": stream.open_shard_count,
         "ConsumerCount": stream.consumer_count,
         "Shards": shards.iter().map(shard_as_json).collect::<Vec<_>>(),
+        "Consumers": consumers.iter().map(consumer_as_json).collect::<Vec<_>>(),
     })
 }
 
@@ -72,7 +79,7 @@ fn shard_as_json(shard: &Shard) -> Value {
     })
 }
 
-fn as_text(stream: &StreamDescriptionSummary, shards: &[Shard]) -> String {
+fn as_text(stream: &StreamDescriptionSummary, shards: &[Shard], consumers: &[Consumer]) -> String {
     let facts = [
         ("stream", stream.stream_name.clone()),
         ("ARN", stream.stream_arn.clone()),
@@ -97,6 +104,11 @@ fn as_text(stream: &StreamDescriptionSummary, shards: &[Shard]) -> String {
             &["SHARD", "STATE", "PARENTS", "HASH KEYS"],
             &rows,
         ));
+    }
+    if !consumers.is_empty() {
+        let rows: Vec<Vec<String>> = consumers.iter().map(consumer_row).collect();
+        text.push('\n');
+        text.push_str(&output::table(&["CONSUMER", "STATUS", "CREATED"], &rows));
     }
     text
 }

@@ -1,5 +1,8 @@
 //! `millstream streams`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::commands::{FIRST, SECOND, THIRD, World};
@@ -190,4 +193,48 @@ fn retention_is_shown_raised_and_lowered() {
         assert!(said.contains("retention period"), "{said}");
     }
     world.fails(1, &["streams", "retention", "nowhere"]);
+}
+
+/// Calls an operation that no command makes.
+fn call(world: &World, operation: &str, body: &Value) -> String {
+    let endpoint = world.endpoint();
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\nx-amz-target: Kinesis_20131202.{operation}\r\nx-amz-date: d\r\n\
+         content-type: application/x-amz-json-1.1\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential=AKIDEXAMPLE/20261123/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=00\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+#[test]
+fn a_description_has_the_consumers() {
+    let world = World::new();
+    world.stream("s", 1);
+    let described = world.json(&["streams", "describe", "s"]).remove(0);
+    assert_eq!(described["Consumers"], json!([]));
+    let arn = described["StreamARN"].as_str().unwrap();
+    for name in ["billing", "alarms"] {
+        let register = json!({"StreamARN": arn, "ConsumerName": name});
+        call(&world, "RegisterStreamConsumer", &register);
+    }
+    let described = world.json(&["streams", "describe", "s"]).remove(0);
+    assert_eq!(described["ConsumerCount"], 2);
+    let consumer = &described["Consumers"][1];
+    assert_eq!(consumer["ConsumerName"], "billing");
+    assert_eq!(consumer["ConsumerStatus"], "ACTIVE");
+    let consumer_arn = consumer["ConsumerARN"].as_str().unwrap();
+    assert!(consumer_arn.starts_with(&format!("{arn}/consumer/billing:")));
+    let text = world.run(&["streams", "describe", "s"]);
+    let (_, consumers) = text.split_once("CONSUMER  STATUS  CREATED\n").unwrap();
+    assert!(consumers.starts_with("alarms    ACTIVE  "), "{text}");
+    assert_eq!(consumers.lines().count(), 2);
 }
