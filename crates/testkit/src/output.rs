@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 /// The end of what is said is kept, up to this many bytes.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
@@ -15,7 +15,13 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Everything said on stdout and stderr, in the order of arrival.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<String>>);
+pub(crate) struct Output(Arc<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    text: Mutex<String>,
+    grew: Condvar,
+}
 
 impl Output {
     /// Reads the streams in threads that end with them, and waits for the first line that `find` accepts: `None` if
@@ -67,7 +73,7 @@ impl Output {
     }
 
     fn keep(&self, text: &str) {
-        let mut kept = self.0.lock();
+        let mut kept = self.0.text.lock();
         kept.push_str(text);
         if kept.len() > KEPT_BYTES_MAX {
             let surplus = kept.len() - KEPT_BYTES_MAX / 2;
@@ -75,10 +81,23 @@ impl Output {
             let start = line_end.map_or(kept.len(), |position| surplus + position + 1);
             kept.drain(..start);
         }
+        self.0.grew.notify_all();
     }
 
     pub(crate) fn text(&self) -> String {
-        self.0.lock().clone()
+        self.0.text.lock().clone()
+    }
+
+    /// All that is kept, once `expected` is in it; `None` if it is not within `wait`.
+    pub(crate) fn text_with(&self, expected: &str, wait: Duration) -> Option<String> {
+        let deadline = Instant::now() + wait;
+        let mut text = self.0.text.lock();
+        while !text.contains(expected) {
+            if self.0.grew.wait_until(&mut text, deadline).timed_out() {
+                return text.contains(expected).then(|| text.clone());
+            }
+        }
+        Some(text.clone())
     }
 }
 
@@ -91,7 +110,7 @@ mod tests {
         let output = Output::default();
         for number in 0..100_000 {
             output.keep(&format!("line {number}\n"));
-            assert!(output.0.lock().len() <= KEPT_BYTES_MAX);
+            assert!(output.0.text.lock().len() <= KEPT_BYTES_MAX);
         }
         let text = output.text();
         assert!(text.starts_with("line ") && text.ends_with("line 99999\n"));
@@ -108,5 +127,16 @@ mod tests {
         assert_eq!(found, Some(2));
         let nothing = output.read_until(Vec::new(), number, Duration::from_secs(10));
         assert_eq!(nothing, None);
+    }
+    #[test]
+    fn what_is_said_later_is_waited_for() {
+        let output = Output::default();
+        assert_eq!(output.text_with("two", Duration::ZERO), None);
+        output.keep("one\n");
+        let speaker = output.clone();
+        let speaking = thread::spawn(move || speaker.keep("two\n"));
+        let text = output.text_with("two", Duration::from_secs(60));
+        assert_eq!(text.as_deref(), Some("one\ntwo\n"));
+        speaking.join().unwrap();
     }
 }

@@ -15,6 +15,8 @@ use crate::output::Output;
 
 /// A server that takes longer to say where it listens does not start.
 const START_DEADLINE: Duration = Duration::from_secs(60);
+/// A server that has not said what a test waits for by then will not say it.
+const OUTPUT_DEADLINE: Duration = Duration::from_secs(60);
 /// A server that takes longer to end after SIGTERM hangs.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -82,9 +84,18 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// What it has said so far.
+    /// What it has said so far: right after `start`, perhaps not yet what follows the address.
     pub fn output(&self) -> String {
         self.output.text()
+    }
+
+    /// What it has said once `expected` is in it.
+    ///
+    /// # Panics
+    /// If it has not said that after a minute.
+    pub fn output_with(&self, expected: &str) -> String {
+        let text = self.output.text_with(expected, OUTPUT_DEADLINE);
+        text.unwrap_or_else(|| panic!("it never said {expected:?}"))
     }
 
     /// Ends it at once (SIGKILL) and waits for its end.

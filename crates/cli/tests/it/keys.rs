@@ -120,8 +120,7 @@ fn a_server_with_keys_serves_their_owners_only_and_learns_of_changes() {
     let server = ServerProcess::start(command);
     let endpoint = format!("https://localhost:{}", server.address().port());
     let certificate = data.join("tls/certificate.pem");
-    let said = server.output();
-    assert!(said.contains("every request must be signed"), "{said}");
+    let said = server.output_with("every request must be signed");
     assert!(
         said.contains(&format!("AWS_CA_BUNDLE={}", certificate.display())),
         "{said}"
