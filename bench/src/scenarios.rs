@@ -27,6 +27,8 @@ pub struct Plan {
     pub disk: PathBuf,
     /// More arguments for `millstream serve`.
     pub serve: Vec<String>,
+    /// Of the puts, those whose name contains this.
+    pub only: String,
 }
 
 impl Plan {

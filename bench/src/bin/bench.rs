@@ -7,13 +7,15 @@ use anyhow::{Context, bail};
 use millstream_bench::report;
 use millstream_bench::scenarios::{self, NAMES, Plan};
 
-const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [SCENARIO]...
+const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [--only TEXT] [SCENARIO]...
 
   --pairs N      pairs of runs per ratio; the median counts [5]
   --seconds N    length of one run [5]
   --scale SHARE  shrinks what fills disk and memory, and the fixed runs; 1 is the full size [1]
   --disk DIR     where the data folders go [the temporary folder]
-  --serve ARG    one more argument for `millstream serve`";
+  --serve ARG    one more argument for `millstream serve`
+  --only TEXT    of the puts, those whose line in the table contains this
+  SCENARIO       puts, gets, latency, memory, shards, start [all]";
 
 fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
     let mut plan = Plan {
@@ -22,6 +24,7 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
         scale: 1.0,
         disk: std::env::temp_dir(),
         serve: Vec::new(),
+        only: String::new(),
     };
     let mut names = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -37,7 +40,11 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
             "--scale" => plan.scale = value()?.parse()?,
             "--disk" => plan.disk = PathBuf::from(value()?),
             "--serve" => plan.serve.push(value()?),
-            "--help" | "-h" => bail!("{USAGE}"),
+            "--only" => plan.only = value()?,
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             name if NAMES.contains(&name) => names.push(name.to_owned()),
             other => bail!("unknown argument {other}\n\n{USAGE}"),
         }

@@ -154,7 +154,7 @@ async fn fsyncs(server: &Server) -> anyhow::Result<u64> {
 }
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<()> {
-    for case in CASES {
+    for case in CASES.iter().filter(|case| case.what.contains(&plan.only)) {
         measure(plan, case).await?;
     }
     Ok(())

@@ -21,6 +21,7 @@ mod frames;
 mod group;
 mod housekeeping;
 mod prepared;
+mod read_buffers;
 mod read_pool;
 mod reader;
 mod realtime;

@@ -9,6 +9,7 @@ use crate::disk::Disk;
 use crate::file_cache::FileCache;
 use crate::footer_cache::FooterCache;
 use crate::prepared::PreparedSegments;
+use crate::read_buffers::ReadBuffers;
 use crate::read_pool::ReadPool;
 use crate::settings::LocalSettings;
 use crate::state::{Phase, State};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) files: FileCache,
     pub(crate) footers: FooterCache,
     pub(crate) pool: ReadPool,
+    pub(crate) buffers: ReadBuffers,
     pub(crate) counters: Counters,
     pub(crate) lock: Mutex<Option<Arc<FolderLock>>>,
 }

@@ -92,7 +92,7 @@ impl EnvelopeWriter {
 #[error("an entry is not a record envelope that this version knows")]
 pub(crate) struct InvalidEnvelope;
 
-/// Where key and data of one record lie in the envelope's bytes.
+/// Where key and data of one record lie in the envelope's bytes, the data right behind the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordRanges {
     pub(crate) key: Range<usize>,

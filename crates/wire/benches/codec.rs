@@ -184,12 +184,11 @@ fn encoding(criterion: &mut Criterion) {
     }
     let answer = GetRecordsResponse {
         records: numbers(10_000, 1)
-            .map(|sequence_number| Record {
-                sequence_number,
-                approximate_arrival_timestamp: TimestampMs(1_793_620_957_318),
-                data: vec![7; 100].into(),
-                partition_key: b"sensor-00000007".as_slice().into(),
-                encryption_type: EncryptionType::None,
+            .map(|number| {
+                let (key, data) = (b"sensor-00000007", [7; 100]);
+                let stored = [&key[..], &data].concat().into();
+                let arrival = TimestampMs(1_793_620_957_318);
+                Record::new(number, arrival, stored, key.len(), EncryptionType::None)
             })
             .collect(),
         next_shard_iterator: Some("A".repeat(200)),

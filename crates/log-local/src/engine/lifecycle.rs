@@ -16,6 +16,7 @@ use crate::file_cache::FileCache;
 use crate::footer_cache::FooterCache;
 use crate::housekeeping::{self, write_manifest};
 use crate::prepared::{self, PreparedSegments};
+use crate::read_buffers::ReadBuffers;
 use crate::read_pool::ReadPool;
 use crate::realtime::{self, Scheduling};
 use crate::recovery::{OpenError, recover};
@@ -66,6 +67,7 @@ impl LocalEngine {
             files: FileCache::new(settings.open_files_max),
             footers: FooterCache::new(settings.footer_cache_bytes),
             pool: ReadPool::new(),
+            buffers: ReadBuffers::default(),
             counters: Counters::default(),
             lock: Mutex::new(Some(Arc::new(FolderLock(lock)))),
             settings,

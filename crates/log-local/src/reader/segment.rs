@@ -81,13 +81,15 @@ pub(crate) fn read_piece(
     };
     let position = first.position();
     let bytes = last.position() + u64::from(last.bytes) - position;
-    let mut buffer = vec![0; bytes as usize];
-    file.read_at(&mut buffer, position, waiting)
+    let fill = |buffer: &mut [u8]| file.read_at(buffer, position, waiting);
+    let buffer = shared
+        .buffers
+        .filled(bytes as usize, fill)
         .map_err(|error| ReadError::io(&error, source.number, position))?;
     let reader = RunReader {
         number: source.number,
         key,
-        buffer: Bytes::from(buffer),
+        buffer,
         position,
         bytes_max,
     };

@@ -228,16 +228,17 @@ impl Reading {
         encryption_type: EncryptionType,
         ranges: &RecordRanges,
     ) -> Record {
-        let payload = &entry.payload;
-        Record {
-            sequence_number: self
-                .numbers
-                .sequence_number(entry.offset, index, entry.time),
-            approximate_arrival_timestamp: entry.time,
-            data: payload.slice(ranges.data.clone()),
-            partition_key: payload.slice(ranges.key.clone()),
+        let number = self
+            .numbers
+            .sequence_number(entry.offset, index, entry.time);
+        let key_and_data = entry.payload.slice(ranges.key.start..ranges.data.end);
+        Record::new(
+            number,
+            entry.time,
+            key_and_data,
+            ranges.key.len(),
             encryption_type,
-        }
+        )
     }
 
     fn at_tip(self) -> ShardRead {

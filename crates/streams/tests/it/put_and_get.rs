@@ -25,8 +25,8 @@ async fn what_is_put_comes_back() {
     let record = &answer.records[0];
     assert_eq!(record.sequence_number, number);
     assert_eq!(record.approximate_arrival_timestamp.0, START_MS);
-    assert_eq!(&record.data[..], b"hello");
-    assert_eq!(&record.partition_key[..], b"sensor-7");
+    assert_eq!(&record.data()[..], b"hello");
+    assert_eq!(&record.partition_key()[..], b"sensor-7");
     assert_eq!(answer.millis_behind_latest, 0);
     assert_eq!(answer.child_shards, None);
     let next = answer.next_shard_iterator.unwrap();
@@ -170,11 +170,11 @@ async fn iterators_start_where_they_say() {
         let data: String = answer
             .records
             .iter()
-            .map(|record| char::from(record.data[0]))
+            .map(|record| char::from(record.data()[0]))
             .collect();
         assert_eq!(data, expected, "{start:?}");
     }
-    assert_eq!(&world.get(&latest).await.records[0].data[..], b"4");
+    assert_eq!(&world.get(&latest).await.records[0].data()[..], b"4");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_time_between_records_waits_for_the_next_one() {
     assert_eq!(empty.millis_behind_latest, 0);
     world.put("meters", "k", b"new").await;
     let answer = world.get(&empty.next_shard_iterator.unwrap()).await;
-    assert_eq!(&answer.records[0].data[..], b"new");
+    assert_eq!(&answer.records[0].data()[..], b"new");
 }
 
 #[tokio::test]
@@ -269,8 +269,8 @@ proptest! {
                         break;
                     }
                     read.extend(answer.records.into_iter().map(|record| {
-                        let key = String::from_utf8(record.partition_key.to_vec()).unwrap();
-                        (record.sequence_number, key, record.data.to_vec())
+                        let key = String::from_utf8(record.partition_key().to_vec()).unwrap();
+                        (record.sequence_number, key, record.data().to_vec())
                     }));
                     iterator = answer.next_shard_iterator.unwrap();
                 }

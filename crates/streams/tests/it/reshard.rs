@@ -285,10 +285,10 @@ async fn follow(world: &World) -> BTreeMap<String, Vec<(SequenceNumber, Vec<u8>)
         while let Some(from) = iterator {
             let answer = world.get(&from).await;
             for record in &answer.records {
-                let key = String::from_utf8(record.partition_key.to_vec()).unwrap();
+                let key = String::from_utf8(record.partition_key().to_vec()).unwrap();
                 read.entry(key)
                     .or_default()
-                    .push((record.sequence_number, record.data.to_vec()));
+                    .push((record.sequence_number, record.data().to_vec()));
             }
             let is_open_and_read =
                 answer.records.is_empty() && answer.next_shard_iterator.is_some();

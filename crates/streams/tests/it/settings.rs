@@ -315,7 +315,7 @@ async fn records_may_be_as_large_as_the_stream_says() {
     while lengths.len() < 3 {
         let answer = world.get(&next).await;
         assert!(answer.records.len() <= 2 && !answer.records.is_empty());
-        lengths.extend(answer.records.iter().map(|record| record.data.len()));
+        lengths.extend(answer.records.iter().map(|record| record.data().len()));
         next = answer.next_shard_iterator.unwrap();
     }
     assert_eq!(lengths, [data.len(), data.len(), 5]);

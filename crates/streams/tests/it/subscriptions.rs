@@ -78,7 +78,11 @@ async fn data(subscription: &mut Subscription) -> Vec<Vec<u8>> {
         if !event.records.is_empty() {
             let last = event.records.last().map(|record| record.sequence_number);
             assert_eq!(event.continuation_sequence_number, last);
-            return event.records.iter().map(|one| one.data.to_vec()).collect();
+            return event
+                .records
+                .iter()
+                .map(|one| one.data().to_vec())
+                .collect();
         }
     }
 }
@@ -88,7 +92,7 @@ async fn rest(subscription: &mut Subscription) -> (Vec<Vec<u8>>, Vec<ChildShard>
     let mut records = Vec::new();
     loop {
         let event = event(subscription).await;
-        records.extend(event.records.iter().map(|one| one.data.to_vec()));
+        records.extend(event.records.iter().map(|one| one.data().to_vec()));
         match event.child_shards {
             Some(children) => {
                 assert_eq!(event.continuation_sequence_number, None);
@@ -165,7 +169,7 @@ async fn a_continuation_leads_on_without_a_gap_over_restarts() {
         let mut subscription = world.subscribe(&arn, SHARD_0, start).await;
         // Every third time there is nothing to read, and the first time there never was anything.
         let first = event(&mut subscription).await;
-        read.extend(first.records.iter().map(|one| one.data[0]));
+        read.extend(first.records.iter().map(|one| one.data()[0]));
         world.clock.advance_ms(5_000);
         let heartbeat = event(&mut subscription).await;
         assert_eq!(heartbeat.records, Vec::new());
@@ -369,7 +373,7 @@ async fn an_event_has_a_bound() {
     let mut count = 0;
     while count < 6 + 21 * 500 {
         let event = event(&mut subscription).await;
-        let bytes: usize = event.records.iter().map(|one| one.data.len()).sum();
+        let bytes: usize = event.records.iter().map(|one| one.data().len()).sum();
         assert!(bytes <= 3 * 512 * 1024 && event.records.len() <= 10_000);
         assert!(event.millis_behind_latest == 0);
         count += event.records.len();

@@ -283,8 +283,8 @@ impl World {
             let answer = self.get(&from).await;
             let is_at_tip = answer.records.is_empty() && answer.millis_behind_latest == 0;
             records.extend(answer.records.iter().map(|record| {
-                let key = String::from_utf8(record.partition_key.to_vec()).unwrap();
-                (key, record.data.to_vec())
+                let key = String::from_utf8(record.partition_key().to_vec()).unwrap();
+                (key, record.data().to_vec())
             }));
             iterator = answer.next_shard_iterator.filter(|_| !is_at_tip);
         }

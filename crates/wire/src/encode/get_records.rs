@@ -43,15 +43,13 @@ pub(crate) fn write_subscribe_to_shard_event(
     event: &SubscribeToShardEvent,
     out: &mut Vec<u8>,
 ) {
+    let mut digits = SequenceDigits::new();
     let continuation = event
         .continuation_sequence_number
-        .map(|number| SequenceDigits::new().of(number));
+        .map(|number| &digits.of(number)[..]);
     Batch {
         records: &event.records,
-        continuation: (
-            "ContinuationSequenceNumber",
-            continuation.as_ref().map(|digits| &digits[..]),
-        ),
+        continuation: ("ContinuationSequenceNumber", continuation),
         millis_behind_latest: event.millis_behind_latest,
         child_shards: event.child_shards.as_deref(),
     }
@@ -127,7 +125,7 @@ impl Batch<'_> {
 
 /// About how many bytes a record takes, more only if its key needs escapes.
 fn json_bytes(record: &Record) -> usize {
-    180 + record.data.len().div_ceil(3) * 4 + record.partition_key.len()
+    180 + record.data().len().div_ceil(3) * 4 + record.partition_key().len()
 }
 
 fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
@@ -139,15 +137,15 @@ fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
         } else {
             b",{\"SequenceNumber\":\""
         });
-        out.extend_from_slice(&digits.of(record.sequence_number));
+        out.extend_from_slice(digits.of(record.sequence_number));
         out.extend_from_slice(br#"","ApproximateArrivalTimestamp":"#);
         out.extend_from_slice(arrival.seconds(record.approximate_arrival_timestamp));
         out.extend_from_slice(br#","Data":""#);
-        base64_simd::STANDARD.encode_append(&record.data, out);
+        base64_simd::STANDARD.encode_append(record.data(), out);
         out.push(b'"');
-        if !record.partition_key.is_empty() {
+        if !record.partition_key().is_empty() {
             out.extend_from_slice(br#","PartitionKey":"#);
-            write_json_text(out, &record.partition_key);
+            write_json_text(out, record.partition_key());
         }
         if record.encryption_type == EncryptionType::Kms {
             out.extend_from_slice(br#","EncryptionType":"KMS""#);
@@ -177,7 +175,7 @@ impl Arrival {
 }
 
 fn cbor_bytes(record: &Record) -> usize {
-    100 + DIGITS + record.data.len() + record.partition_key.len()
+    100 + DIGITS + record.data().len() + record.partition_key().len()
 }
 
 fn write_cbor_records(writer: &mut CborWriter, records: &[Record]) {
@@ -186,15 +184,15 @@ fn write_cbor_records(writer: &mut CborWriter, records: &[Record]) {
     for record in records {
         writer.begin_map();
         writer.text("SequenceNumber");
-        writer.text_bytes(&digits.of(record.sequence_number));
+        writer.text_bytes(digits.of(record.sequence_number));
         writer.text("ApproximateArrivalTimestamp");
         writer.timestamp_tag();
         writer.unsigned(record.approximate_arrival_timestamp.0);
         writer.text("Data");
-        writer.bytes(&record.data);
-        if !record.partition_key.is_empty() {
+        writer.bytes(record.data());
+        if !record.partition_key().is_empty() {
             writer.text("PartitionKey");
-            writer.text(&String::from_utf8_lossy(&record.partition_key));
+            writer.text(&String::from_utf8_lossy(record.partition_key()));
         }
         if record.encryption_type == EncryptionType::Kms {
             writer.text("EncryptionType");

@@ -147,7 +147,7 @@ mod stored {
     ) {
         let mut entry = [0; BYTES];
         entry[..NUMBER_AT].copy_from_slice(NUMBER_NAME);
-        entry[NUMBER_AT..SHARD_NAME_AT].copy_from_slice(&digits.of(number));
+        entry[NUMBER_AT..SHARD_NAME_AT].copy_from_slice(digits.of(number));
         entry[SHARD_NAME_AT..SHARD_AT].copy_from_slice(SHARD_NAME);
         entry[SHARD_AT..END_AT].copy_from_slice(&shard_id(number));
         entry[END_AT..].copy_from_slice(END);
@@ -160,7 +160,7 @@ mod stored {
         number: SequenceNumber,
     ) {
         writer.text("SequenceNumber");
-        writer.text_bytes(&digits.of(number));
+        writer.text_bytes(digits.of(number));
         writer.text("ShardId");
         writer.text_bytes(&shard_id(number));
     }

@@ -6,12 +6,14 @@ use millstream_types::SequenceNumber;
 pub(super) const DIGITS: usize = 56;
 
 /// Digits are kept in four groups of fourteen.
+const GROUPS: usize = 4;
+const GROUP_DIGITS: usize = DIGITS / GROUPS;
 const GROUP: u64 = 100_000_000_000_000;
 /// A number grows by this if its index does by one: 2^80.
 const PER_INDEX: [u64; 2] = [14_629_174_706_176, 12_089_258_196];
 /// A number grows by this if its second of writing does by one.
 const PER_SECOND: u64 = 1 << 36;
-/// Steps up to these make no sum of [`SequenceDigits::advance`] overflow.
+/// Steps up to these make no sum of [`Known::advance`] overflow.
 const INDEX_STEP_MAX: u64 = 1 << 19;
 const SECONDS_STEP_MAX: u64 = 1 << 20;
 
@@ -29,7 +31,8 @@ pub(super) struct SequenceDigits {
 struct Known {
     number: SequenceNumber,
     /// The least significant group first.
-    groups: [u64; 4],
+    groups: [u64; GROUPS],
+    digits: [u8; DIGITS],
 }
 
 impl SequenceDigits {
@@ -40,60 +43,75 @@ impl SequenceDigits {
     }
 
     /// The decimal digits of `number`.
-    pub(super) fn of(&mut self, number: SequenceNumber) -> [u8; DIGITS] {
+    pub(super) fn of(&mut self, number: SequenceNumber) -> &[u8; DIGITS] {
         let slot = &mut self.known[number.shard_index() as usize % SLOTS];
-        let groups = slot
-            .and_then(|known| advance(&known, number))
-            .unwrap_or_else(|| divide(number));
-        *slot = Some(Known { number, groups });
-        let mut digits = [0; DIGITS];
-        for (group, out) in groups.into_iter().rev().zip(digits.chunks_exact_mut(14)) {
-            let (upper, lower) = (group / 100_000_000, group % 100_000_000);
-            out[..6].copy_from_slice(&eight_digits(upper)[2..]);
-            out[6..].copy_from_slice(&eight_digits(lower));
+        let is_near = slot.as_mut().is_some_and(|known| known.advance(number));
+        if !is_near {
+            *slot = Some(Known::divide(number));
         }
-        digits
+        &slot.as_ref().expect("it was just filled").digits
     }
 }
 
-/// The groups of `number`, if it is a little above `known`.
-fn advance(known: &Known, number: SequenceNumber) -> Option<[u64; 4]> {
-    let from = known.number;
-    let indexes = number.seq_ix().checked_sub(from.seq_ix())?;
-    let seconds = number.written_s().checked_sub(from.written_s())?;
-    let is_near = from.created_s() == number.created_s()
-        && from.shard_index() == number.shard_index()
-        && indexes <= INDEX_STEP_MAX
-        && seconds <= SECONDS_STEP_MAX;
-    if !is_near {
-        return None;
+impl Known {
+    fn divide(number: SequenceNumber) -> Self {
+        let mut text = Vec::with_capacity(DIGITS);
+        number.write_digits(&mut text);
+        let mut groups = [0; GROUPS];
+        for (group, digits) in groups.iter_mut().rev().zip(text.chunks_exact(GROUP_DIGITS)) {
+            *group = digits
+                .iter()
+                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        }
+        let digits = text.try_into().expect("every number has as many digits");
+        Self {
+            number,
+            groups,
+            digits,
+        }
     }
-    let mut groups = known.groups;
-    let added = [
-        indexes * PER_INDEX[0] + seconds * PER_SECOND,
-        indexes * PER_INDEX[1],
-        0,
-        0,
-    ];
-    let mut carry = 0;
-    for (group, added) in groups.iter_mut().zip(added) {
-        let sum = *group + added + carry;
-        *group = sum % GROUP;
-        carry = sum / GROUP;
-    }
-    Some(groups)
-}
 
-fn divide(number: SequenceNumber) -> [u64; 4] {
-    let mut text = Vec::with_capacity(DIGITS);
-    number.write_digits(&mut text);
-    let mut groups = [0; 4];
-    for (group, digits) in groups.iter_mut().rev().zip(text.chunks_exact(14)) {
-        *group = digits
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    /// Goes on to `number`, if it is a little above; else nothing changes. Most steps change the lower half only.
+    fn advance(&mut self, number: SequenceNumber) -> bool {
+        let from = self.number;
+        let indexes = number.seq_ix().checked_sub(from.seq_ix());
+        let seconds = number.written_s().checked_sub(from.written_s());
+        let (Some(indexes), Some(seconds)) = (indexes, seconds) else {
+            return false;
+        };
+        let is_near = from.created_s() == number.created_s()
+            && from.shard_index() == number.shard_index()
+            && indexes <= INDEX_STEP_MAX
+            && seconds <= SECONDS_STEP_MAX;
+        if !is_near {
+            return false;
+        }
+        let added = [
+            indexes * PER_INDEX[0] + seconds * PER_SECOND,
+            indexes * PER_INDEX[1],
+            0,
+            0,
+        ];
+        let mut carry = 0;
+        for (place, added) in added.into_iter().enumerate() {
+            if added + carry > 0 {
+                let sum = self.groups[place] + added + carry;
+                self.groups[place] = sum % GROUP;
+                carry = sum / GROUP;
+                self.write_group(place);
+            }
+        }
+        self.number = number;
+        true
     }
-    groups
+
+    fn write_group(&mut self, place: usize) {
+        let group = self.groups[place];
+        let (upper, lower) = (group / 100_000_000, group % 100_000_000);
+        let out = &mut self.digits[(GROUPS - 1 - place) * GROUP_DIGITS..][..GROUP_DIGITS];
+        out[..6].copy_from_slice(&eight_digits(upper)[2..]);
+        out[6..].copy_from_slice(&eight_digits(lower));
+    }
 }
 
 /// The decimal digits of a number below 10^8: halves, quarters and eighths of it side by side in one word.

@@ -1,6 +1,5 @@
 //! Answers as AWS writes them, and the same answers in both encodings.
 
-use bytes::Bytes;
 use millstream_types::{HashKey, HashKeyRange, SequenceNumber, TimestampMs};
 use proptest::prelude::*;
 
@@ -67,11 +66,7 @@ fn answers_say_that_records_are_encrypted() {
 
 #[test]
 fn a_record_without_a_key_has_no_such_member() {
-    let record = Record {
-        partition_key: Bytes::new(),
-        encryption_type: EncryptionType::Kms,
-        ..one_record()
-    };
+    let record = record(b"", EncryptionType::Kms);
     let answer = GetRecordsResponse {
         records: vec![record],
         next_shard_iterator: None,
@@ -108,13 +103,19 @@ fn put_records_answers_each_record() {
 }
 
 fn one_record() -> Record {
-    Record {
-        sequence_number: FIRST.parse().unwrap(),
-        approximate_arrival_timestamp: TimestampMs(1_793_620_957_318),
-        data: b"{\"temp\":21.5}".as_slice().into(),
-        partition_key: b"sensor-7".as_slice().into(),
-        encryption_type: EncryptionType::None,
-    }
+    record(b"sensor-7", EncryptionType::None)
+}
+
+fn record(key: &[u8], encryption_type: EncryptionType) -> Record {
+    let key_and_data = [key, b"{\"temp\":21.5}"].concat();
+    let number = FIRST.parse().unwrap();
+    Record::new(
+        number,
+        TimestampMs(1_793_620_957_318),
+        key_and_data.into(),
+        key.len(),
+        encryption_type,
+    )
 }
 
 #[test]
@@ -288,13 +289,9 @@ fn any_entry() -> impl Strategy<Value = PutRecordsResultEntry> {
 
 prop_compose! {
     fn any_record()(sequence_number in any_number(), ms in 0u64..1 << 44, data: Vec<u8>, key: String) -> Record {
-        Record {
-            sequence_number,
-            approximate_arrival_timestamp: TimestampMs(ms),
-            data: data.into(),
-            partition_key: key.into(),
-            encryption_type: if ms % 2 == 0 { EncryptionType::None } else { EncryptionType::Kms },
-        }
+        let key_and_data = [key.as_bytes(), &data].concat().into();
+        let encryption_type = if ms % 2 == 0 { EncryptionType::None } else { EncryptionType::Kms };
+        Record::new(sequence_number, TimestampMs(ms), key_and_data, key.len(), encryption_type)
     }
 }
 
@@ -342,10 +339,10 @@ proptest! {
             let mut expected = serde_json::json!({
                 "SequenceNumber": record.sequence_number.to_string(),
                 "ApproximateArrivalTimestamp": record.approximate_arrival_timestamp.0 as f64 / 1000.0,
-                "Data": base64_simd::STANDARD.encode_to_string(&record.data),
+                "Data": base64_simd::STANDARD.encode_to_string(record.data()),
             });
-            if !record.partition_key.is_empty() {
-                expected["PartitionKey"] = std::str::from_utf8(&record.partition_key).unwrap().into();
+            if !record.partition_key().is_empty() {
+                expected["PartitionKey"] = std::str::from_utf8(record.partition_key()).unwrap().into();
             }
             if record.encryption_type == EncryptionType::Kms {
                 expected["EncryptionType"] = "KMS".into();
@@ -368,10 +365,7 @@ proptest! {
 
 #[test]
 fn keys_that_are_no_text_become_text() {
-    let record = Record {
-        partition_key: b"a\xff".as_slice().into(),
-        ..one_record()
-    };
+    let record = record(b"a\xff", EncryptionType::None);
     let answer = GetRecordsResponse {
         records: vec![record],
         next_shard_iterator: None,

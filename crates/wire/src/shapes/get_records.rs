@@ -26,12 +26,45 @@ pub struct Record {
     pub sequence_number: SequenceNumber,
     /// When it arrived.
     pub approximate_arrival_timestamp: TimestampMs,
-    /// The payload.
-    pub data: Bytes,
-    /// UTF-8 text; empty if it was put without a key.
-    pub partition_key: Bytes,
     /// Whether it is encrypted with a key of the user's.
     pub encryption_type: EncryptionType,
+    /// Partition key and payload, one behind the other: thousands of records share a buffer, and counting one
+    /// reference for each is dear enough.
+    key_and_data: Bytes,
+    key_bytes: usize,
+}
+
+impl Record {
+    /// A record whose partition key, UTF-8 text, is the first `key_bytes` of `key_and_data`; its payload is the rest.
+    ///
+    /// # Panics
+    /// If there are fewer bytes.
+    pub fn new(
+        sequence_number: SequenceNumber,
+        approximate_arrival_timestamp: TimestampMs,
+        key_and_data: Bytes,
+        key_bytes: usize,
+        encryption_type: EncryptionType,
+    ) -> Self {
+        assert!(key_bytes <= key_and_data.len(), "the key is in the bytes");
+        Self {
+            sequence_number,
+            approximate_arrival_timestamp,
+            encryption_type,
+            key_and_data,
+            key_bytes,
+        }
+    }
+
+    /// UTF-8 text; empty if it was put without a key.
+    pub fn partition_key(&self) -> &[u8] {
+        &self.key_and_data[..self.key_bytes]
+    }
+
+    /// The payload.
+    pub fn data(&self) -> &[u8] {
+        &self.key_and_data[self.key_bytes..]
+    }
 }
 
 /// Answer of GetRecords.
