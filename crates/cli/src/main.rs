@@ -14,6 +14,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Kinesis streams that you run yourself.
 #[derive(Debug, Parser)]
 #[command(name = "millstream", version, after_help = failure::EXIT_CODES)]

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use millstream_server::{
-    Durability, Ended, EngineKind, InvalidSettings, OpenError, Reloading, Server, Settings,
-    SettingsSource, TlsSettings, bind, log_to_standard_error, raise_open_files_limit,
+    Durability, Ended, EngineKind, IdleBell, InvalidSettings, OpenError, Reloading, Server,
+    Settings, SettingsSource, TlsSettings, bind, log_to_standard_error, raise_open_files_limit,
     self_signed_certificate,
 };
 use millstream_types::SystemClock;
@@ -32,15 +32,18 @@ pub(crate) struct Arguments {
 /// Runs the server until a signal ends it: SIGTERM or SIGINT lets it finish what it accepted, a second one ends the
 /// process at once with 143 or 130.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let settings = match settings(arguments) {
+    let mut settings = match settings(arguments) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error, SETTINGS_EXIT_CODE),
     };
     log_to_standard_error(settings.log_format);
     let open_files_max = raise_open_files_limit();
     tracing::debug!(open_files_max, "limit of open files");
+    let idle_bell = IdleBell::default();
+    settings.idle_bell = Some(idle_bell.clone());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(move || idle_bell.ring())
         .build()
     {
         Ok(runtime) => runtime,

@@ -6,12 +6,14 @@ mod refuse;
 mod seal;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(crate) use seal::sealed_segment;
 
 use crate::disk::DiskFile;
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
+use crate::gathering::{GATHERING_MAX, WaitsFor};
 use crate::group::{Ending, Group};
 use crate::prepared::{self, Filling, PreparedSegment};
 use crate::segment_index::{FooterSize, SegmentIndex};
@@ -85,15 +87,25 @@ impl Committer {
     fn next_group(&self, group: &mut Group) -> bool {
         group.clear();
         let mut state = self.shared.state.lock();
-        while state.pending.is_empty() {
-            if state.phase != Phase::Running {
+        let mut deadline = None;
+        while !state.gathering.is_due() {
+            if !state.pending.is_empty() {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + GATHERING_MAX);
+                state.gathering.committer = WaitsFor::More;
+                let bell = &self.shared.committer_bell;
+                if bell.wait_until(&mut state, deadline).timed_out() {
+                    break;
+                }
+            } else if state.phase == Phase::Running {
+                state.gathering.committer = WaitsFor::First;
+                self.shared.committer_bell.wait(&mut state);
+            } else {
                 return false;
             }
-            state.committer_parked = true;
-            self.shared.committer_bell.wait(&mut state);
-            state.committer_parked = false;
         }
+        state.gathering.committer = WaitsFor::Nothing;
         std::mem::swap(&mut state.pending, group);
+        state.gathering.taken(group);
         true
     }
 

@@ -18,6 +18,7 @@ mod file_cache;
 mod footer_cache;
 mod format;
 mod frames;
+mod gathering;
 mod group;
 mod housekeeping;
 mod prepared;
@@ -38,6 +39,7 @@ mod tail_cache;
 mod waits;
 
 pub use engine::LocalEngine;
+pub use gathering::IdleBell;
 pub use realtime::Scheduling;
 pub use recovery::OpenError;
 pub use settings::{Durability, LocalSettings, Realtime};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::gathering::IdleBell;
+
 /// When an append is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -70,6 +72,10 @@ pub struct LocalSettings {
     /// Default `Try`. On a busy machine with few processors an ordinary thread waits milliseconds for its turn
     /// after each fsync.
     pub realtime: Realtime,
+
+    /// What the threads that append ring when they run out of work; see [`IdleBell`]. One engine's only. Default
+    /// none: every commit begins as soon as the one before has ended.
+    pub idle_bell: Option<IdleBell>,
 }
 
 impl LocalSettings {
@@ -90,6 +96,7 @@ impl LocalSettings {
             compaction_bytes_per_s: 16 * MIB,
             read_threads: 2,
             realtime: Realtime::Try,
+            idle_bell: None,
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) settings: LocalSettings,
     pub(crate) state: Mutex<State>,
-    /// Rung, with the state locked, when something was submitted and the committing thread is parked.
+    /// Rung, with the state locked, when the committing thread waits for what happened.
     pub(crate) committer_bell: Condvar,
     /// Rung when there is something for the housekeeping thread.
     pub(crate) housekeeping_bell: Condvar,
@@ -58,11 +58,28 @@ impl Shared {
     pub(crate) fn submit<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock();
         let result = change(&mut state);
-        if state.committer_parked && !state.pending.is_empty() {
-            state.committer_parked = false;
+        let State {
+            gathering,
+            pending,
+            pending_bytes,
+            ..
+        } = &mut *state;
+        let bell = self.settings.idle_bell.as_ref();
+        if gathering.submitted(pending, *pending_bytes, bell) {
             self.committer_bell.notify_one();
         }
         result
+    }
+
+    /// Begins the commit of what is pending.
+    pub(crate) fn commit_now(&self) {
+        let mut state = self.state.lock();
+        let State {
+            gathering, pending, ..
+        } = &mut *state;
+        if gathering.rung(pending) {
+            self.committer_bell.notify_one();
+        }
     }
 
     /// No more writes, for good: a write or an fsync failed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::disk::DiskFile;
 use crate::format::{LogKey, ManifestSegment, RunRef};
+use crate::gathering::Gathering;
 use crate::group::Group;
 use crate::segment_index::SegmentIndex;
 use crate::table::{LogRow, LogTable, SKIPPED};
@@ -66,8 +67,7 @@ pub(crate) struct State {
     pub(crate) pending: Group,
     /// Submitted, not yet answered.
     pub(crate) pending_bytes: usize,
-    /// The committing thread waits to be woken.
-    pub(crate) committer_parked: bool,
+    pub(crate) gathering: Gathering,
     pub(crate) durable_lsn: u64,
     pub(crate) segments: BTreeMap<u32, SegmentRow>,
     pub(crate) open: Option<OpenSegment>,
@@ -95,7 +95,7 @@ impl State {
             cache: TailCache::new(tail_cache_bytes),
             pending: Group::default(),
             pending_bytes: 0,
-            committer_parked: false,
+            gathering: Gathering::default(),
             durable_lsn: 0,
             segments: BTreeMap::new(),
             open: None,

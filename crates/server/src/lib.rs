@@ -22,6 +22,7 @@ pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
 pub use engine::EngineOpenError;
+pub use millstream_log_local::IdleBell;
 pub use process::{log_to_standard_error, raise_open_files_limit};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use millstream_log_local::IdleBell;
 use millstream_types::AccountId;
 
 pub use source::{Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch};
@@ -30,6 +31,9 @@ pub struct Settings {
     pub engine: EngineKind,
     /// Whether the committing thread asks for a real-time class.
     pub realtime: Switch,
+    /// What the threads of the server's runtime ring when they run out of work: commits gather more puts then. The
+    /// check of the settings leaves it empty; whoever makes the runtime may set it.
+    pub idle_bell: Option<IdleBell>,
     /// How long accepted requests may take to finish once the server was asked to stop.
     pub shutdown_grace: Duration,
     /// How log lines look.

@@ -72,6 +72,12 @@ impl LocalEngine {
             lock: Mutex::new(Some(Arc::new(FolderLock(lock)))),
             settings,
         });
+        if let Some(bell) = &shared.settings.idle_bell
+            && !bell.attach(&shared)
+        {
+            let reason = "idle_bell belongs to another engine";
+            return Err(OpenError::Settings(reason.to_owned()));
+        }
         if recovered.manifest_due {
             write_manifest(&shared, false).map_err(OpenError::io("writing the manifest"))?;
         }

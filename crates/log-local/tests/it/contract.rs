@@ -6,7 +6,7 @@ use millstream_log::contract::Subject;
 use millstream_log::{
     LogEngine, log_engine_contract, log_engine_reopen_contract, snapshot_store_contract,
 };
-use millstream_log_local::{LocalEngine, LocalSettings, LocalSnapshots};
+use millstream_log_local::{IdleBell, LocalEngine, LocalSettings, LocalSnapshots};
 use millstream_types::{SystemClock, WallClock};
 use tempfile::TempDir;
 
@@ -21,9 +21,22 @@ fn settings(folder: &TempDir) -> LocalSettings {
 }
 
 async fn open(clock: Arc<dyn WallClock>) -> Subject {
+    open_with(clock, || None)
+}
+
+/// Nobody rings: every commit that waits for the bell waits for as long as it may.
+async fn open_with_bell(clock: Arc<dyn WallClock>) -> Subject {
+    open_with(clock, || Some(IdleBell::default()))
+}
+
+fn open_with(clock: Arc<dyn WallClock>, bell: fn() -> Option<IdleBell>) -> Subject {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let open = move || -> Arc<dyn LogEngine> {
-        Arc::new(LocalEngine::open(settings(&folder), Arc::clone(&clock)).unwrap())
+        let settings = LocalSettings {
+            idle_bell: bell(),
+            ..settings(&folder)
+        };
+        Arc::new(LocalEngine::open(settings, Arc::clone(&clock)).unwrap())
     };
     Subject::new(open()).with_reopen(move || std::future::ready(open()))
 }
@@ -63,5 +76,6 @@ async fn open_snapshots() -> Snapshots {
 }
 
 log_engine_contract!(local, open);
+log_engine_contract!(local_with_bell, open_with_bell);
 log_engine_reopen_contract!(local_reopened, open);
 snapshot_store_contract!(local_snapshots, open_snapshots);

@@ -10,7 +10,7 @@ use millstream_log::{
     ReadOutcome,
 };
 use millstream_log_local::disk::power_cut::PowerCutDisk;
-use millstream_log_local::{Durability, LocalEngine, LocalSettings, OpenError};
+use millstream_log_local::{Durability, IdleBell, LocalEngine, LocalSettings, OpenError};
 use millstream_types::SystemClock;
 
 use crate::workload::{TestClock, open, read_all, small_settings};
@@ -272,4 +272,22 @@ fn ten_thousand_logs_come_back() {
     for place in places.iter().step_by(97) {
         assert_eq!(read_all(&engine, *place).len(), 1);
     }
+}
+
+#[test]
+fn an_idle_bell_belongs_to_one_engine() {
+    let settings = LocalSettings {
+        idle_bell: Some(IdleBell::default()),
+        ..small_settings()
+    };
+    let open = || {
+        let disk = Arc::new(PowerCutDisk::new());
+        LocalEngine::open_on(disk, settings.clone(), Arc::new(TestClock::default()))
+    };
+    let engine = open().unwrap();
+    match open().unwrap_err() {
+        OpenError::Settings(reason) => assert!(reason.contains("idle_bell"), "{reason}"),
+        other => panic!("{other}"),
+    }
+    block_on(engine.stop()).unwrap();
 }

@@ -306,6 +306,7 @@ impl SettingsSource {
             durability: self.durability.unwrap_or(Durability::Fsync),
             engine: self.engine.unwrap_or(EngineKind::Local),
             realtime: self.realtime.unwrap_or(Switch::On),
+            idle_bell: None,
             shutdown_grace: self.shutdown_grace.unwrap_or(Duration::from_secs(10)),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             cors_origin,
