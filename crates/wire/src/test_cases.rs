@@ -1,6 +1,7 @@
 //! How many cases the property tests run.
 
 use proptest::test_runner::Config;
+use std::io::Write as _;
 
 /// `cases`, or `MILLSTREAM_CASES` if that is set; says so on the standard output.
 pub(crate) fn cases(what: &str, cases: u32) -> Config {
@@ -9,7 +10,8 @@ pub(crate) fn cases(what: &str, cases: u32) -> Config {
         .map_or(cases, |text| {
             text.parse().expect("MILLSTREAM_CASES is a number")
         });
-    println!("{what}: {cases} cases");
+    // Past the test harness, which keeps what passing tests print.
+    writeln!(std::io::stdout(), "{what}: {cases} cases").expect("printed");
     Config {
         cases,
         failure_persistence: None,
