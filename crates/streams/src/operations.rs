@@ -32,6 +32,7 @@ mod list_tags_for_resource;
 mod list_tags_for_stream;
 mod merge_shards;
 mod not_found;
+mod placing;
 mod put;
 mod put_record;
 mod put_records;

@@ -1,9 +1,12 @@
 //! Hash keys: the 128-bit space over which a stream's shards are spread.
 
+mod md5_lanes;
+
 use std::fmt;
 use std::str::FromStr;
 
 use md5::{Digest, Md5};
+use md5_lanes::{LANES, MESSAGE_BYTES_MAX, digests};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in the hash key space, 0 to 2^128 − 1. On the wire it is a decimal string.
@@ -21,6 +24,32 @@ impl HashKey {
         Self(u128::from_be_bytes(
             Md5::digest(partition_key.as_bytes()).into(),
         ))
+    }
+
+    /// [`of_partition_key`](Self::of_partition_key) of each, in their order. Many take a third of the time.
+    pub fn of_partition_keys(partition_keys: &[&str]) -> Vec<Self> {
+        let mut hash_keys = vec![Self::MIN; partition_keys.len()];
+        // Numbers of short keys until there are enough for a round.
+        let (mut round, mut count) = ([0; LANES], 0);
+        for (number, key) in partition_keys.iter().enumerate() {
+            if key.len() > MESSAGE_BYTES_MAX {
+                hash_keys[number] = Self::of_partition_key(key);
+                continue;
+            }
+            round[count] = number;
+            count += 1;
+            if count == LANES {
+                let digests = digests(round.map(|number| partition_keys[number].as_bytes()));
+                for (number, digest) in round.into_iter().zip(digests) {
+                    hash_keys[number] = Self(u128::from_be_bytes(digest));
+                }
+                count = 0;
+            }
+        }
+        for number in &round[..count] {
+            hash_keys[*number] = Self::of_partition_key(partition_keys[*number]);
+        }
+        hash_keys
     }
 }
 
@@ -159,7 +188,34 @@ mod tests {
         }
     }
 
+    /// A key of each length around the one block that fits into a lane, at every place of a round.
+    #[test]
+    fn keys_hash_the_same_alone_and_together() {
+        let text = "ключ-🔑-abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuvwxyz";
+        let ends = (0..=text.len()).filter(|end| text.is_char_boundary(*end));
+        let all: Vec<&str> = ends.map(|end| &text[..end]).collect();
+        assert!(all.iter().any(|key| key.len() == MESSAGE_BYTES_MAX));
+        assert!(all.iter().any(|key| key.len() == MESSAGE_BYTES_MAX + 1));
+        for first in 0..LANES {
+            for end in first..all.len() {
+                let keys = &all[first..end];
+                let alone: Vec<_> = keys
+                    .iter()
+                    .map(|key| HashKey::of_partition_key(key))
+                    .collect();
+                assert_eq!(HashKey::of_partition_keys(keys), alone, "{keys:?}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn keys_of_any_kind_hash_the_same_together(keys in prop::collection::vec(".{0,80}", 0..40)) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let alone: Vec<_> = keys.iter().map(|key| HashKey::of_partition_key(key)).collect();
+            prop_assert_eq!(HashKey::of_partition_keys(&keys), alone);
+        }
+
         #[test]
         fn uniform_ranges_tile_the_space(count in 1u32..5000) {
             let ranges: Vec<_> = HashKeyRange::uniform(count).collect();

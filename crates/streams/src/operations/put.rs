@@ -6,12 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use millstream_log::{Append, AppendError, Appended, EntryKind, LogEngine, LogFuture, NotWritten};
 use millstream_types::{HashKey, SequenceNumber};
-use millstream_wire::shapes::{
-    EncryptionType, InvalidRecordData, RecordData, RecordDistributionStrategy, RecordToPut,
-};
+use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData, RecordToPut};
 use tokio::time::Instant;
 
-use super::spread::Spread;
 use crate::catalog::{ShardNumbers, Stream};
 use crate::envelope::{EnvelopeReader, EnvelopeWriter};
 use crate::view::View;
@@ -20,32 +17,6 @@ use crate::view::View;
 const CLOSING_PATIENCE: Duration = Duration::from_secs(1);
 /// Slots of the table that finds a shard's envelope; a power of two, and twice the records of a request at least.
 const TARGET_SLOTS: usize = 1024;
-
-/// Why a record has no place in the stream.
-pub(super) enum Unplaced<'a> {
-    /// It has no partition key, and the stream needs one.
-    NoPartitionKey,
-    /// Its explicit hash key, as text, is out of range.
-    HashKey(&'a str),
-    /// No shard takes records now.
-    NoShard,
-}
-
-/// The hash key that decides where a record goes.
-pub(super) fn hash_key<'a>(
-    stream: &Stream,
-    spread: &Spread,
-    record: &'a RecordToPut<'_>,
-) -> Result<HashKey, Unplaced<'a>> {
-    if stream.record_distribution == RecordDistributionStrategy::Auto {
-        return spread.next(stream).ok_or(Unplaced::NoShard);
-    }
-    match (&record.partition_key, record.explicit_hash_key.as_deref()) {
-        (None, _) => Err(Unplaced::NoPartitionKey),
-        (Some(key), None) => Ok(HashKey::of_partition_key(key)),
-        (Some(_), Some(text)) => text.parse().map_err(|_| Unplaced::HashKey(text)),
-    }
-}
 
 /// Key and data of a record as they are stored; a record without a key has an empty one.
 pub(super) fn stored<'a>(record: &'a RecordToPut<'_>) -> (&'a [u8], &'a RecordData<'a>) {

@@ -9,7 +9,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
-use super::put::{PutFailure, Routing, Submitted, Unplaced, hash_key, size_bytes, stored};
+use super::placing::{Unplaced, hash_key};
+use super::put::{PutFailure, Routing, Submitted, size_bytes, stored};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::Stream;

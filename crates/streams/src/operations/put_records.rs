@@ -11,7 +11,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
-use super::put::{Put, PutFailure, Routing, Submitted, Unplaced, hash_key, size_bytes, stored};
+use super::placing::{Unplaced, hash_keys};
+use super::put::{Put, PutFailure, Routing, Submitted, size_bytes, stored};
 use super::put_record::{InvalidExplicitHashKey, ShardThrottled};
 use super::spread::Spread;
 use super::unavailable::Unavailable;
@@ -148,13 +149,14 @@ fn route(
     let mut routing = Routing::new(Arc::clone(stream), records.len());
     let (mut total, mut too_large, mut without_key, mut bad_hash_key) =
         (0, Vec::new(), Vec::new(), None);
-    for (number, record) in (1..).zip(records) {
+    let placed = records.iter().zip(hash_keys(stream, spread, records));
+    for (number, (record, hash)) in (1..).zip(placed) {
         let bytes = size_bytes(record);
         total += bytes;
         if bytes > bytes_max && too_large.len() < ERRORS_LISTED_MAX {
             too_large.push(number);
         }
-        match hash_key(stream, spread, record) {
+        match hash {
             Ok(hash) if routing.add(hash, bytes) => {}
             Ok(_) | Err(Unplaced::NoShard) => return Err(not_found().into()),
             Err(Unplaced::HashKey(text)) => bad_hash_key = bad_hash_key.or(Some(text)),

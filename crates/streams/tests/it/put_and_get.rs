@@ -25,8 +25,8 @@ async fn what_is_put_comes_back() {
     let record = &answer.records[0];
     assert_eq!(record.sequence_number, number);
     assert_eq!(record.approximate_arrival_timestamp.0, START_MS);
-    assert_eq!(&record.data()[..], b"hello");
-    assert_eq!(&record.partition_key()[..], b"sensor-7");
+    assert_eq!(record.data(), b"hello");
+    assert_eq!(record.partition_key(), b"sensor-7");
     assert_eq!(answer.millis_behind_latest, 0);
     assert_eq!(answer.child_shards, None);
     let next = answer.next_shard_iterator.unwrap();
@@ -174,7 +174,7 @@ async fn iterators_start_where_they_say() {
             .collect();
         assert_eq!(data, expected, "{start:?}");
     }
-    assert_eq!(&world.get(&latest).await.records[0].data()[..], b"4");
+    assert_eq!(world.get(&latest).await.records[0].data(), b"4");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_time_between_records_waits_for_the_next_one() {
     assert_eq!(empty.millis_behind_latest, 0);
     world.put("meters", "k", b"new").await;
     let answer = world.get(&empty.next_shard_iterator.unwrap()).await;
-    assert_eq!(&answer.records[0].data()[..], b"new");
+    assert_eq!(answer.records[0].data(), b"new");
 }
 
 #[tokio::test]

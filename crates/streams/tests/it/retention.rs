@@ -46,11 +46,7 @@ async fn a_record_is_read_until_the_last_millisecond_of_its_period() {
             for start in [Start::TrimHorizon, Start::Time(START_MS)] {
                 let iterator = world.iterator("meters", "0", start).await;
                 let answer = world.get(&iterator).await;
-                let data: Vec<_> = answer
-                    .records
-                    .iter()
-                    .map(|record| &record.data()[..])
-                    .collect();
+                let data: Vec<_> = answer.records.iter().map(|record| record.data()).collect();
                 assert_eq!(data, expected);
                 assert_eq!(answer.millis_behind_latest, 0);
             }
@@ -71,7 +67,7 @@ async fn a_number_whose_record_is_trimmed_starts_at_what_is_left() {
         let iterator = world.iterator("meters", "0", start).await;
         let answer = world.get(&iterator).await;
         assert_eq!(answer.records.len(), 1);
-        assert_eq!(&answer.records[0].data()[..], b"new");
+        assert_eq!(answer.records[0].data(), b"new");
     }
 }
 
