@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// Most buffers that wait for a read.
-const KEPT_MAX: usize = 4;
-/// A buffer that a large entry needed is not kept, so that those kept hold 4 MiB at most.
+/// Most buffers that wait for a read: as many as two calls of 10,000 records of 100 B need, and some.
+const KEPT_MAX: usize = 8;
+/// A buffer that a large entry needed is not kept, so that those kept hold 8 MiB at most.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// Clones share the buffers.
