@@ -3,6 +3,7 @@
 mod account_error;
 mod add_tags_to_stream;
 mod change_resource;
+mod change_retention_period;
 mod change_stream;
 mod change_tags;
 mod consumer_description;
@@ -63,10 +64,10 @@ mod update_stream_warm_throughput;
 
 pub use account_error::AccountError;
 pub use change_resource::ChangeResourceError;
+pub use change_retention_period::{ChangeRetentionPeriodError, RetentionOutOfBounds};
 pub use change_stream::{ChangeStreamError, ChangedTooOften, StreamNotActive, StreamOnDemand};
 pub use change_tags::ChangeTagsError;
 pub use create_stream::{CreateStreamError, ShardLimitExceeded};
-pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodError;
 pub use delete_resource_policy::DeleteResourcePolicyError;
 pub use delete_stream::DeleteStreamError;
 pub use deregister_stream_consumer::DeregisterStreamConsumerError;
@@ -76,9 +77,6 @@ pub use find_resource::{FindResourceError, ReadResourceError};
 pub use find_stream::{FindStreamError, ReadStreamError};
 pub use get_records::GetRecordsError;
 pub use get_shard_iterator::GetShardIteratorError;
-pub use increase_stream_retention_period::{
-    IncreaseStreamRetentionPeriodError, RetentionOutOfBounds,
-};
 pub use list_shards::ListShardsError;
 pub use list_stream_consumers::ListStreamConsumersError;
 pub use list_streams::ListStreamsError;
