@@ -13,7 +13,7 @@ pub(crate) use seal::sealed_segment;
 use crate::disk::DiskFile;
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
-use crate::gathering::{GATHERING_MAX, WaitsFor};
+use crate::gathering::WaitsFor;
 use crate::group::{Ending, Group};
 use crate::prepared::{self, Filling, PreparedSegment};
 use crate::segment_index::{FooterSize, SegmentIndex};
@@ -87,20 +87,26 @@ impl Committer {
     fn next_group(&self, group: &mut Group) -> bool {
         group.clear();
         let mut state = self.shared.state.lock();
+        let bell = &self.shared.committer_bell;
         let mut deadline = None;
         while !state.gathering.is_due() {
-            if !state.pending.is_empty() {
-                let deadline = *deadline.get_or_insert_with(|| Instant::now() + GATHERING_MAX);
-                state.gathering.committer = WaitsFor::More;
-                let bell = &self.shared.committer_bell;
-                if bell.wait_until(&mut state, deadline).timed_out() {
-                    break;
+            let is_running = state.phase == Phase::Running;
+            match (state.pending.is_empty(), is_running) {
+                (true, false) => return false,
+                // Nobody is to wait for a stop, and nothing more comes.
+                (false, false) => break,
+                (true, true) => {
+                    state.gathering.committer = WaitsFor::First;
+                    bell.wait(&mut state);
                 }
-            } else if state.phase == Phase::Running {
-                state.gathering.committer = WaitsFor::First;
-                self.shared.committer_bell.wait(&mut state);
-            } else {
-                return false;
+                (false, true) => {
+                    let gathering_max = self.shared.settings.gathering_max;
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + gathering_max);
+                    state.gathering.committer = WaitsFor::More;
+                    if bell.wait_until(&mut state, deadline).timed_out() {
+                        break;
+                    }
+                }
             }
         }
         state.gathering.committer = WaitsFor::Nothing;

@@ -1,6 +1,7 @@
 //! Buffers that reads of segments fill, kept for the next read: a fresh one has to be cleared before it can be filled,
 //! which costs about as much as checking what was read into it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -14,26 +15,31 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// Clones share the buffers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadBuffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct ReadBuffers(Arc<Mutex<VecDeque<Vec<u8>>>>);
 
 impl ReadBuffers {
-    /// Bytes that `fill` writes; it must write all of them. The buffer comes back when the last reference is dropped.
+    /// Bytes that `fill` writes; it must write all of them. The buffer, at most twice as long, comes back when the last
+    /// reference is dropped.
     pub(crate) fn filled(
         &self,
         bytes: usize,
         fill: impl FnOnce(&mut [u8]) -> io::Result<()>,
     ) -> io::Result<Bytes> {
-        let mut buffer = self.0.lock().pop().unwrap_or_default();
-        if buffer.len() < bytes {
-            buffer.resize(bytes, 0);
-        }
         let mut lent = Lent {
-            buffer,
+            buffer: self.take(bytes).unwrap_or_else(|| vec![0; bytes]),
             bytes,
             home: self.clone(),
         };
         fill(&mut lent.buffer[..bytes])?;
         Ok(Bytes::from_owner(lent))
+    }
+
+    /// A small read never takes a large buffer: whoever holds what it read would hold all of that.
+    fn take(&self, bytes: usize) -> Option<Vec<u8>> {
+        let mut kept = self.0.lock();
+        let fits = |buffer: &Vec<u8>| (bytes..=bytes.saturating_mul(2)).contains(&buffer.len());
+        let place = kept.iter().position(fits)?;
+        kept.remove(place)
     }
 }
 
@@ -52,9 +58,14 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        if self.buffer.len() > KEPT_BYTES_MAX {
+            return;
+        }
         let mut kept = self.home.0.lock();
-        if kept.len() < KEPT_MAX && self.buffer.capacity() <= KEPT_BYTES_MAX {
-            kept.push(std::mem::take(&mut self.buffer));
+        kept.push_back(std::mem::take(&mut self.buffer));
+        if kept.len() > KEPT_MAX {
+            // The one that no read has wanted for longest.
+            kept.pop_front();
         }
     }
 }
@@ -87,6 +98,27 @@ mod tests {
         drop((part, second));
         assert_eq!(kept(&buffers), 2);
         assert_eq!(filled(&buffers, 70, 3), [3; 70].as_slice());
+        assert_eq!(kept(&buffers), 2, "the one of 100 bytes was used again");
+    }
+
+    #[test]
+    fn a_small_read_holds_no_large_buffer() {
+        let buffers = ReadBuffers::default();
+        drop(filled(&buffers, 1000, 1));
+        let small = filled(&buffers, 499, 2);
+        assert_eq!(kept(&buffers), 1, "the large one still waits");
+        let half = filled(&buffers, 500, 3);
+        assert_eq!(kept(&buffers), 0);
+        assert_eq!((&small[..], &half[..]), (&[2; 499][..], &[3; 500][..]));
+    }
+
+    #[test]
+    fn sizes_that_nobody_wants_make_room() {
+        let buffers = ReadBuffers::default();
+        let unwanted: Vec<Bytes> = (0..KEPT_MAX).map(|_| filled(&buffers, 10, 1)).collect();
+        drop(unwanted);
+        drop(filled(&buffers, 1000, 2));
+        assert!(buffers.take(1000).is_some());
     }
 
     #[test]

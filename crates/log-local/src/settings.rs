@@ -1,6 +1,7 @@
 //! What an operator may choose.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::gathering::IdleBell;
 
@@ -73,9 +74,13 @@ pub struct LocalSettings {
     /// after each fsync.
     pub realtime: Realtime,
 
-    /// What the threads that append ring when they run out of work; see [`IdleBell`]. One engine's only. Default
-    /// none: every commit begins as soon as the one before has ended.
+    /// What the threads that append ring when they run out of work; see [`IdleBell`]. Default none: every
+    /// commit begins as soon as the one before has ended.
     pub idle_bell: Option<IdleBell>,
+
+    /// Longest that a commit waits for the bell. Default 300 µs, some fsyncs' time. More: fuller commits where the
+    /// threads that append are busy for long, and more latency there. At most an hour.
+    pub gathering_max: Duration,
 }
 
 impl LocalSettings {
@@ -97,6 +102,7 @@ impl LocalSettings {
             read_threads: 2,
             realtime: Realtime::Try,
             idle_bell: None,
+            gathering_max: Duration::from_micros(300),
         }
     }
 
@@ -118,6 +124,11 @@ impl LocalSettings {
                 "entry_bytes_max must not be above {ENTRY_BYTES_LIMIT}"
             ));
         }
+        if self.gathering_max > GATHERING_LIMIT {
+            return Err(format!(
+                "gathering_max must not be above {GATHERING_LIMIT:?}"
+            ));
+        }
         if self.read_threads == 0 || self.open_files_max == 0 {
             return Err("read_threads and open_files_max must not be 0".to_owned());
         }
@@ -134,3 +145,4 @@ impl LocalSettings {
 const SEGMENT_BYTES_MIN: u64 = 16 << 10;
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 const ENTRY_BYTES_LIMIT: usize = 256 << 20;
+const GATHERING_LIMIT: Duration = Duration::from_secs(3600);

@@ -1,7 +1,8 @@
 //! How many cases the property tests run.
 
-use proptest::test_runner::Config;
 use std::io::Write as _;
+
+use proptest::test_runner::Config;
 
 /// `cases`, or `MILLSTREAM_CASES` if that is set; says so on the standard output.
 pub(crate) fn cases(what: &str, cases: u32) -> Config {

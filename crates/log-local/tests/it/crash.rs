@@ -1,7 +1,8 @@
 //! A power cut at every operation.
 
-use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use std::io::Write as _;
+
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 
 use crate::workload::{Model, cases, open, run};
 
