@@ -169,6 +169,10 @@ impl LogEngine for LocalEngine {
         Box::pin(reader::read_many(Arc::clone(&self.shared), reads, wait))
     }
 
+    fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
+        reader::read_now(&self.shared, &read)
+    }
+
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
         self.look(place, |bounds| bounds)
     }

@@ -106,6 +106,22 @@ pub(crate) async fn read_many(
     }
 }
 
+/// The engine's `read_now`: what the tail cache has, and what is to be said without any entry.
+pub(crate) fn read_now(shared: &Shared, read: &ReadFrom) -> Option<ReadOutcome> {
+    let looked = look(&shared.state.lock(), read);
+    match looked {
+        Look::Done(outcome) => {
+            count(&shared.counters.tail_reads, 1);
+            Some(outcome)
+        }
+        Look::Tail(bounds) => Some(ReadOutcome::Entries {
+            entries: Vec::new(),
+            bounds,
+        }),
+        Look::Cold(_) => None,
+    }
+}
+
 async fn finish(shared: &Arc<Shared>, reads: &[ReadFrom], looks: Vec<Look>) -> Vec<ReadOutcome> {
     let mut outcomes = Vec::with_capacity(looks.len());
     for (read, look) in reads.iter().zip(looks) {

@@ -76,6 +76,15 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
     /// `wait`. Needs no cursor: the same offset may be read again and again, from anywhere.
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>>;
 
+    /// The part of [`read_many`](Self::read_many) that memory alone can answer, at once; `None` where it might have to
+    /// wait, for a disk or a network. A caller that bounds how many reads may wait asks here first.
+    ///
+    /// An engine may always say `None`, as this one does that stands in for those that say nothing.
+    fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
+        let _ = read;
+        None
+    }
+
     /// First and next offset, from memory.
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>>;
 

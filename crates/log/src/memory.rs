@@ -167,6 +167,10 @@ impl LogEngine for MemoryEngine {
         .boxed()
     }
 
+    fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
+        Some(self.state.lock().read(&read))
+    }
+
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
         let state = self.state.lock();
         ready(state.log(place).map(log::MemoryLog::bounds)).boxed()

@@ -16,7 +16,6 @@ use http::{StatusCode, Version};
 use hyper::body::Incoming;
 use millstream_streams::{Caller, StreamService};
 use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, Value, cbor, json};
-use tokio::sync::Semaphore;
 
 use crate::edge::{Answer, Authenticator, target, text_header};
 use crate::http::{
@@ -41,8 +40,6 @@ pub(crate) struct Kinesis {
     pub(crate) streams: StreamService,
     pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) answers: Arc<ByteBudget>,
-    /// One permit for each GetRecords, and each event of a subscription, that may be read at a time.
-    pub(crate) reads: Arc<Semaphore>,
     /// How long a subscriber may take nothing of an event.
     pub(crate) subscriber_timeout: Duration,
 }

@@ -12,7 +12,6 @@ use millstream_log_local::LocalEngine;
 use millstream_streams::{StreamService, StreamSettings};
 use millstream_types::WallClock;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::access_keys::{InvalidKeys, KeyRing};
@@ -178,6 +177,7 @@ impl Server {
         let stream_settings = StreamSettings {
             transition: settings.transition,
             account_shards_max: settings.account_shards_max,
+            reads_max: settings.http.reads_max,
             ..StreamSettings::default()
         };
         let opened =
@@ -321,7 +321,6 @@ fn edge(
             streams: streams.clone(),
             bodies: Arc::clone(&bodies),
             answers: ByteBudget::new(settings.http.answers_bytes_max),
-            reads: Arc::new(Semaphore::new(settings.http.reads_max)),
             subscriber_timeout: settings.http.write_timeout,
         },
         tables: TablesEdge {

@@ -75,7 +75,7 @@ pub struct HttpSettings {
     pub bodies_bytes_max: usize,
     /// Most bytes of large answers in memory at a time, those that wait for a slow reader included.
     pub answers_bytes_max: usize,
-    /// Most GetRecords calls that read at the same time; others wait.
+    /// Most GetRecords calls and events of subscriptions that may wait for the disk at the same time; others wait.
     pub reads_max: usize,
     /// How long a request's head may take from its first byte.
     pub head_timeout: Duration,

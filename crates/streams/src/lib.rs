@@ -19,6 +19,7 @@ mod continuation;
 mod envelope;
 mod life_cycle;
 mod operations;
+mod read_turns;
 mod retention;
 mod service;
 mod settings;

@@ -18,6 +18,7 @@ use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
 use crate::operations::{Spread, Unavailable};
+use crate::read_turns::ReadTurns;
 use crate::retention::Retention;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) commands: CommandLog,
     pub(crate) tokens: Tokens,
     pub(crate) retention: Arc<Retention>,
+    pub(crate) read_turns: ReadTurns,
     pub(crate) spread: Spread,
     pub(crate) subscriptions: Arc<Subscriptions>,
     /// Calls that are being served.
@@ -156,6 +158,7 @@ impl StreamService {
         let inner = Inner {
             engine,
             clock,
+            read_turns: ReadTurns::new(settings.reads_max),
             settings,
             view,
             commands,

@@ -30,6 +30,9 @@ pub struct StreamSettings {
     /// How often a slice of the logs is looked at for records past retention. Reads are exact in any case: this only
     /// frees room. Default 1 s.
     pub retention_interval: Duration,
+    /// Most reads (GetRecords, events of subscriptions) that may wait for the disk at the same time; each may hold a
+    /// whole answer meanwhile. Others wait for their turn; what is in memory is read without. Default 32; at least 1.
+    pub reads_max: usize,
 }
 
 impl Default for StreamSettings {
@@ -40,6 +43,7 @@ impl Default for StreamSettings {
             limits: Limits::Off,
             commands_per_snapshot: 1000,
             retention_interval: Duration::from_secs(1),
+            reads_max: 32,
         }
     }
 }

@@ -28,7 +28,8 @@ macro_rules! log_engine_contract {
                 the_call_decides_not_the_poll, one_call_serves_several_logs, a_call_may_be_empty;
             run_random random: operations_agree_with_a_model;
             run reads: pages_give_every_entry_once, a_page_holds_at_least_one_entry,
-                one_read_serves_several_logs, a_read_may_be_empty, kinds_are_kept;
+                one_read_serves_several_logs, a_read_may_be_empty, kinds_are_kept,
+                a_read_from_memory_says_what_a_read_says;
             run stop: stop_answers_what_was_submitted, nothing_is_written_after_stop,
                 stops_at_the_same_time_agree, stop_ends_waiting_reads;
             run time: times_never_fall, times_belong_to_one_log, look_ups_are_never_late,

@@ -83,3 +83,29 @@ pub async fn kinds_are_kept(trial: &mut Trial) {
     assert_eq!(kinds, [EntryKind::Data, EntryKind::Close]);
     assert_eq!(entries[1].payload, "children");
 }
+
+/// What memory answers at once is what a read answers; an engine may have nothing to say.
+pub async fn a_read_from_memory_says_what_a_read_says(trial: &mut Trial) {
+    let log = trial.log().await;
+    for length in [10, 0, 5, 300] {
+        trial.append(data(log, vec![7; length])).await;
+    }
+    let gone = trial.log().await;
+    trial.engine().delete(gone).await.expect("deleted");
+    for (place, from, bytes_max) in [
+        (log, 0, usize::MAX),
+        (log, 1, 5),
+        (log, 4, 1),
+        (log, 5, 1),
+        (gone, 0, 1),
+    ] {
+        let read = ReadFrom {
+            place,
+            from,
+            bytes_max,
+        };
+        if let Some(at_once) = trial.engine().read_now(read) {
+            assert_eq!(at_once, trial.read(place, from, bytes_max).await);
+        }
+    }
+}

@@ -128,11 +128,14 @@ impl State {
     }
 
     pub(super) fn read_many(&self, reads: &[ReadFrom]) -> Vec<ReadOutcome> {
-        let read = |read: &ReadFrom| match self.log(read.place) {
+        reads.iter().map(|read| self.read(read)).collect()
+    }
+
+    pub(super) fn read(&self, read: &ReadFrom) -> ReadOutcome {
+        match self.log(read.place) {
             Ok(log) => log.read(read.from, read.bytes_max),
             Err(_) => ReadOutcome::NoSuchLog,
-        };
-        reads.iter().map(read).collect()
+        }
     }
 
     pub(super) fn trim(&mut self, place: Place, before: u64) -> Result<(), EngineError> {

@@ -12,7 +12,6 @@ use millstream_wire::event_stream::{
 };
 use millstream_wire::{ApiError, Encoding, decode};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -42,7 +41,6 @@ impl Kinesis {
             encoding: call.encoding,
             subscription,
             answers: Arc::clone(&self.answers),
-            reads: Arc::clone(&self.reads),
             rest: initial_response_frame(call.encoding).into(),
             is_over: false,
         };
@@ -69,7 +67,6 @@ struct Sending {
     /// Of the present frame, what is not sent.
     rest: Bytes,
     answers: Arc<ByteBudget>,
-    reads: Arc<Semaphore>,
     progress: Arc<Progress>,
     is_over: bool,
     /// Tells the watch when this is dropped.
@@ -97,12 +94,10 @@ impl Sending {
     async fn frame(&mut self) -> Option<Bytes> {
         while !self.is_over {
             self.subscription.readable().await;
-            // As for GetRecords: their number bounds what reads hold. Nothing is waited for with the turn in hand.
-            let turn = self.reads.acquire().await.ok()?;
             let Some(next) = self.subscription.next_now().await else {
                 continue;
             };
-            drop(turn);
+            // Nothing waits between the records and here, where their bytes begin to count.
             return match next? {
                 Ok(event) => {
                     let held = hold(&self.answers, event_frame(self.encoding, &event));

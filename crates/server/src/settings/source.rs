@@ -183,7 +183,8 @@ pub struct SettingsSource {
     /// with ServiceUnavailable. Higher: more slow readers at once. Lower: less memory.
     #[arg(long, env = "MILLSTREAM_ANSWERS_BYTES_MAX", value_name = "BYTES")]
     pub answers_bytes_max: Option<usize>,
-    /// Most GetRecords calls that read at the same time, at least 1. Default 32. Each may hold 10 MiB; others wait.
+    /// Most GetRecords calls and pushed events that may wait for the disk at the same time, at least 1. Default 32. Each
+    /// may hold 10 MiB; others wait for their turn. What is in memory is read without.
     #[arg(long, env = "MILLSTREAM_READS_MAX", value_name = "COUNT")]
     pub reads_max: Option<usize>,
     /// Time for a request's head, from its first byte. Default 10s. Later the connection is closed.

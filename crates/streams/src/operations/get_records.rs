@@ -1,5 +1,7 @@
 //! GetRecords.
 
+use std::time::Duration;
+
 use millstream_types::StreamArn;
 use millstream_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_COUNT_MAX};
 use millstream_wire::shapes::{GetRecordsRequest, GetRecordsResponse};
@@ -7,13 +9,16 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::ShardDoesNotExist;
 use super::shard_description::describe_child;
-use super::shard_read::{ReadLimits, ReadShardError, read_shard};
+use super::shard_read::{ReadLimits, ReadShardError, ReadWith, read_shard};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::AccessDenied;
 use crate::catalog::{Shard, ShardState, Stream};
 use crate::tokens::{IteratorError, ShardIterator, UtcText};
 use crate::{Caller, StreamService};
+
+/// How long a read waits for its turn among those that wait for the disk.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How GetRecords fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,16 +108,15 @@ impl StreamService {
         };
 
         let horizon = stream.trim_horizon(now);
-        let read = read_shard(
-            &*self.inner.engine,
-            shard,
-            iterator.position,
-            horizon,
-            limits,
-        )
-        .await;
+        let with = ReadWith {
+            engine: &*self.inner.engine,
+            turns: &self.inner.read_turns,
+            patience: TURN_PATIENCE,
+        };
+        let read = read_shard(with, shard, iterator.position, horizon, limits).await;
         let read = read.map_err(|error| match error {
             ReadShardError::NoSuchLog => missing(),
+            ReadShardError::NoTurn => Unavailable::ReadsBusy.into(),
             ReadShardError::Failed(reason) => {
                 tracing::error!(stream = %stream.key, shard_id = %shard.id, reason, "a shard cannot be read");
                 Unavailable::Failed.into()

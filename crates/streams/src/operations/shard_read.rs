@@ -8,6 +8,7 @@ use millstream_wire::shapes::{EncryptionType, Record};
 
 use crate::catalog::{Shard, ShardNumbers, ShardState};
 use crate::envelope::{EnvelopeReader, InvalidEnvelope, RecordRanges};
+use crate::read_turns::{NoTurn, ReadTurns, Turn};
 use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for at most.
@@ -36,6 +37,22 @@ pub(super) struct ShardRead {
 pub(super) enum ReadShardError {
     NoSuchLog,
     Failed(String),
+    NoTurn,
+}
+
+impl From<NoTurn> for ReadShardError {
+    fn from(NoTurn: NoTurn) -> Self {
+        Self::NoTurn
+    }
+}
+
+/// What a shard is read with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadWith<'a> {
+    pub(super) engine: &'a dyn LogEngine,
+    pub(super) turns: &'a ReadTurns,
+    /// How long it may wait for its turn.
+    pub(super) patience: Duration,
 }
 
 /// How much one read returns.
@@ -49,8 +66,11 @@ pub(super) struct ReadLimits {
 }
 
 /// Reads records of those that arrived at or after `horizon`.
+///
+/// What the engine has in memory is answered without a wait, and so without a turn: nothing is held across an await.
+/// Whatever may have to wait for the disk takes a turn first, and keeps it as long as records pile up.
 pub(super) async fn read_shard(
-    engine: &dyn LogEngine,
+    with: ReadWith<'_>,
     shard: &Shard,
     from: Position,
     horizon: TimestampMs,
@@ -69,6 +89,8 @@ pub(super) async fn read_shard(
         position: from,
         last: None,
     };
+    let ReadWith { engine, turns, .. } = with;
+    let mut turn: Option<Turn<'_>> = None;
     for _ in 0..PIECES_MAX {
         if reading.is_at_end() {
             return Ok(reading.at_end());
@@ -78,11 +100,23 @@ pub(super) async fn read_shard(
             from: reading.position.offset,
             bytes_max: reading.piece_bytes(),
         };
-        let outcome = engine.read_many(vec![read], Duration::ZERO).await.pop();
-        match outcome.unwrap_or(ReadOutcome::NoSuchLog) {
+        let outcome = match engine.read_now(read) {
+            Some(outcome) => outcome,
+            // The cache let go of what comes next: nobody waits for a turn with records in hand.
+            None if turn.is_none() && !reading.records.is_empty() => return Ok(reading.part()),
+            None => {
+                turns.take(&mut turn, with.patience).await?;
+                let outcome = engine.read_many(vec![read], Duration::ZERO).await.pop();
+                // A piece may come from the page cache, without any wait: who has less to do goes first.
+                tokio::task::yield_now().await;
+                outcome.unwrap_or(ReadOutcome::NoSuchLog)
+            }
+        };
+        match outcome {
             ReadOutcome::Entries { entries, bounds } => {
                 if let Some(old) = entries.first().filter(|first| first.time < reading.floor) {
                     let old = old.offset;
+                    turns.take(&mut turn, with.patience).await?;
                     if reading.jump(engine, shard, old).await? {
                         continue;
                     }

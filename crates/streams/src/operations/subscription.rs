@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::find_consumer::ConsumerNotFound;
 use super::not_found::ShardDoesNotExist;
 use super::shard_description::describe_child;
-use super::shard_read::{ReadLimits, ReadShardError, read_shard};
+use super::shard_read::{ReadLimits, ReadShardError, ReadWith, read_shard};
 use super::subscribe_to_shard::SubscriptionInUse;
 use super::unavailable::Unavailable;
 use crate::StreamService;
@@ -27,6 +27,8 @@ use crate::tokens::Position;
 const LIFE: Duration = Duration::from_secs(300);
 /// An event comes at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long it waits for its turn among the reads that wait for the disk before it looks whether it is over.
+const TURN_PATIENCE: Duration = Duration::from_secs(1);
 /// One event holds as much as makes 2 MiB of JSON: base64 takes 4 bytes for 3, and a record's names and numbers some 180.
 const EVENT_LIMITS: ReadLimits = ReadLimits {
     records: 10_000,
@@ -171,7 +173,8 @@ impl Subscription {
         }
     }
 
-    /// As [`next`](Self::next), but `None` if nothing is due now. Waits for the disk at most. Safe to drop.
+    /// As [`next`](Self::next), but `None` if nothing is due now. Waits for the disk, and for its turn there, at most. Safe
+    /// to drop.
     pub async fn next_now(&mut self) -> Option<Next> {
         if self.is_over {
             return Some(None);
@@ -264,14 +267,22 @@ impl Subscription {
         let inner = &self.service.inner;
         let now = inner.clock.now();
         let horizon = stream.trim_horizon(now);
-        let read = read_shard(&*inner.engine, shard, self.position, horizon, EVENT_LIMITS).await;
-        let read = read.map_err(|error| match error {
-            ReadShardError::NoSuchLog => SubscriptionError::from(missing()),
-            ReadShardError::Failed(reason) => {
+        let with = ReadWith {
+            engine: &*inner.engine,
+            turns: &inner.read_turns,
+            patience: TURN_PATIENCE,
+        };
+        let read = read_shard(with, shard, self.position, horizon, EVENT_LIMITS).await;
+        let read = match read {
+            Ok(read) => read,
+            // Looks whether it is over, and waits again.
+            Err(ReadShardError::NoTurn) => return Ok(None),
+            Err(ReadShardError::NoSuchLog) => return Err(missing().into()),
+            Err(ReadShardError::Failed(reason)) => {
                 tracing::error!(stream = %stream.key, shard_id = %id, reason, "a shard cannot be read");
-                Unavailable::Failed.into()
+                return Err(Unavailable::Failed.into());
             }
-        })?;
+        };
         self.position = read.next;
         let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
         if let Some(last) = read.records.last().map(|record| record.sequence_number) {

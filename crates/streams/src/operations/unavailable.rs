@@ -12,6 +12,9 @@ pub enum Unavailable {
     /// It is stopping; nothing was done.
     #[error("The service is stopping.")]
     Stopping,
+    /// As many reads as may wait for the disk at a time; this one did not get its turn.
+    #[error("Too many reads are in flight. Try again.")]
+    ReadsBusy,
     /// It failed; a write may or may not have happened. The cause is in the server's log.
     #[error("Internal Service Failure.")]
     Failed,
@@ -20,7 +23,7 @@ pub enum Unavailable {
 impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
         let code = match error {
-            Unavailable::Stopping => ErrorCode::ServiceUnavailable,
+            Unavailable::Stopping | Unavailable::ReadsBusy => ErrorCode::ServiceUnavailable,
             Unavailable::Failed => ErrorCode::InternalFailure,
         };
         Self::new(code, error.to_string())

@@ -226,6 +226,10 @@ impl LogEngine for FaultyEngine {
         self.memory.read_many(reads, wait)
     }
 
+    fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
+        self.memory.read_now(read)
+    }
+
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
         self.memory.bounds(place)
     }

@@ -10,6 +10,7 @@ mod iterators;
 mod list_shards;
 mod put_and_get;
 mod put_errors;
+mod read_turns;
 mod reshard;
 mod retention;
 mod settings;
