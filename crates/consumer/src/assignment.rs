@@ -1,7 +1,8 @@
 //! Who takes which lease: decisions without I/O.
 //!
 //! A lease is *available* when nobody owns it, when its owner's counter has stood still for the failover time on this
-//! worker's own monotonic clock, or when the row names this worker but nothing here holds it. Each worker aims at an
+//! worker's own monotonic clock, or when a take of this worker made the row and only the answer was lost. A row that
+//! merely names this worker is not: another process of the same id may live. Each worker aims at an
 //! equal share, rounded up, of all unfinished leases; it takes available ones first and otherwise steals one at a time
 //! from the worker with the most, as long as that worker has at least two more.
 
@@ -57,12 +58,29 @@ impl Observations {
     }
 }
 
+/// A lease that this worker asked for without an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskedFor {
+    /// The counter that the take makes.
+    pub(crate) counter: u64,
+    /// Until then the last owner may not know that it lost the lease.
+    pub(crate) not_before: Instant,
+}
+
+impl AskedFor {
+    /// Whether the row, which names this worker, may be what the take made.
+    pub(crate) fn may_have_made(&self, lease: &Lease) -> bool {
+        lease.lease_counter == self.counter
+    }
+}
+
 /// The worker that decides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Taker<'a> {
     pub(crate) worker_id: &'a str,
     pub(crate) failover_time: Duration,
     pub(crate) leases_max: usize,
+    pub(crate) asked_for: &'a BTreeMap<String, AskedFor>,
 }
 
 impl Taker<'_> {
@@ -74,8 +92,13 @@ impl Taker<'_> {
         now: Instant,
     ) -> bool {
         lease.lease_owner.is_none()
-            || lease.is_owned_by(self.worker_id)
+            || self.has_asked_for(lease)
             || observations.unchanged_for(lease, now) >= self.failover_time
+    }
+
+    fn has_asked_for(&self, lease: &Lease) -> bool {
+        let asked = self.asked_for.get(&lease.lease_key);
+        lease.is_owned_by(self.worker_id) && asked.is_some_and(|asked| asked.may_have_made(lease))
     }
 
     /// The leases to take now, best first. `held` are the shards that this process still works on, whatever the
@@ -91,6 +114,7 @@ impl Taker<'_> {
         let open: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_finished()).collect();
         let mut loads: BTreeMap<&str, usize> = BTreeMap::from([(self.worker_id, 0)]);
         let mut available = Vec::new();
+        let mut is_in_doubt = false;
         for lease in &open {
             if held.contains(&lease.lease_key) {
                 continue;
@@ -98,9 +122,15 @@ impl Taker<'_> {
             match &lease.lease_owner {
                 Some(owner) if !self.is_available(lease, observations, now) => {
                     *loads.entry(owner).or_default() += 1;
+                    is_in_doubt |= owner == self.worker_id;
                 }
                 _ => available.push(*lease),
             }
+        }
+        if is_in_doubt && held.is_empty() {
+            // Either this worker has worked under the same id before, and the rows expire, or another one lives, and
+            // then this one must not begin.
+            return Vec::new();
         }
         loads.insert(self.worker_id, held.len());
         let share = open.len().div_ceil(loads.len()).min(self.leases_max);

@@ -93,6 +93,7 @@ impl Checkpointer {
             check(row, &place, delivered.as_ref())?;
             Ok(Lease {
                 checkpoint: Checkpoint::At(place.clone()),
+                latest_at: None,
                 pending_checkpoint: None,
                 ..row.clone()
             })

@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use crate::{BoxError, ConsumerBuilder, RecordProcessor, StatusBoard};
 
 /// Why a consumer ended by itself.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
     /// A processor failed as often as [`FailurePolicy::Halt`](crate::FailurePolicy::Halt) allows. The leases were
@@ -25,6 +26,10 @@ pub enum ConsumerError {
     /// expire after the failover time.
     #[error("processors of {0:?} block their threads and could not be stopped")]
     StopTimedOut(BTreeSet<String>),
+    /// Another live process works under the same worker id. This one gave its leases back and ended, so that not both
+    /// of them work on the same shards.
+    #[error("another live worker uses the id {0:?}: worker ids must be unique in an application")]
+    WorkerIdInUse(String),
     /// A task of this crate panicked: a defect. All leases expire after the failover time.
     #[error("a task of the consumer failed")]
     TaskFailed(#[source] tokio::task::JoinError),

@@ -3,6 +3,7 @@
 //! One value stands for one acquisition: it plays the part of the KCL's concurrency token. Once it is lost it stays
 //! lost; taking the lease again makes a new value, so a processor of the earlier term can never checkpoint.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +17,22 @@ use crate::{CheckpointError, Conditional, Lease, LeaseTable, LeaseTableError, Ta
 const LOST_ANSWERS_MAX: usize = 3;
 
 #[derive(Debug)]
+struct Row {
+    /// As of our last write that was answered.
+    lease: Lease,
+    /// Later writes were sent and not answered: one of them may have been made.
+    may_be_ahead: bool,
+}
+
+#[derive(Debug)]
 pub(crate) struct HeldLease {
     key: String,
     table: Arc<dyn LeaseTable>,
-    row: AsyncMutex<Lease>,
+    row: AsyncMutex<Row>,
     valid_until: Mutex<Instant>,
     lost: CancellationToken,
+    /// The row was written under this worker's id, but not by this process.
+    has_twin: AtomicBool,
     failover_time: Duration,
     call_timeout: Duration,
 }
@@ -38,9 +49,13 @@ impl HeldLease {
         Self {
             key: lease.lease_key.clone(),
             table,
-            row: AsyncMutex::new(lease),
+            row: AsyncMutex::new(Row {
+                lease,
+                may_be_ahead: false,
+            }),
             valid_until: Mutex::new(asked_at + failover_time),
             lost: CancellationToken::new(),
+            has_twin: AtomicBool::new(false),
             failover_time,
             call_timeout,
         }
@@ -53,6 +68,11 @@ impl HeldLease {
     /// Cancelled once the lease is lost.
     pub(crate) fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+
+    /// Whether the lease was lost to a worker of our own id.
+    pub(crate) fn has_twin(&self) -> bool {
+        self.has_twin.load(Ordering::Relaxed)
     }
 
     /// Whether no other worker can have taken the lease by now: others wait for the failover time after they saw our
@@ -78,7 +98,7 @@ impl HeldLease {
 
     /// The row as of our last successful write.
     pub(crate) async fn row(&self) -> Lease {
-        self.row.lock().await.clone()
+        self.row.lock().await.lease.clone()
     }
 
     /// Renews every `interval` until the lease is lost or runs out; then marks it lost.
@@ -137,7 +157,8 @@ impl HeldLease {
     }
 
     /// Makes one conditional write. A refusal is checked against the stored row: if it carries our name and the very
-    /// next counter, an earlier write of ours was made and its answer lost; the write is then repeated on that row.
+    /// next counter, and an earlier write of ours was not answered, then that one was made; the write is repeated on
+    /// that row. Without such a write, somebody else uses our id.
     async fn write(
         &self,
         change: impl Fn(&Lease) -> Result<Lease, CheckpointError>,
@@ -148,20 +169,29 @@ impl HeldLease {
             if !self.is_valid() {
                 return Err(CheckpointError::LeaseLost);
             }
-            let wanted = change(&row)?;
+            let wanted = change(&row.lease)?;
             let asked_at = Instant::now();
+            let may_have_been_ahead = std::mem::replace(&mut row.may_be_ahead, true);
             let answer = timeout(self.call_timeout, send(&*self.table, &wanted)).await;
-            match answer.map_err(|_| LeaseTableError::TimedOut)?? {
+            let answer = answer.map_err(|_| LeaseTableError::TimedOut)??;
+            row.may_be_ahead = false;
+            match answer {
                 Conditional::Done(stored) => {
-                    *row = stored;
+                    row.lease = stored;
                     self.extend(asked_at);
                     return Ok(());
                 }
                 Conditional::Refused(Some(stored))
-                    if stored.lease_owner == row.lease_owner
-                        && stored.lease_counter == row.lease_counter + 1 =>
+                    if may_have_been_ahead && is_next(&row.lease, &stored) =>
                 {
-                    *row = stored;
+                    row.lease = stored;
+                }
+                Conditional::Refused(Some(stored))
+                    if stored.lease_owner == row.lease.lease_owner
+                        && is_same_shard(&row.lease, &stored) =>
+                {
+                    self.has_twin.store(true, Ordering::Relaxed);
+                    break;
                 }
                 Conditional::Refused(_) => break,
             }
@@ -171,8 +201,22 @@ impl HeldLease {
     }
 }
 
+/// Whether `stored` may be what one of our own writes on `row` made.
+fn is_next(row: &Lease, stored: &Lease) -> bool {
+    stored.lease_owner == row.lease_owner
+        && stored.lease_counter == row.lease_counter + 1
+        && is_same_shard(row, stored)
+}
+
+/// False once the row was started again for a stream that was created again.
+fn is_same_shard(row: &Lease, stored: &Lease) -> bool {
+    stored.starting_sequence_number == row.starting_sequence_number
+}
+
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
     use crate::{Checkpoint, MemoryLeaseTable};
 
@@ -207,11 +251,52 @@ mod tests {
         let table = MemoryLeaseTable::default();
         let held = held(&table).await;
         // A renewal arrives, its answer does not.
-        let row = held.row().await;
-        table.renew(&row).await.unwrap();
+        let unanswered = held.write(
+            |row| Ok(row.clone()),
+            |table, row| {
+                let sent = table.renew(row);
+                async move {
+                    sent.await?;
+                    Err(LeaseTableError::TimedOut)
+                }
+                .boxed()
+            },
+        );
+        assert!(unanswered.await.is_err());
         held.update(advance).await.unwrap();
         assert!(held.is_valid());
         assert_eq!(table.rows()[0].checkpoint.text(), "5");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_of_a_worker_with_the_same_id_is_not_taken_for_our_own() {
+        let table = MemoryLeaseTable::default();
+        let held = held(&table).await;
+        let twin = table.take(&table.rows()[0], "me").await.unwrap();
+        assert!(matches!(twin, Conditional::Done(_)));
+        let refused = held.update(advance).await;
+        assert!(matches!(refused, Err(CheckpointError::LeaseLost)));
+        assert!(held.has_twin() && !held.is_valid());
+    }
+
+    /// Whoever counts from the answer works on while another worker may have the lease.
+    #[tokio::test(start_paused = true)]
+    async fn a_term_counts_from_before_the_table_was_asked() {
+        let table = MemoryLeaseTable::default();
+        let held = held(&table).await;
+        let slow = held.write(
+            |row| Ok(row.clone()),
+            |table, row| {
+                let sent = table.renew(row);
+                async move {
+                    sleep(FAILOVER / 4).await;
+                    sent.await
+                }
+                .boxed()
+            },
+        );
+        slow.await.unwrap();
+        assert_eq!(held.valid_until() - Instant::now(), FAILOVER * 3 / 4);
     }
 
     #[tokio::test(start_paused = true)]

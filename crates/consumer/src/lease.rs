@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use millstream_types::HashKeyRange;
+use millstream_types::{HashKeyRange, TimestampMs};
 
-use crate::{Checkpoint, PendingCheckpoint};
+use crate::{Checkpoint, ExtendedSequenceNumber, PendingCheckpoint, Shard};
 
 /// A lease: who processes a shard, and how far it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,11 @@ pub struct Lease {
     pub child_shard_ids: BTreeSet<String>,
     /// The hash keys of the shard, if known.
     pub hash_key_range: Option<HashKeyRange>,
+    /// With the checkpoint LATEST: the moment that LATEST stands for, once a worker has opened the shard.
+    pub latest_at: Option<TimestampMs>,
+    /// Where the shard's sequence numbers start, if known: what tells it from a shard of the same id in a stream that
+    /// was deleted and created again.
+    pub starting_sequence_number: Option<ExtendedSequenceNumber>,
 }
 
 impl Lease {
@@ -42,6 +47,18 @@ impl Lease {
             parent_shard_ids: BTreeSet::new(),
             child_shard_ids: BTreeSet::new(),
             hash_key_range: None,
+            latest_at: None,
+            starting_sequence_number: None,
+        }
+    }
+
+    /// A new row for `shard` that nobody holds.
+    pub(crate) fn of_shard(shard: &Shard, checkpoint: Checkpoint) -> Self {
+        Self {
+            parent_shard_ids: shard.parent_shard_ids.clone(),
+            hash_key_range: shard.hash_key_range,
+            starting_sequence_number: shard.starting_sequence_number.clone(),
+            ..Self::unowned(&shard.shard_id, checkpoint)
         }
     }
 

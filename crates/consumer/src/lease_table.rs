@@ -72,12 +72,18 @@ pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Makes `worker_id` the owner, whoever held the lease before. Refused unless the counter is that of `lease`.
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional>;
 
-    /// Writes checkpoint, pending checkpoint and children. Refused unless counter and owner are those of `lease`.
+    /// Writes checkpoint, pending checkpoint, children and the moment of LATEST. Refused unless counter and owner are those of `lease`.
     fn update(&self, lease: &Lease) -> TableFuture<Conditional>;
 
     /// Removes the owner, so that another worker may take the lease at once. Refused unless counter and owner are
     /// those of `lease`.
     fn release(&self, lease: &Lease) -> TableFuture<Conditional>;
+
+    /// Replaces the whole row by `fresh`, whoever holds it. Refused unless the counter is that of `seen`.
+    fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional>;
+
+    /// Removes the row, whoever holds it; tells whether it did. Does nothing unless the counter is that of `seen`.
+    fn remove(&self, seen: &Lease) -> TableFuture<bool>;
 
     /// Removes the row if its checkpoint is SHARD_END; does nothing otherwise.
     fn delete_finished(&self, lease_key: &str) -> TableFuture<()>;

@@ -42,6 +42,7 @@ mod builder;
 mod checkpoint;
 mod checkpointer;
 mod consumer;
+mod gone_shard;
 mod held_lease;
 mod lease;
 mod lease_table;
@@ -53,8 +54,10 @@ mod shard_fetcher;
 mod shard_graph;
 #[cfg(test)]
 mod simulation;
+mod start_position;
 mod status;
 mod stream_reader;
+mod twin_watch;
 mod worker;
 
 pub use builder::{BuildError, ConsumerBuilder};
@@ -70,5 +73,5 @@ pub use settings::{FailurePolicy, InitialPosition, InvalidSettings, Settings};
 pub use status::{ShardStatus, ShardStep, StatusBoard};
 pub use stream_reader::{
     GetRecords, IteratorPosition, KinesisStreamReader, MemoryStream, ReadError, ReadFuture, Shard,
-    StreamReader,
+    ShardIterator, StreamReader,
 };

@@ -13,8 +13,10 @@ pub enum InitialPosition {
     /// At the oldest record. The default, unlike the KCL's: nothing is left out.
     #[default]
     TrimHorizon,
-    /// After the newest record, as of the moment a worker first opens the shard. Until the first checkpoint of a
-    /// shard, whoever takes it over starts at *its* newest record.
+    /// After the newest record, as of the moment a worker first opens the shard. That moment is kept in the lease:
+    /// whoever goes on before the first checkpoint goes on there, and may see records that arrived up to about a second
+    /// earlier, because the service tells its time in whole seconds. What arrived before the first worker opened the
+    /// shard is not delivered; a worker of the KCL that takes such a lease over starts at *its* newest record.
     Latest,
     /// At the first record that arrived at or after this moment.
     AtTimestamp(TimestampMs),
@@ -127,8 +129,9 @@ pub struct Settings {
     pub initial_position: InitialPosition,
     /// Most leases that this worker holds, at least 1. Default no limit.
     pub leases_max: usize,
-    /// Who this worker is. Unique among the workers of the application: two workers of the same id would take
-    /// each other's leases for their own. Default random.
+    /// Who this worker is. Unique among the workers of the application: of two live workers of one id, one ends with
+    /// [`ConsumerError::WorkerIdInUse`](crate::ConsumerError::WorkerIdInUse). A worker that is started again under the
+    /// id of one that was killed waits for the failover time like any other. Default random.
     pub worker_id: Option<String>,
     /// How long processors may take to finish their batch when the worker stops. Default 30 s.
     pub shutdown_grace: Duration,

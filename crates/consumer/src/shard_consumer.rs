@@ -19,12 +19,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
 use crate::shard_fetcher::{ShardFetcher, in_time};
+use crate::shard_graph::SyncStep;
 use crate::{
-    BoxError, Checkpoint, CheckpointError, Checkpointer, Lease, LeaseTable, LeaseTableError,
-    ReadError, RecordProcessor, Settings, Shard, ShardStart, ShardStep, StatusBoard, StreamReader,
-    shard_graph,
+    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, Lease, LeaseTable,
+    LeaseTableError, ReadError, RecordProcessor, Settings, Shard, ShardStart, ShardStep,
+    StatusBoard, StreamReader, shard_graph,
 };
 
 mod processing;
@@ -33,6 +35,10 @@ use processing::{Processing, ProcessingEnd};
 
 /// How often the rows of unfinished parents are read.
 const PARENT_POLL_MAX: Duration = Duration::from_secs(2);
+const FORMER_RESTARTED: &str =
+    "the stream was deleted and created again: the lease starts at its first record";
+const FORMER_REMOVED: &str =
+    "the stream was deleted and created again: a lease without a shard is removed";
 /// Pause before a step that failed is repeated.
 const STEP_PAUSE: Duration = Duration::from_millis(500);
 
@@ -95,6 +101,12 @@ pub(crate) async fn run<P: RecordProcessor>(
     let keeper = AbortOnDropHandle::new(tokio::spawn(renewing));
     let outcome = drive(&context, &held, not_before).await;
     context.board.leave(held.key());
+    if held.has_twin() {
+        tracing::error!(
+            shard_id = %held.key(),
+            "another live process uses this worker's id and has taken the lease: worker ids must be unique"
+        );
+    }
     let release = !matches!(outcome, ShardOutcome::Lost);
     if release && let Err(error) = held.release().await {
         tracing::warn!(shard_id = %held.key(), %error, "lease could not be released and has to expire");
@@ -191,7 +203,11 @@ async fn process<P: RecordProcessor>(
         shard_id: row.lease_key.clone(),
         settings: Arc::clone(&context.settings),
         board: context.board.clone(),
+        held: Arc::clone(held),
         checkpoint: row.checkpoint.clone(),
+        latest_at: row.latest_at,
+        latest_to_store: None,
+        gone: GoneShard::default(),
         batches_done: Arc::clone(&batches_done),
         jitter: StdRng::seed_from_u64(context.seeds.fetch_add(1, Ordering::Relaxed)),
     };
@@ -256,7 +272,7 @@ async fn try_finish<P>(
             shards.push(child.clone());
         }
     }
-    create_missing_leases(context, &shards).await?;
+    sync_leases(context, &shards, &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()
         .filter(|shard| shard.parent_shard_ids.contains(held.key()))
@@ -265,6 +281,7 @@ async fn try_finish<P>(
     held.update(|row| {
         Ok(Lease {
             checkpoint: Checkpoint::ShardEnd,
+            latest_at: None,
             pending_checkpoint: None,
             child_shard_ids: child_ids.clone(),
             ..row.clone()
@@ -274,22 +291,39 @@ async fn try_finish<P>(
     Ok(())
 }
 
-/// Creates the leases that are missing, parents before children; gives their number.
-pub(crate) async fn create_missing_leases<P>(
+/// Creates the leases that are missing, parents before children, and starts those of a former stream again.
+pub(crate) async fn sync_leases<P>(
     context: &ShardContext<P>,
     shards: &[Shard],
-) -> Result<usize, LeaseTableError> {
+    suspects: &mut BTreeSet<String>,
+) -> Result<(), LeaseTableError> {
     let leases = in_table_time(context, context.table.list()).await?;
-    let missing = shard_graph::leases_to_create(shards, &leases, context.settings.initial_position);
-    let mut created = 0;
-    for lease in missing {
-        let lease_key = lease.lease_key.clone();
-        if in_table_time(context, context.table.create(lease)).await? {
-            created += 1;
-            tracing::info!(shard_id = %lease_key, "lease created");
+    let initial = context.settings.initial_position;
+    for step in shard_graph::sync_steps(shards, &leases, initial, suspects) {
+        let (lease_key, done, what) = match step {
+            SyncStep::Create(lease) => {
+                let key = lease.lease_key.clone();
+                if in_table_time(context, context.table.create(lease)).await? {
+                    tracing::info!(shard_id = %key, "lease created");
+                }
+                continue;
+            }
+            SyncStep::Restart { seen, fresh } => {
+                let restarted = context.table.restart(&seen, fresh);
+                let restarted = in_table_time(context, restarted).await?;
+                let done = matches!(restarted, Conditional::Done(_));
+                (seen.lease_key, done, FORMER_RESTARTED)
+            }
+            SyncStep::Remove(seen) => {
+                let removed = in_table_time(context, context.table.remove(&seen)).await?;
+                (seen.lease_key, removed, FORMER_REMOVED)
+            }
+        };
+        if done {
+            tracing::warn!(shard_id = %lease_key, "{what}");
         }
     }
-    Ok(created)
+    Ok(())
 }
 
 pub(crate) async fn in_table_time<P, T>(

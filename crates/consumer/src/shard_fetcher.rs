@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use millstream_types::TimestampMs;
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::gone_shard::GoneShard;
+use crate::held_lease::HeldLease;
 use crate::pacing::Pacing;
+use crate::start_position::{first_position, not_yet_processed};
 use crate::{
-    Checkpoint, ExtendedSequenceNumber, GetRecords, InitialPosition, IteratorPosition, ReadError,
-    ReadFuture, Record, RecordBatch, Settings, Shard, StatusBoard, StreamReader,
+    Checkpoint, GetRecords, IteratorPosition, Lease, ReadError, ReadFuture, RecordBatch, Settings,
+    Shard, ShardIterator, StatusBoard, StreamReader,
 };
 
 /// How long one call to the stream may take.
@@ -36,7 +40,13 @@ pub(crate) struct ShardFetcher {
     pub(crate) shard_id: String,
     pub(crate) settings: Arc<Settings>,
     pub(crate) board: StatusBoard,
+    pub(crate) held: Arc<HeldLease>,
     pub(crate) checkpoint: Checkpoint,
+    /// What LATEST stands for, if it was opened before.
+    pub(crate) latest_at: Option<TimestampMs>,
+    /// What LATEST stands for, while the lease does not say so yet.
+    pub(crate) latest_to_store: Option<TimestampMs>,
+    pub(crate) gone: GoneShard,
     /// Batches that the processor has finished.
     pub(crate) batches_done: Arc<AtomicU64>,
     pub(crate) jitter: StdRng,
@@ -46,7 +56,11 @@ impl ShardFetcher {
     /// Reads until the shard ends or nobody listens. A channel of capacity 1 keeps it one batch ahead.
     pub(crate) async fn run(mut self, to_processor: mpsc::Sender<Fetched>) {
         let mut pacing = Pacing::new(self.settings.poll_interval);
-        let mut position = self.first_position();
+        let mut position = first_position(
+            &self.checkpoint,
+            self.latest_at,
+            self.settings.initial_position,
+        );
         let mut iterator: Option<String> = None;
         let mut next_read = Instant::now();
         let mut batches_sent = 0;
@@ -57,7 +71,7 @@ impl ShardFetcher {
             };
             sleep_until(next_read).await;
             let asked_at = Instant::now();
-            let answer = match self.read(&mut iterator, &position).await {
+            let answer = match self.read(&mut iterator, &mut position).await {
                 Ok(answer) => answer,
                 Err(ReadError::ExpiredIterator) => {
                     iterator = None;
@@ -69,13 +83,14 @@ impl ShardFetcher {
                         return;
                     }
                     self.note_failure(&error);
-                    if !matches!(error, ReadError::Throttled) {
+                    if matches!(error, ReadError::NotFound(_) | ReadError::Refused(_)) {
                         iterator = None;
                     }
                     next_read = Instant::now() + pacing.after_failure(self.jitter.random());
                     continue;
                 }
             };
+            self.gone.found();
             self.note_answer(&answer);
             let at_tip = answer.millis_behind_latest == 0;
             next_read =
@@ -83,7 +98,7 @@ impl ShardFetcher {
             if let Some(last) = answer.records.last() {
                 position = IteratorPosition::AfterSequenceNumber(last.sequence_number.clone());
             }
-            let records = self.not_yet_processed(answer.records);
+            let records = not_yet_processed(answer.records, &self.checkpoint);
             if records.is_empty() {
                 drop(room);
                 if at_tip && self.batches_done.load(Ordering::Acquire) == batches_sent {
@@ -113,47 +128,70 @@ impl ShardFetcher {
         }
     }
 
-    fn first_position(&self) -> IteratorPosition {
-        match &self.checkpoint {
-            Checkpoint::TrimHorizon | Checkpoint::ShardEnd => IteratorPosition::TrimHorizon,
-            Checkpoint::Latest => IteratorPosition::Latest,
-            Checkpoint::AtTimestamp => match self.settings.initial_position {
-                InitialPosition::AtTimestamp(moment) => IteratorPosition::AtTimestamp(moment),
-                // The row was made by a worker with other settings; leave nothing out.
-                InitialPosition::TrimHorizon | InitialPosition::Latest => {
-                    IteratorPosition::TrimHorizon
-                }
-            },
-            // At, not after: an aggregated record may be half processed.
-            Checkpoint::At(place) => {
-                IteratorPosition::AtSequenceNumber(place.sequence_number().to_owned())
-            }
-        }
-    }
-
     async fn read(
-        &self,
+        &mut self,
         iterator: &mut Option<String>,
-        position: &IteratorPosition,
+        position: &mut IteratorPosition,
     ) -> Result<GetRecords, ReadError> {
         let current = match iterator.take() {
             Some(current) => current,
-            None => in_time(self.reader.shard_iterator(&self.shard_id, position.clone())).await?,
+            None => {
+                let call = self.reader.shard_iterator(&self.shard_id, position.clone());
+                let made = in_time(call).await?;
+                if *position == IteratorPosition::Latest {
+                    self.fix_latest(&made, position);
+                }
+                made.token
+            }
         };
         // Kept for another try: an iterator may be used again until it expires.
         *iterator = Some(current.clone());
+        self.store_latest().await?;
         in_time(self.reader.get_records(&current, self.settings.records_max)).await
     }
 
-    /// Whether the stream exists and does not list the shard any more: all its records are past retention.
-    async fn is_gone(&self, error: &ReadError) -> bool {
+    /// From now on this lease's LATEST is a moment: asked for again, it would leave out what came in between.
+    fn fix_latest(&mut self, made: &ShardIterator, position: &mut IteratorPosition) {
+        let Some(moment) = made.made_at else {
+            tracing::warn!(
+                shard_id = %self.shard_id,
+                "the service does not tell its time: until the first record, an iterator that is lost begins anew at \
+                 the newest record and leaves out what came before"
+            );
+            return;
+        };
+        *position = IteratorPosition::AtTimestamp(moment);
+        self.latest_to_store = Some(moment);
+    }
+
+    /// Before the first read, so that whoever takes the lease over begins at the same moment.
+    async fn store_latest(&mut self) -> Result<(), ReadError> {
+        let Some(moment) = self.latest_to_store else {
+            return Ok(());
+        };
+        let stored = self.held.update(|row| {
+            let latest_at = (row.checkpoint == Checkpoint::Latest).then_some(moment);
+            Ok(Lease {
+                latest_at,
+                ..row.clone()
+            })
+        });
+        stored
+            .await
+            .map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.latest_to_store = None;
+        Ok(())
+    }
+
+    /// Whether the stream exists and all records of the shard are past retention.
+    async fn is_gone(&mut self, error: &ReadError) -> bool {
         if !matches!(error, ReadError::NotFound(_)) {
             return false;
         }
         let Ok(shards) = in_time(self.reader.list_shards()).await else {
             return false;
         };
-        let gone = !shards.iter().any(|shard| shard.shard_id == self.shard_id);
+        let gone = self.gone.is_gone(&self.shard_id, &shards, Instant::now());
         if gone {
             tracing::warn!(
                 shard_id = %self.shard_id, checkpoint = %self.checkpoint,
@@ -163,21 +201,15 @@ impl ShardFetcher {
         gone
     }
 
-    fn not_yet_processed(&self, mut records: Vec<Record>) -> Vec<Record> {
-        let after = |place: &ExtendedSequenceNumber| match &self.checkpoint {
-            Checkpoint::At(processed) => place > processed,
-            Checkpoint::AtTimestamp
-            | Checkpoint::TrimHorizon
-            | Checkpoint::Latest
-            | Checkpoint::ShardEnd => true,
-        };
-        records.retain(|record| after(&record.place));
-        records
-    }
-
     fn note_failure(&self, error: &ReadError) {
-        tracing::warn!(shard_id = %self.shard_id, %error, "shard could not be read");
-        let text = error.to_string();
+        let text = match (error, &self.checkpoint) {
+            (ReadError::Refused(_), Checkpoint::At(place)) => format!(
+                "{error}; is checkpoint {place} of a stream of the same name that was deleted? Its lease is started \
+                 again at the next look at the shards"
+            ),
+            _ => error.to_string(),
+        };
+        tracing::warn!(shard_id = %self.shard_id, error = %text, "shard could not be read");
         self.board
             .change(&self.shard_id, |status| status.read_error = Some(text));
     }

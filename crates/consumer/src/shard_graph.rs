@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Checkpoint, InitialPosition, Lease, Shard};
 
+mod former_stream;
+
+pub(crate) use former_stream::{SyncStep, sync_steps};
+
 /// The leases that are missing, parents before children. Create them in this order and stop at the first failure:
 /// the invariant rests on it.
 pub(crate) fn leases_to_create(
@@ -31,11 +35,7 @@ pub(crate) fn leases_to_create(
             other => other.checkpoint(),
         };
         leased.insert(&shard.shard_id);
-        missing.push(Lease {
-            parent_shard_ids: shard.parent_shard_ids.clone(),
-            hash_key_range: shard.hash_key_range,
-            ..Lease::unowned(&shard.shard_id, checkpoint)
-        });
+        missing.push(Lease::of_shard(shard, checkpoint));
     }
     missing
 }

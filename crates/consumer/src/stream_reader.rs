@@ -6,7 +6,7 @@ use std::fmt;
 use futures::future::BoxFuture;
 use millstream_types::{HashKeyRange, TimestampMs};
 
-use crate::Record;
+use crate::{ExtendedSequenceNumber, Record};
 
 mod kinesis;
 mod memory;
@@ -26,6 +26,9 @@ pub struct Shard {
     pub parent_shard_ids: BTreeSet<String>,
     /// The hash keys of its records, if known.
     pub hash_key_range: Option<HashKeyRange>,
+    /// Where its sequence numbers start, if known. A shard of a stream that was deleted and created again under its
+    /// old name may have an old shard's id, but never its start.
+    pub starting_sequence_number: Option<ExtendedSequenceNumber>,
     /// Whether it takes no more records.
     pub is_closed: bool,
 }
@@ -45,6 +48,16 @@ pub enum IteratorPosition {
     AfterSequenceNumber(String),
 }
 
+/// An iterator as the service made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardIterator {
+    /// What [`StreamReader::get_records`] takes.
+    pub token: String,
+    /// A moment at or before the making of the iterator, on the clock that gives records their arrival times; `None`
+    /// if the service does not tell.
+    pub made_at: Option<TimestampMs>,
+}
+
 /// The answer to one read.
 #[derive(Debug, Clone, Default)]
 pub struct GetRecords {
@@ -59,6 +72,7 @@ pub struct GetRecords {
 }
 
 /// Why a read failed.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The iterator is too old. Get a new one.
@@ -70,7 +84,10 @@ pub enum ReadError {
     /// The stream or the shard does not exist.
     #[error("not found: {0}")]
     NotFound(String),
-    /// The service could not be reached or refused the call.
+    /// The service does not take the call as it is. The same call will be refused again.
+    #[error("the stream refuses the read: {0}")]
+    Refused(String),
+    /// The service could not be reached or has failed. Try again later.
     #[error("the stream does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No answer came in time.
@@ -84,7 +101,11 @@ pub trait StreamReader: Send + Sync + fmt::Debug {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>>;
 
     /// An iterator for [`get_records`](Self::get_records).
-    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String>;
+    fn shard_iterator(
+        &self,
+        shard_id: &str,
+        position: IteratorPosition,
+    ) -> ReadFuture<ShardIterator>;
 
     /// Reads at most `records_max` records.
     fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords>;

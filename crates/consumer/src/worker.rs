@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::assignment::{self, Observations, Taker};
+use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::held_lease::HeldLease;
 use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
 use crate::shard_fetcher::in_time;
+use crate::twin_watch::TwinWatch;
 use crate::{BoxError, Conditional, ConsumerError, Lease, RecordProcessor, ShardStep, shard_graph};
 
 /// Pause before the table is asked for again while it cannot be created or found.
@@ -28,6 +29,12 @@ pub(crate) struct Worker<P> {
     observations: Observations,
     next_sync: Instant,
     held: BTreeSet<String>,
+    /// Takes that were sent and not answered, by lease key.
+    asked_for: BTreeMap<String, AskedFor>,
+    twins: TwinWatch,
+    gives_way: bool,
+    /// Rows that looked as if the stream had been created again, at the last look.
+    suspects: BTreeSet<String>,
     shards: JoinSet<(String, ShardOutcome)>,
     halted: Option<(String, BoxError)>,
 }
@@ -41,6 +48,10 @@ impl<P: RecordProcessor> Worker<P> {
             observations: Observations::default(),
             next_sync: Instant::now(),
             held: BTreeSet::new(),
+            asked_for: BTreeMap::new(),
+            twins: TwinWatch::default(),
+            gives_way: false,
+            suspects: BTreeSet::new(),
             shards: JoinSet::new(),
             halted: None,
         }
@@ -54,12 +65,19 @@ impl<P: RecordProcessor> Worker<P> {
         }
         let mut scans = interval(self.context.settings.scan_interval());
         scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.halted.is_none() {
+        while self.halted.is_none() && !self.gives_way {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = self.shards.join_next() => self.note_end(ended)?,
-                _ = scans.tick() => self.scan().await,
+                _ = scans.tick() => {
+                    // A scan makes many calls, and each may take its time: a stop does not wait for them.
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break,
+                        () = self.scan() => {}
+                    }
+                }
             }
         }
         self.stop().await
@@ -97,10 +115,20 @@ impl<P: RecordProcessor> Worker<P> {
                 None => return,
             }
         }
+        self.gives_way =
+            self.twins
+                .must_give_way(&leases, &self.worker_id, &self.held, &self.asked_for);
+        if self.gives_way {
+            let error = ConsumerError::WorkerIdInUse(self.worker_id.clone());
+            tracing::error!(%error, "this worker gives way");
+            return;
+        }
+        let asked_for = self.asked_for.clone();
         let taker = Taker {
             worker_id: &self.worker_id,
             failover_time: self.context.settings.failover_time,
             leases_max: self.context.settings.leases_max,
+            asked_for: &asked_for,
         };
         let wanted = taker.leases_to_take(
             &leases,
@@ -143,7 +171,8 @@ impl<P: RecordProcessor> Worker<P> {
                 return;
             }
         };
-        if let Err(error) = shard_consumer::create_missing_leases(&self.context, &shards).await {
+        let synced = shard_consumer::sync_leases(&self.context, &shards, &mut self.suspects);
+        if let Err(error) = synced.await {
             tracing::warn!(%error, "leases could not be created");
             return;
         }
@@ -166,11 +195,25 @@ impl<P: RecordProcessor> Worker<P> {
     /// Takes a lease and starts work on its shard, after `quarantine` if the last owner may still be at it.
     async fn take(&mut self, lease: Lease, quarantine: Duration) {
         let asked_at = Instant::now();
+        let mut not_before = asked_at + quarantine;
+        if let Some(earlier) = self.asked_for.get(&lease.lease_key)
+            && earlier.may_have_made(&lease)
+        {
+            not_before = not_before.max(earlier.not_before);
+        }
+        let asked_for = AskedFor {
+            counter: lease.lease_counter + 1,
+            not_before,
+        };
+        self.asked_for.insert(lease.lease_key.clone(), asked_for);
         let asked = self.context.table.take(&lease, &self.worker_id);
         let taken = match in_table_time(&self.context, asked).await {
             Ok(Conditional::Done(taken)) => taken,
             // Another worker was faster.
-            Ok(Conditional::Refused(_)) => return,
+            Ok(Conditional::Refused(_)) => {
+                self.asked_for.remove(&lease.lease_key);
+                return;
+            }
             Err(error) => {
                 tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be taken");
                 return;
@@ -180,7 +223,9 @@ impl<P: RecordProcessor> Worker<P> {
             shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
             checkpoint = %taken.checkpoint, "lease taken"
         );
-        let not_before = Instant::now() + quarantine;
+        self.asked_for.remove(&lease.lease_key);
+        // The last owner hears of it after the write, which was made before this answer.
+        let not_before = not_before + asked_at.elapsed();
         let settings = &self.context.settings;
         let held = Arc::new(HeldLease::new(
             taken,
@@ -216,7 +261,16 @@ impl<P: RecordProcessor> Worker<P> {
     async fn stop(mut self) -> Result<(), ConsumerError> {
         self.context.stop.cancel();
         let grace = self.context.settings.shutdown_grace;
-        if timeout(grace, self.join_all()).await.is_err() {
+        let asked_for = std::mem::take(&mut self.asked_for);
+        let context = Arc::clone(&self.context);
+        let worker_id = self.worker_id.clone();
+        let unanswered = release_unanswered(&context, &worker_id, asked_for);
+        let (joined, released) =
+            tokio::join!(timeout(grace, self.join_all()), timeout(grace, unanswered));
+        if released.is_err() {
+            tracing::warn!("leases whose take was not answered may have to expire");
+        }
+        if joined.is_err() {
             self.context.abandon.cancel();
             let given_up: BTreeMap<_, _> = self.context.board.shards();
             tracing::warn!(shards = ?given_up, "processors did not finish in time and are dropped");
@@ -226,6 +280,7 @@ impl<P: RecordProcessor> Worker<P> {
         }
         match self.halted {
             Some((shard_id, source)) => Err(ConsumerError::Halted { shard_id, source }),
+            None if self.gives_way => Err(ConsumerError::WorkerIdInUse(self.worker_id)),
             None => Ok(()),
         }
     }
@@ -235,6 +290,29 @@ impl<P: RecordProcessor> Worker<P> {
             if let Err(error) = self.note_end(ended) {
                 tracing::error!(%error, "a shard's task failed");
             }
+        }
+    }
+}
+
+/// Gives back what this worker may have taken without hearing of it.
+async fn release_unanswered<P>(
+    context: &ShardContext<P>,
+    worker_id: &str,
+    asked_for: BTreeMap<String, AskedFor>,
+) {
+    for (lease_key, asked) in asked_for {
+        let row = match in_table_time(context, context.table.get(&lease_key)).await {
+            Ok(row) => row,
+            Err(error) => {
+                tracing::warn!(shard_id = %lease_key, %error, "lease may have to expire");
+                continue;
+            }
+        };
+        let taken = row.filter(|row| row.is_owned_by(worker_id) && asked.may_have_made(row));
+        if let Some(taken) = taken
+            && let Err(error) = in_table_time(context, context.table.release(&taken)).await
+        {
+            tracing::warn!(shard_id = %lease_key, %error, "lease may have to expire");
         }
     }
 }

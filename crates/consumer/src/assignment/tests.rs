@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::Checkpoint;
 
+static NOTHING_ASKED: BTreeMap<String, AskedFor> = BTreeMap::new();
 const FAILOVER: Duration = Duration::from_secs(10);
 
 fn owned(key: usize, owner: Option<&str>, counter: u64) -> Lease {
@@ -20,6 +21,7 @@ fn taker(worker_id: &str) -> Taker<'_> {
         worker_id,
         failover_time: FAILOVER,
         leases_max: usize::MAX,
+        asked_for: &NOTHING_ASKED,
     }
 }
 
@@ -50,14 +52,39 @@ fn a_counter_that_stands_still_for_the_failover_time_is_expired() {
 }
 
 #[test]
-fn released_leases_and_own_forgotten_ones_are_taken_at_once() {
+fn released_leases_and_takes_whose_answer_was_lost_are_taken_at_once() {
     let now = Instant::now();
     let mut seen = Observations::default();
     let leases = [owned(0, None, 3), owned(1, Some("b"), 4)];
     seen.note(&leases, now);
-    let mut taken = take("b", &leases, &seen, now);
-    taken.sort_unstable();
-    assert_eq!(taken, ["shard-000", "shard-001"]);
+    let asked = AskedFor {
+        counter: 4,
+        not_before: now,
+    };
+    let asked_for = BTreeMap::from([("shard-001".to_owned(), asked)]);
+    let taker = Taker {
+        asked_for: &asked_for,
+        ..taker("b")
+    };
+    let held = BTreeSet::new();
+    let mut rng = StdRng::seed_from_u64(1);
+    let taken = taker.leases_to_take(&leases, &seen, now, &held, &mut rng);
+    let mut keys: Vec<_> = taken.iter().map(|lease| &*lease.lease_key).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["shard-000", "shard-001"]);
+}
+
+/// A row that names this worker may be another live worker's.
+#[test]
+fn a_worker_whose_id_is_on_a_row_already_begins_when_the_row_has_expired() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    let leases = [owned(0, None, 3), owned(1, Some("b"), 4)];
+    seen.note(&leases, start);
+    assert_eq!(take("b", &leases, &seen, start), Vec::<String>::new());
+    let mut later = take("b", &leases, &seen, start + FAILOVER);
+    later.sort_unstable();
+    assert_eq!(later, ["shard-000", "shard-001"]);
 }
 
 #[test]
@@ -141,6 +168,7 @@ impl Fleet {
                 worker_id: id,
                 failover_time: FAILOVER,
                 leases_max: *leases_max,
+                asked_for: &NOTHING_ASKED,
             };
             let wanted = taker.leases_to_take(&self.leases, seen, self.now, &held, &mut self.rng);
             assert!(held.len() + wanted.len() <= (*leases_max).max(held.len()));

@@ -353,6 +353,10 @@ impl LeaseTable for DynamoDbLeaseTable {
         if !lease.child_shard_ids.is_empty() {
             update.set(row::CHILDREN, row::text_set(&lease.child_shard_ids));
         }
+        match lease.latest_at {
+            Some(moment) => update.set(row::LATEST_AT, number(moment.0)),
+            None => update.remove(row::LATEST_AT),
+        }
         self.write(lease, true, update)
     }
 
@@ -361,6 +365,53 @@ impl LeaseTable for DynamoDbLeaseTable {
         update.remove(row::LEASE_OWNER);
         update.remove(row::CHECKPOINT_OWNER);
         self.write(lease, true, update)
+    }
+
+    fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
+        let this = self.clone();
+        let fresh = Lease {
+            lease_key: seen.lease_key.clone(),
+            lease_counter: seen.lease_counter.saturating_add(1),
+            ..fresh
+        };
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row::encode(&fresh)))
+            .condition_expression("#counter = :seen")
+            .expression_attribute_names("#counter", row::LEASE_COUNTER)
+            .expression_attribute_values(":seen", number(seen.lease_counter));
+        async move {
+            match request.send().await {
+                Ok(_) => Ok(Conditional::Done(fresh)),
+                Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
+                    Ok(Conditional::Refused(this.get(&fresh.lease_key).await?))
+                }
+                Err(error) => Err(this.failed(error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn remove(&self, seen: &Lease) -> TableFuture<bool> {
+        let this = self.clone();
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(row::LEASE_KEY, text(&seen.lease_key))
+            .condition_expression("#counter = :seen")
+            .expression_attribute_names("#counter", row::LEASE_COUNTER)
+            .expression_attribute_values(":seen", number(seen.lease_counter));
+        async move {
+            match request.send().await {
+                Ok(_) => Ok(true),
+                Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+                Err(error) => Err(this.failed(error)),
+            }
+        }
+        .boxed()
     }
 
     fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {

@@ -90,12 +90,33 @@ impl LeaseTable for MemoryLeaseTable {
             row.checkpoint = new.checkpoint;
             row.pending_checkpoint = new.pending_checkpoint;
             row.child_shard_ids = new.child_shard_ids;
+            row.latest_at = new.latest_at;
             row.owner_switches_since_checkpoint = 0;
         })
     }
 
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
         self.change(lease, true, |row| row.lease_owner = None)
+    }
+
+    fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
+        self.change(seen, false, |row| {
+            let lease_counter = row.lease_counter;
+            *row = Lease {
+                lease_counter,
+                ..fresh
+            };
+        })
+    }
+
+    fn remove(&self, seen: &Lease) -> TableFuture<bool> {
+        let removed = self.with(|rows| {
+            let is_same = rows
+                .get(&seen.lease_key)
+                .is_some_and(|row| row.lease_counter == seen.lease_counter);
+            is_same && rows.remove(&seen.lease_key).is_some()
+        });
+        ready(Ok(removed)).boxed()
     }
 
     fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {

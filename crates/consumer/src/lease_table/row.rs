@@ -1,15 +1,16 @@
 //! A lease as the KCL's table row.
 //!
 //! `leaseOwner`, the pending attributes, `parentShardId`, `childShardIds` and the hash keys are absent when there is
-//! nothing to say; never NULL, never empty. `parentShardId` is a string set in spite of its name.
+//! nothing to say; never NULL, never empty. `latestAtMs` and `startingSequenceNumber` are ours: the KCL ignores them.
+//! `parentShardId` is a string set in spite of its name.
 
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use millstream_types::HashKeyRange;
+use millstream_types::{HashKeyRange, TimestampMs};
 
-use crate::{Checkpoint, Lease, PendingCheckpoint};
+use crate::{Checkpoint, ExtendedSequenceNumber, Lease, PendingCheckpoint};
 
 pub(super) type Row = HashMap<String, AttributeValue>;
 
@@ -25,6 +26,8 @@ pub(super) const PENDING_STATE: &str = "pendingCheckpointState";
 pub(super) const PARENTS: &str = "parentShardId";
 pub(super) const CHILDREN: &str = "childShardIds";
 pub(super) const CHECKPOINT_OWNER: &str = "checkpointOwner";
+pub(super) const LATEST_AT: &str = "latestAtMs";
+const STARTING_SEQUENCE_NUMBER: &str = "startingSequenceNumber";
 const STARTING_HASH_KEY: &str = "startingHashKey";
 const ENDING_HASH_KEY: &str = "endingHashKey";
 const ENTITY_TYPE: &str = "entityType";
@@ -84,6 +87,12 @@ pub(super) fn encode(lease: &Lease) -> Row {
         put(STARTING_HASH_KEY, text(range.start.to_string()));
         put(ENDING_HASH_KEY, text(range.end.to_string()));
     }
+    if let Some(moment) = lease.latest_at {
+        put(LATEST_AT, number(moment.0));
+    }
+    if let Some(place) = &lease.starting_sequence_number {
+        put(STARTING_SEQUENCE_NUMBER, text(place.sequence_number()));
+    }
     row
 }
 
@@ -110,6 +119,9 @@ pub(super) fn decode(row: &Row) -> Option<Lease> {
         parent_shard_ids: get_text_set(row, PARENTS),
         child_shard_ids: get_text_set(row, CHILDREN),
         hash_key_range: get_range(row),
+        latest_at: get_number(row, LATEST_AT).map(TimestampMs),
+        starting_sequence_number: get_text(row, STARTING_SEQUENCE_NUMBER)
+            .and_then(|number| ExtendedSequenceNumber::new(number, 0).ok()),
     })
 }
 
@@ -159,6 +171,8 @@ mod tests {
                 start: HashKey(5),
                 end: HashKey(u128::MAX),
             }),
+            latest_at: Some(TimestampMs(1_795_881_602_000)),
+            starting_sequence_number: Some(ExtendedSequenceNumber::new("4950", 0).unwrap()),
         }
     }
 
@@ -192,6 +206,8 @@ mod tests {
                     "endingHashKey",
                     text("340282366920938463463374607431768211455"),
                 ),
+                ("latestAtMs", AttributeValue::N("1795881602000".into())),
+                ("startingSequenceNumber", text("4950")),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );

@@ -54,8 +54,15 @@ impl<P: RecordProcessor> Processing<P> {
             Err(end) => end,
         };
         if matches!(end, ProcessingEnd::Lost) {
-            let grace = self.context.settings.shutdown_grace;
-            if timeout(grace, self.processor.lease_lost()).await.is_err() {
+            let context = Arc::clone(&self.context);
+            let grace = context.settings.shutdown_grace;
+            let told = timeout(grace, self.processor.lease_lost());
+            let ended = tokio::select! {
+                biased;
+                () = context.abandon.cancelled() => false,
+                told = told => told.is_ok(),
+            };
+            if !ended {
                 tracing::warn!(shard_id = %self.held.key(), "lease_lost did not end in time");
             }
         }

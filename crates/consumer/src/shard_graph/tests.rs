@@ -8,6 +8,7 @@ fn shard(id: &str, parents: &str) -> Shard {
         shard_id: id.trim_end_matches('!').to_owned(),
         parent_shard_ids: parents.split_whitespace().map(str::to_owned).collect(),
         hash_key_range: None,
+        starting_sequence_number: None,
         is_closed: id.ends_with('!'),
     }
 }

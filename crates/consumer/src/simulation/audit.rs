@@ -86,6 +86,14 @@ impl Audit {
         });
     }
 
+    /// The row begins anew, or goes, if it is still what was seen.
+    pub(super) fn note_restarted(&self, rows: &[Lease], seen: &Lease) {
+        if rows.contains(seen) {
+            self.log(format!("restart {}", seen.lease_key));
+            self.with(|state| state.checkpoints.remove(&seen.lease_key));
+        }
+    }
+
     pub(super) fn note_update(&self, before: &[Lease], after: &[Lease], wanted: &Lease) {
         let find = |rows: &[Lease]| {
             let row = rows.iter().find(|row| row.lease_key == wanted.lease_key);

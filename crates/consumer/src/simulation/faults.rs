@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::audit::Audit;
 use crate::{
     Conditional, GetRecords, IteratorPosition, Lease, LeaseTable, LeaseTableError,
-    MemoryLeaseTable, MemoryStream, ReadError, ReadFuture, Shard, StreamReader, TableFuture,
+    MemoryLeaseTable, MemoryStream, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
+    TableFuture,
 };
 
 #[derive(Debug, Clone)]
@@ -188,6 +189,22 @@ impl LeaseTable for Faulty {
         self.on_table(move |table, _audit| table.release(&lease))
     }
 
+    fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
+        let seen = seen.clone();
+        self.on_table(move |table, audit| {
+            audit.note_restarted(&table.rows(), &seen);
+            table.restart(&seen, fresh)
+        })
+    }
+
+    fn remove(&self, seen: &Lease) -> TableFuture<bool> {
+        let seen = seen.clone();
+        self.on_table(move |table, audit| {
+            audit.note_restarted(&table.rows(), &seen);
+            table.remove(&seen)
+        })
+    }
+
     fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
         let lease_key = lease_key.to_owned();
         self.on_table(move |table, _audit| table.delete_finished(&lease_key))
@@ -199,7 +216,11 @@ impl StreamReader for Faulty {
         self.on_stream(MemoryStream::list_shards)
     }
 
-    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String> {
+    fn shard_iterator(
+        &self,
+        shard_id: &str,
+        position: IteratorPosition,
+    ) -> ReadFuture<ShardIterator> {
         let shard_id = shard_id.to_owned();
         self.on_stream(move |stream| stream.shard_iterator(&shard_id, position))
     }

@@ -7,8 +7,14 @@ use aws_sdk_kinesis::types::{self, ShardIteratorType};
 use futures::FutureExt;
 use millstream_types::{HashKeyRange, TimestampMs};
 
-use super::{GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, StreamReader};
+use self::service_time::AnswerDate;
+
+use super::{
+    GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
+};
 use crate::{ExtendedSequenceNumber, Record};
+
+mod service_time;
 
 /// A stream of the Kinesis API (AWS's or Millstream's).
 #[derive(Debug, Clone)]
@@ -51,7 +57,11 @@ impl StreamReader for KinesisStreamReader {
         .boxed()
     }
 
-    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String> {
+    fn shard_iterator(
+        &self,
+        shard_id: &str,
+        position: IteratorPosition,
+    ) -> ReadFuture<ShardIterator> {
         let request = self
             .client
             .get_shard_iterator()
@@ -75,10 +85,15 @@ impl StreamReader for KinesisStreamReader {
                 .starting_sequence_number(number),
         };
         async move {
+            let date = AnswerDate::default();
+            let asked_at = tokio::time::Instant::now();
+            let request = request.customize().interceptor(date.clone());
             let answer = request.send().await.map_err(failed)?;
-            answer
+            let token = answer
                 .shard_iterator
-                .ok_or_else(|| ReadError::Unavailable("the answer holds no iterator".into()))
+                .ok_or_else(|| ReadError::Unavailable("the answer holds no iterator".into()))?;
+            let made_at = date.at_or_before(asked_at.elapsed());
+            Ok(ShardIterator { token, made_at })
         }
         .boxed()
     }
@@ -114,6 +129,10 @@ fn listed(shard: &types::Shard) -> Shard {
         shard_id: shard.shard_id().to_owned(),
         parent_shard_ids: parents.into_iter().flatten().map(str::to_owned).collect(),
         hash_key_range: shard.hash_key_range().and_then(range),
+        starting_sequence_number: shard
+            .sequence_number_range()
+            .map(types::SequenceNumberRange::starting_sequence_number)
+            .and_then(|number| ExtendedSequenceNumber::new(number, 0).ok()),
         is_closed: shard
             .sequence_number_range()
             .is_some_and(|range| range.ending_sequence_number().is_some()),
@@ -125,6 +144,7 @@ fn child(shard: &types::ChildShard) -> Shard {
         shard_id: shard.shard_id().to_owned(),
         parent_shard_ids: shard.parent_shards().iter().cloned().collect(),
         hash_key_range: shard.hash_key_range().and_then(range),
+        starting_sequence_number: None,
         is_closed: false,
     }
 }
@@ -167,6 +187,12 @@ where
         Some("ResourceNotFoundException") => {
             ReadError::NotFound(error.message().unwrap_or("no such resource").to_owned())
         }
+        Some(
+            code @ ("InvalidArgumentException" | "ValidationException" | "AccessDeniedException"),
+        ) => ReadError::Refused(format!(
+            "{code}: {}",
+            error.message().unwrap_or("no message")
+        )),
         _ => ReadError::Unavailable(error.into_source().unwrap_or_else(|error| error.into())),
     }
 }

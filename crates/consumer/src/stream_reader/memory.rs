@@ -7,12 +7,15 @@ use futures::FutureExt;
 use futures::future::ready;
 use millstream_types::{HashKey, HashKeyRange, TimestampMs};
 
-use super::{GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, StreamReader};
+use super::{
+    GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
+};
 use crate::{ExtendedSequenceNumber, Record};
 
 /// A stream in memory that can be written, split and merged. Clones share the same records.
 ///
 /// Sequence numbers are 1, 2, 3 … over the whole stream; a record's arrival time equals its sequence number.
+/// Shards are opened at a number of their own, which no record has.
 #[derive(Debug, Clone)]
 pub struct MemoryStream {
     state: Arc<Mutex<State>>,
@@ -21,7 +24,15 @@ pub struct MemoryStream {
 #[derive(Debug, Default)]
 struct State {
     shards: BTreeMap<String, MemoryShard>,
-    records_put: u64,
+    /// The last number given, to a record or a shard.
+    last_number: u64,
+    /// Records below are past retention.
+    trimmed_before: u64,
+    /// How often the stream was deleted and created again.
+    generation: u64,
+    /// Shards that neither listings nor iterators know yet.
+    hidden: BTreeSet<String>,
+    hides_new_shards: bool,
 }
 
 #[derive(Debug)]
@@ -30,15 +41,22 @@ struct MemoryShard {
     range: HashKeyRange,
     records: Vec<(u64, Record)>,
     children: Vec<String>,
+    /// The last number given when the shard was closed.
+    closed_at: u64,
 }
 
 impl State {
     fn open_shard(&mut self, range: HashKeyRange, parents: &[&str]) -> String {
         let shard_id = format!("shardId-{:012}", self.shards.len());
+        self.last_number += 1;
+        if self.hides_new_shards {
+            self.hidden.insert(shard_id.clone());
+        }
         let shard = Shard {
             shard_id: shard_id.clone(),
             parent_shard_ids: parents.iter().map(|id| (*id).to_owned()).collect(),
             hash_key_range: Some(range),
+            starting_sequence_number: Some(place_of(self.last_number)),
             is_closed: false,
         };
         let memory_shard = MemoryShard {
@@ -46,6 +64,7 @@ impl State {
             range,
             records: Vec::new(),
             children: Vec::new(),
+            closed_at: 0,
         };
         self.shards.insert(shard_id.clone(), memory_shard);
         shard_id
@@ -53,15 +72,27 @@ impl State {
 
     fn close(&mut self, shard_id: &str, children: &[String]) {
         if let Some(parent) = self.shards.get_mut(shard_id) {
+            parent.closed_at = self.last_number;
             parent.shard.is_closed = true;
             parent.children.extend_from_slice(children);
         }
+    }
+
+    /// The shard, unless all of it is past retention or it is not known yet.
+    fn known(&self, shard_id: &str) -> Option<&MemoryShard> {
+        let shard = self.shards.get(shard_id)?;
+        let is_past = shard.shard.is_closed && shard.closed_at < self.trimmed_before;
+        (!is_past && !self.hidden.contains(shard_id)).then_some(shard)
     }
 
     fn open_range(&self, shard_id: &str) -> Option<HashKeyRange> {
         let shard = self.shards.get(shard_id)?;
         (!shard.shard.is_closed).then_some(shard.range)
     }
+}
+
+fn place_of(number: u64) -> ExtendedSequenceNumber {
+    ExtendedSequenceNumber::new(&number.to_string(), 0).expect("digits")
 }
 
 impl MemoryStream {
@@ -82,8 +113,8 @@ impl MemoryStream {
     /// Adds a record to the shard of its partition key; gives the shard's id and the record's sequence number.
     pub fn put(&self, partition_key: &str, data: Vec<u8>) -> (String, u64) {
         self.with(|state| {
-            state.records_put += 1;
-            let number = state.records_put;
+            state.last_number += 1;
+            let number = state.last_number;
             let hash_key = HashKey::of_partition_key(partition_key);
             let shard = state
                 .shards
@@ -92,7 +123,7 @@ impl MemoryStream {
                 .expect("the open shards cover all hash keys");
             let sequence_number = number.to_string();
             let record = Record {
-                place: ExtendedSequenceNumber::new(&sequence_number, 0).expect("digits"),
+                place: place_of(number),
                 sequence_number,
                 partition_key: partition_key.to_owned(),
                 data,
@@ -153,6 +184,51 @@ impl MemoryStream {
         })
     }
 
+    /// Forgets the records below `before`, and the shards that were closed by then, as retention does.
+    pub fn trim(&self, before: u64) {
+        self.with(|state| state.trimmed_before = state.trimmed_before.max(before));
+    }
+
+    /// Records below this are past retention.
+    pub fn trimmed_before(&self) -> u64 {
+        self.with(|state| state.trimmed_before)
+    }
+
+    /// The last sequence number given.
+    pub fn last_number(&self) -> u64 {
+        self.with(|state| state.last_number)
+    }
+
+    /// Deletes the stream and creates it again under its name, with `shards` shards. Ids start again, sequence
+    /// numbers go on.
+    ///
+    /// # Panics
+    /// If `shards` is 0.
+    pub fn recreate(&self, shards: u32) {
+        self.with(|state| {
+            *state = State {
+                last_number: state.last_number,
+                trimmed_before: state.trimmed_before,
+                generation: state.generation + 1,
+                ..State::default()
+            };
+            for range in HashKeyRange::uniform(shards) {
+                state.open_shard(range, &[]);
+            }
+        });
+    }
+
+    /// Whether shards that are opened from now on stay unknown to listings and iterators, as on a service that is
+    /// only consistent in the end. Their parents name them all the same. `false` makes all shards known.
+    pub fn hide_new_shards(&self, hide: bool) {
+        self.with(|state| {
+            state.hides_new_shards = hide;
+            if !hide {
+                state.hidden.clear();
+            }
+        });
+    }
+
     /// The ids of the shards that take records.
     pub fn open_shard_ids(&self) -> BTreeSet<String> {
         self.with(|state| {
@@ -165,12 +241,13 @@ impl MemoryStream {
         })
     }
 
-    /// The sequence numbers of a shard's records, in order; empty for an unknown shard.
+    /// The sequence numbers of a shard's records that are kept, in order; empty for an unknown shard.
     pub fn sequence_numbers(&self, shard_id: &str) -> Vec<u64> {
         self.with(|state| {
             let records = state.shards.get(shard_id).map(|shard| &shard.records);
-            let records = records.into_iter().flatten();
-            records.map(|(number, _)| *number).collect()
+            let numbers = records.into_iter().flatten().map(|(number, _)| *number);
+            let kept = numbers.filter(|number| *number >= state.trimmed_before);
+            kept.collect()
         })
     }
 
@@ -196,19 +273,29 @@ impl MemoryStream {
 
 impl StreamReader for MemoryStream {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
-        let shards = self.with(|state| state.shards.values().map(|s| s.shard.clone()).collect());
+        let shards = self.with(|state| {
+            let known = state.shards.keys().filter_map(|id| state.known(id));
+            known.map(|known| known.shard.clone()).collect()
+        });
         ready(Ok(shards)).boxed()
     }
 
-    fn shard_iterator(&self, shard_id: &str, position: IteratorPosition) -> ReadFuture<String> {
+    fn shard_iterator(
+        &self,
+        shard_id: &str,
+        position: IteratorPosition,
+    ) -> ReadFuture<ShardIterator> {
         let answer = self.with(|state| {
             let shard = state
-                .shards
-                .get(shard_id)
+                .known(shard_id)
                 .ok_or_else(|| ReadError::NotFound(format!("shard {shard_id}")))?;
             let number = |text: &str| {
+                let starts_at = shard.shard.starting_sequence_number.as_ref();
+                let place = ExtendedSequenceNumber::new(text, 0).ok();
                 text.parse::<u64>()
-                    .map_err(|error| ReadError::Unavailable(error.into()))
+                    .ok()
+                    .filter(|_| place.as_ref() >= starts_at)
+                    .ok_or_else(|| ReadError::Refused(format!("{text} is not of this shard")))
             };
             let first = match position {
                 IteratorPosition::TrimHorizon => 0,
@@ -219,7 +306,10 @@ impl StreamReader for MemoryStream {
                 IteratorPosition::AtSequenceNumber(text) => number(&text)?,
                 IteratorPosition::AfterSequenceNumber(text) => number(&text)? + 1,
             };
-            Ok(format!("{shard_id} {first}"))
+            Ok(ShardIterator {
+                token: format!("{} {shard_id} {first}", state.generation),
+                made_at: Some(TimestampMs(state.last_number + 1)),
+            })
         });
         ready(answer).boxed()
     }
@@ -227,9 +317,14 @@ impl StreamReader for MemoryStream {
     fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords> {
         let answer = self.with(|state| {
             let unknown = || ReadError::NotFound(format!("iterator {shard_iterator}"));
-            let (shard_id, first) = shard_iterator.split_once(' ').ok_or_else(unknown)?;
+            let (generation, place) = shard_iterator.split_once(' ').ok_or_else(unknown)?;
+            let (shard_id, first) = place.split_once(' ').ok_or_else(unknown)?;
+            if generation != state.generation.to_string() {
+                return Err(unknown());
+            }
             let first: u64 = first.parse().map_err(|_| unknown())?;
-            let shard = state.shards.get(shard_id).ok_or_else(unknown)?;
+            let first = first.max(state.trimmed_before);
+            let shard = state.known(shard_id).ok_or_else(unknown)?;
             let from = shard.records.partition_point(|(number, _)| *number < first);
             let rest = &shard.records[from..];
             let batch = &rest[..rest.len().min(records_max as usize)];
@@ -238,7 +333,7 @@ impl StreamReader for MemoryStream {
             let children = shard.children.iter().filter(|_| ended);
             Ok(GetRecords {
                 records: batch.iter().map(|(_, record)| record.clone()).collect(),
-                next_shard_iterator: (!ended).then(|| format!("{shard_id} {next}")),
+                next_shard_iterator: (!ended).then(|| format!("{generation} {shard_id} {next}")),
                 millis_behind_latest: (rest.len() - batch.len()) as u64,
                 child_shards: children
                     .filter_map(|id| state.shards.get(id))

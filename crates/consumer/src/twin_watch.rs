@@ -1,0 +1,126 @@
+//! Two live workers of one id: noticed, named, and one of them loses. Decisions without I/O.
+//!
+//! A row that names this worker, that nothing here holds, and whose counter goes on moving is renewed by another
+//! process of the same id. Its counter may move once without one: a write of ours can arrive late.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Lease;
+use crate::assignment::AskedFor;
+
+/// A late write of ours moves a counter once; another worker moves it with every renewal.
+const MOVES_OF_A_TWIN: u32 = 2;
+
+/// What this worker has seen of the rows that name it and that it does not hold.
+#[derive(Debug, Default)]
+pub(crate) struct TwinWatch {
+    rows: BTreeMap<String, Row>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    counter: u64,
+    moves: u32,
+}
+
+impl TwinWatch {
+    /// Notes a listing. `held` are the shards that this process works on, `asked_for` those that it tried to take
+    /// without an answer. True if another worker of this id lives and this one has to give way: of two, the one that
+    /// holds the smallest lease key stays, so that both decide alike; one that holds nothing gives way.
+    pub(crate) fn must_give_way(
+        &mut self,
+        leases: &[Lease],
+        worker_id: &str,
+        held: &BTreeSet<String>,
+        asked_for: &BTreeMap<String, AskedFor>,
+    ) -> bool {
+        let mut rows = BTreeMap::new();
+        for lease in leases {
+            let is_ours = held.contains(&lease.lease_key)
+                || asked_for
+                    .get(&lease.lease_key)
+                    .is_some_and(|asked| asked.may_have_made(lease));
+            if !lease.is_owned_by(worker_id) || lease.is_finished() || is_ours {
+                continue;
+            }
+            let known = self.rows.get(&lease.lease_key);
+            let moves = known.map_or(0, |known| {
+                known.moves + u32::from(known.counter != lease.lease_counter)
+            });
+            let row = Row {
+                counter: lease.lease_counter,
+                moves,
+            };
+            rows.insert(lease.lease_key.clone(), row);
+        }
+        self.rows = rows;
+        let theirs = self
+            .rows
+            .iter()
+            .find(|(_, row)| row.moves >= MOVES_OF_A_TWIN)
+            .map(|(key, _)| key);
+        match (theirs, held.first()) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(theirs), Some(ours)) => theirs < ours,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Checkpoint;
+
+    fn row(key: &str, owner: &str, counter: u64) -> Lease {
+        Lease {
+            lease_owner: Some(owner.into()),
+            lease_counter: counter,
+            ..Lease::unowned(key, Checkpoint::TrimHorizon)
+        }
+    }
+
+    fn held(keys: &[&str]) -> BTreeSet<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[test]
+    fn of_two_workers_of_one_id_exactly_one_gives_way() {
+        let asked_for = BTreeMap::new();
+        for (first, second) in [
+            (&["a"][..], &["b"][..]),
+            (&["a", "c"], &["b"]),
+            (&["a"], &[]),
+        ] {
+            let (mut one, mut two) = (TwinWatch::default(), TwinWatch::default());
+            let (holds_one, holds_two) = (held(first), held(second));
+            let mut gave_way = (false, false);
+            for counter in 0..4 {
+                let keys = first.iter().chain(second);
+                let rows: Vec<Lease> = keys.map(|key| row(key, "w", counter)).collect();
+                gave_way.0 |= one.must_give_way(&rows, "w", &holds_one, &asked_for);
+                gave_way.1 |= two.must_give_way(&rows, "w", &holds_two, &asked_for);
+            }
+            assert_eq!(gave_way, (false, true), "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn late_writes_of_ones_own_are_no_twin() {
+        let mut watch = TwinWatch::default();
+        let (none, no_takes) = (held(&[]), BTreeMap::new());
+        for counter in [4, 4, 5, 5, 5, 5] {
+            assert!(!watch.must_give_way(&[row("a", "w", counter)], "w", &none, &no_takes));
+        }
+        // A take that was made though its answer was lost.
+        let asked_for = BTreeMap::from([(
+            "a".to_owned(),
+            AskedFor {
+                counter: 6,
+                not_before: tokio::time::Instant::now(),
+            },
+        )]);
+        assert!(!watch.must_give_way(&[row("a", "w", 6)], "w", &none, &asked_for));
+        assert!(!watch.must_give_way(&[row("a", "other", 9)], "w", &none, &no_takes));
+    }
+}
