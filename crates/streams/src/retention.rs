@@ -1,5 +1,7 @@
 //! Freeing the room of records that are past retention. Reads do not depend on it.
 
+mod confirmed_time;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::catalog::{Command, Shard, ShardState, Stream, StreamId};
 use crate::command_log::{CommandLog, ProposeError};
 use crate::view::View;
 
+use confirmed_time::ConfirmedTime;
+
 /// Logs of one stream that are looked at together, and logs per interval; an interval may take up to twice as many.
 const LOGS_PER_SLICE: usize = 512;
 
@@ -19,7 +23,7 @@ const LOGS_PER_SLICE: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Retention {
     engine: Arc<dyn LogEngine>,
-    clock: Arc<dyn WallClock>,
+    time: ConfirmedTime,
     view: Arc<View>,
     commands: CommandLog,
     /// Where the background task goes on: the shards after this one.
@@ -55,7 +59,7 @@ impl Retention {
     ) -> Self {
         Self {
             engine,
-            clock,
+            time: ConfirmedTime::new(clock),
             view,
             commands,
             cursor: Mutex::new(START),
@@ -113,7 +117,7 @@ impl Retention {
                 next.map(|one| (Arc::clone(one), 0))
             })
         })?;
-        let now = self.clock.now();
+        let now = self.time.now();
         let horizon = stream.trim_horizon(now);
         let mut expired = Vec::new();
         let from = stream

@@ -1,6 +1,8 @@
 //! Time as an argument: who needs the wall clock takes a [`WallClock`].
 
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,13 @@ impl fmt::Display for TimestampMs {
 pub trait WallClock: Send + Sync + fmt::Debug {
     /// The time now.
     fn now(&self) -> TimestampMs;
+
+    /// Milliseconds since some moment, by a clock that nobody sets: it confirms how much time really passed between
+    /// two looks at [`now`](Self::now). It may stand still while the machine is suspended. A clock that has no second
+    /// one confirms itself.
+    fn monotonic_ms(&self) -> u64 {
+        self.now().0
+    }
 }
 
 /// The operating system's clock.
@@ -54,5 +63,11 @@ impl WallClock for SystemClock {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
         TimestampMs(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        let first = *FIRST.get_or_init(Instant::now);
+        u64::try_from(first.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

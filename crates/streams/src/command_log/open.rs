@@ -65,7 +65,16 @@ pub(crate) async fn open(
     let place = engine
         .create(GroupId::COMMANDS, LogId(0), LogSpec::default())
         .await?;
-    let snapshots = store.load().await?;
+    let snapshots = match store.load().await {
+        Err(EngineError::Damaged(reason)) if engine.bounds(place).await?.first == 0 => {
+            tracing::warn!(
+                reason,
+                "no snapshot of the catalog is whole; every command is in the log: it is read from its start"
+            );
+            Vec::new()
+        }
+        loaded => loaded?,
+    };
     let snapshot_offsets = snapshots.iter().map(|snapshot| snapshot.offset).collect();
     let (mut catalog, mut next) = match snapshots.into_iter().next() {
         None => (Catalog::default(), 0),

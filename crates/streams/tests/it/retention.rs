@@ -55,6 +55,21 @@ async fn a_record_is_read_until_the_last_millisecond_of_its_period() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_wrong_for_a_second_trims_nothing() {
+    let mut world = World::new().await;
+    world.create("meters", 1).await;
+    world.put("meters", "k", b"old").await;
+    world.split("meters", "0", 1 << 127).await.unwrap();
+    world.clock.go_wrong_ms(400 * DAY_MS);
+    world.service.enforce_retention().await.unwrap();
+    world.clock.go_wrong_ms(0);
+    let iterator = world.iterator("meters", "0", Start::TrimHorizon).await;
+    let answer = world.get(&iterator).await;
+    assert_eq!(answer.records.len(), 1);
+    assert_eq!(answer.records[0].data(), b"old");
+}
+
+#[tokio::test]
 async fn a_number_whose_record_is_trimmed_starts_at_what_is_left() {
     let world = World::new().await;
     world.create("meters", 1).await;

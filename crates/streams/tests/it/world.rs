@@ -27,25 +27,42 @@ pub(crate) const START_MS: u64 = 1_793_620_837_250;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub(crate) struct ManualClock(AtomicU64);
+pub(crate) struct ManualClock {
+    now_ms: AtomicU64,
+    /// What the wall clock says too much.
+    wrong_ms: AtomicU64,
+}
 
 impl ManualClock {
     pub(crate) fn new(now_ms: u64) -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(now_ms)))
+        Arc::new(Self {
+            now_ms: AtomicU64::new(now_ms),
+            wrong_ms: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn advance_ms(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub(crate) fn set_ms(&self, now_ms: u64) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        self.now_ms.store(now_ms, Ordering::SeqCst);
+    }
+
+    /// From now on the wall clock is wrong by so much; no such time has passed.
+    pub(crate) fn go_wrong_ms(&self, ms: u64) {
+        self.wrong_ms.store(ms, Ordering::SeqCst);
     }
 }
 
 impl WallClock for ManualClock {
     fn now(&self) -> TimestampMs {
-        TimestampMs(self.0.load(Ordering::SeqCst))
+        let wrong_ms = self.wrong_ms.load(Ordering::SeqCst);
+        TimestampMs(self.now_ms.load(Ordering::SeqCst) + wrong_ms)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::SeqCst)
     }
 }
 
