@@ -1,14 +1,18 @@
 //! `aggregate`: the second stage. Statistics over all shards.
 //!
-//! The totals are rebuilt from the statistics stream whenever a worker takes it: it starts at the oldest sample and
-//! never checkpoints. So totals and stream cannot disagree, and nothing limits how many ticker symbols there are; what
-//! limits the totals is the stream's retention (24 hours unless raised), and the line says so when samples are missing.
+//! The totals are rebuilt from the statistics stream whenever a worker starts: it begins at the oldest sample and never
+//! checkpoints inside a shard. So totals and stream cannot disagree, and nothing limits how many ticker symbols there
+//! are; what limits the totals is the stream's retention (24 hours unless raised), and the line says so when samples are
+//! missing. When a shard of the statistics stream ends, its samples are put on the stream again, joined, before its end is
+//! checkpointed: they go to its children, and a worker that starts later finds them there.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::bail;
+use aws_sdk_kinesis::Client;
 use millstream_consumer::{
     BoxError, Checkpointer, Consumer, FailurePolicy, RecordBatch, RecordProcessor, Settings,
     ShardStart,
@@ -20,7 +24,7 @@ use crate::connection::Connection;
 use crate::names::{AGGREGATOR_APPLICATION, STATS_STREAM};
 use crate::sample::Sample;
 use crate::totals::{Added, Totals};
-use crate::{stopping, streams, worker_options::WorkerOptions};
+use crate::{statistics_stream, stopping, streams, worker_options::WorkerOptions};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Aggregate {
@@ -47,6 +51,8 @@ impl Aggregate {
         streams::wait_until_active(&clients.kinesis, STATS_STREAM).await?;
         let shared = Arc::new(Shared {
             totals: Mutex::default(),
+            held: Mutex::default(),
+            kinesis: clients.kinesis.clone(),
             until_total: self.until_total,
             json: self.json,
             interval: self.interval,
@@ -64,7 +70,8 @@ impl Aggregate {
                 },
                 ..self.worker.settings()
             })
-            .build(move |_shard| StatsProcessor {
+            .build(move |shard_id| StatsProcessor {
+                shard_id: shard_id.to_owned(),
                 shared: Arc::clone(&for_processors),
                 next_line: Instant::now() + for_processors.interval,
             })?;
@@ -77,7 +84,7 @@ impl Aggregate {
             done.cancel();
         });
         consumer.run(shared.done.clone()).await?;
-        shared.print();
+        shared.print().await;
         let trades = shared.with(|totals| totals.trades());
         match self.until_total {
             Some(wanted) if trades != wanted => {
@@ -90,7 +97,11 @@ impl Aggregate {
 
 /// What outlives a processor.
 struct Shared {
+    /// A sample counts once however often it comes, so what was counted stays when a shard goes or comes back.
     totals: Mutex<Totals>,
+    /// Shards of the statistics stream that this worker holds, or held to their end.
+    held: Mutex<BTreeSet<String>>,
+    kinesis: Client,
     until_total: Option<u64>,
     json: bool,
     interval: Duration,
@@ -102,28 +113,59 @@ impl Shared {
         act(&mut self.totals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn print(&self) {
+    fn with_held<T>(&self, act: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn print(&self) {
+        let shards_elsewhere = match statistics_stream::open_shards(&self.kinesis).await {
+            Ok(open) => self.with_held(|held| open.iter().filter(|id| !held.contains(*id)).count()),
+            Err(error) => {
+                eprintln!(
+                    "whether all shards of the statistics stream are read is not known: {error}"
+                );
+                0
+            }
+        };
         let line = self.with(|totals| {
             if self.json {
-                totals.json()
+                totals.json(shards_elsewhere)
             } else {
-                totals.line()
+                totals.line(shards_elsewhere)
             }
         });
         println!("{line}");
     }
+
+    /// Puts what was counted on the statistics stream again, where it goes to shards that are open.
+    async fn carry(&self) -> Result<(), BoxError> {
+        let pieces: Vec<Sample> = self.with(|totals| totals.pieces().collect());
+        for piece in &pieces {
+            statistics_stream::put(&self.kinesis, piece).await?;
+        }
+        Ok(())
+    }
 }
 
 struct StatsProcessor {
+    shard_id: String,
     shared: Arc<Shared>,
     next_line: Instant,
 }
 
 impl RecordProcessor for StatsProcessor {
     async fn started(&mut self, _: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
-        // Another worker may have had the shard meanwhile.
-        self.shared.with(|totals| *totals = Totals::default());
+        self.shared
+            .with_held(|held| held.insert(self.shard_id.clone()));
         Ok(())
+    }
+
+    async fn lease_lost(&mut self) {
+        self.shared.with_held(|held| held.remove(&self.shard_id));
+    }
+
+    async fn shard_ended(&mut self, _: &Checkpointer) -> Result<(), BoxError> {
+        self.shared.carry().await
     }
 
     async fn process(&mut self, batch: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
@@ -147,12 +189,6 @@ impl RecordProcessor for StatsProcessor {
                         sample.shard_id
                     );
                 }
-                Added::CountedAfterGap => {
-                    eprintln!(
-                        "samples of {} before {:?} are missing",
-                        sample.shard_id, sample.after
-                    );
-                }
             }
         }
         // Only at the tip: before it, a total that fits may still grow.
@@ -174,7 +210,7 @@ impl RecordProcessor for StatsProcessor {
     }
 
     async fn timer_fired(&mut self, _: &Checkpointer) -> Result<(), BoxError> {
-        self.shared.print();
+        self.shared.print().await;
         self.next_line += self.shared.interval;
         Ok(())
     }

@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod sample;
 mod statistics;
+mod statistics_stream;
 mod stopping;
 mod streams;
 mod totals;

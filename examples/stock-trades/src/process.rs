@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::primitives::Blob;
 use millstream_consumer::{
     BoxError, Checkpoint, Checkpointer, Consumer, ExtendedSequenceNumber, Record, RecordBatch,
     RecordProcessor, ShardStart,
@@ -14,7 +13,7 @@ use crate::connection::Connection;
 use crate::names::{PROCESSOR_APPLICATION, STATS_STREAM, TRADE_STREAM};
 use crate::sample::{Cutter, Sample, Step};
 use crate::trade::StockTrade;
-use crate::{stopping, streams, worker_options::WorkerOptions};
+use crate::{statistics_stream, stopping, streams, worker_options::WorkerOptions};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Process {
@@ -78,7 +77,7 @@ impl StockTradesProcessor {
             match &step {
                 Step::Prepare(up_to) => checkpointer.prepare(up_to, None).await?,
                 Step::Put(sample) => {
-                    self.put(sample).await?;
+                    statistics_stream::put(&self.kinesis, sample).await?;
                     self.print(sample);
                 }
                 Step::Checkpoint(up_to) => checkpointer.checkpoint_at(up_to).await?,
@@ -86,17 +85,6 @@ impl StockTradesProcessor {
             self.cutter.step_done();
         }
         self.next_sample = Instant::now() + self.interval;
-        Ok(())
-    }
-
-    async fn put(&self, sample: &Sample) -> Result<(), BoxError> {
-        let request = self
-            .kinesis
-            .put_record()
-            .stream_name(STATS_STREAM)
-            .partition_key(&sample.shard_id)
-            .data(Blob::new(serde_json::to_vec(sample)?));
-        request.send().await?;
         Ok(())
     }
 

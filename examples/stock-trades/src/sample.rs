@@ -25,7 +25,7 @@ use crate::statistics::Tally;
 use crate::trade::StockTrade;
 
 /// So many ticker symbols make a sample that stays well below 1 MiB: then it is cut early.
-const ENTRIES_MAX: usize = 2000;
+pub(crate) const ENTRIES_MAX: usize = 2000;
 
 /// The statistics of one shard over a range of sequence numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -152,7 +153,11 @@ impl Writer {
             due += per_tick;
             while due >= 1.0 {
                 let wanted = (due as usize).min(BATCH_RECORDS_MAX);
-                let (batch, end) = next_batch(&mut source, wanted).await;
+                let (batch, end) = tokio::select! {
+                    next = next_batch(&mut source, wanted) => next,
+                    // A silent pipe may stay silent for ever.
+                    () = stop.cancelled() => return Ok(()),
+                };
                 self.put(&batch, stop).await?;
                 match end {
                     Some(Ok(())) => return Ok(()),
@@ -290,18 +295,27 @@ fn is_final(code: Option<&str>) -> bool {
     )
 }
 
-/// Up to `wanted` trades, and how the source ended if it did.
+/// Up to `wanted` trades, and how the source ended if it did. Waits for the first one only: what is there is put while a
+/// slow source makes more. Dropping the future loses nothing.
 async fn next_batch(
     source: &mut Source,
     wanted: usize,
 ) -> (Vec<StockTrade>, Option<Result<(), BadLine>>) {
     let mut batch = Vec::with_capacity(wanted);
-    while batch.len() < wanted {
-        match source.recv().await {
+    let mut next = source.recv().await;
+    loop {
+        match next {
             Some(Ok(trade)) => batch.push(trade),
             Some(Err(bad)) => return (batch, Some(Err(bad))),
             None => return (batch, Some(Ok(()))),
         }
+        if batch.len() >= wanted {
+            return (batch, None);
+        }
+        next = match source.try_recv() {
+            Ok(trade) => Some(trade),
+            Err(TryRecvError::Empty) => return (batch, None),
+            Err(TryRecvError::Disconnected) => None,
+        };
     }
-    (batch, None)
 }

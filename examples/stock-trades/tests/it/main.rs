@@ -155,6 +155,61 @@ async fn every_trade_counts_once_while_workers_die_and_join_and_shards_split_and
         .await;
 }
 
+/// Totals of a worker that starts when a shard of the statistics stream has ended, and of one that reads on through it.
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_stay_right_when_the_statistics_stream_splits() {
+    let place = Place::new().await;
+    let trades = trades(600);
+    let input = place.file("trades.csv", &trades.csv);
+    let input = format!("--input={}", input.display());
+    create_streams(&place.kinesis).await;
+    let mut worker = worker(&place, "only");
+    let mut reads_on = Part::start(
+        &place,
+        &[
+            "aggregate",
+            "--interval=200ms",
+            "--poll=200ms",
+            "--stop-with-stdin",
+            "--application=ReadsOn",
+        ],
+    );
+    let mut writer = Part::start(&place, &["write", "--rate=200", &input]);
+    worker.wait_for("stats for last", DEADLINE);
+    reads_on.wait_for("all shards:", DEADLINE);
+    let split = place.kinesis.split_shard().stream_name(STATS_STREAM);
+    split
+        .shard_to_split("shardId-000000000000")
+        .new_starting_hash_key((1u128 << 127).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert!(writer.wait(DEADLINE).success());
+    reads_on.wait_for("all shards: 600 trades", DEADLINE);
+    worker.close_stdin();
+    assert!(worker.wait(DEADLINE).success());
+    reads_on.close_stdin();
+    assert!(reads_on.wait(DEADLINE).success());
+    assert!(!reads_on.last_line_with("all shards:").contains("missing"));
+    // The same application again: its lease table says that the parent has ended.
+    assert_eq!(aggregated(&place, "ReadsOn", 600), trades.totals);
+    place.clean_up(&["ReadsOn"]).await;
+}
+
+/// Nothing comes out of the pipe, and nobody closes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_on_a_silent_pipe_stops_when_it_is_told_to() {
+    let place = Place::new().await;
+    create_streams(&place.kinesis).await;
+    let mut writer = Part::start(&place, &["write", "--input=-"]);
+    writer.say("tickerSymbol,tradeType,price,quantity,id\nA,BUY,1,1,1\n");
+    place.wait_for_records(TRADE_STREAM).await;
+    writer.terminate();
+    assert!(writer.wait(DEADLINE).success());
+    assert_eq!(writer.last_line_with("wrote"), "wrote 1 trades");
+    place.clean_up(&[]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn run_counts_what_it_wrote_stops_in_order_and_finish_deletes_everything() {
     let place = Place::new().await;

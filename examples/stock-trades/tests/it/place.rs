@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
+use aws_sdk_kinesis::types::ShardIteratorType;
 use millstream_testkit::ServerProcess;
 use tempfile::TempDir;
 
@@ -62,6 +63,35 @@ impl Place {
             looks.tick().await;
         }
         panic!("streams are not deleted after a minute");
+    }
+
+    /// Waits until something is on the first shard of a stream.
+    pub(crate) async fn wait_for_records(&self, stream: &str) {
+        let shards = self
+            .kinesis
+            .list_shards()
+            .stream_name(stream)
+            .send()
+            .await
+            .unwrap();
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
+        for _ in 0..600 {
+            for shard in shards.shards() {
+                let iterator = self
+                    .kinesis
+                    .get_shard_iterator()
+                    .stream_name(stream)
+                    .shard_id(shard.shard_id())
+                    .shard_iterator_type(ShardIteratorType::TrimHorizon);
+                let iterator = iterator.send().await.unwrap().shard_iterator;
+                let read = self.kinesis.get_records().set_shard_iterator(iterator);
+                if !read.send().await.unwrap().records().is_empty() {
+                    return;
+                }
+            }
+            looks.tick().await;
+        }
+        panic!("nothing is on {stream} after a minute");
     }
 
     /// Leaves an endpoint that outlives the test as it was.
