@@ -68,6 +68,7 @@ impl Connection {
             builder = builder.http_client(http_client(TrustStore::empty()));
         }
         match config.region() {
+            Some(region) if !is_region(region.as_ref()) => return Err(bad_region(region)),
             Some(_) => {}
             None if is_loopback => builder = builder.region(Region::new(LOOPBACK_REGION)),
             None => return Err(no_region()),
@@ -157,6 +158,21 @@ fn no_credentials(error: &CredentialsError) -> Failure {
     Failure::Setup(format!(
         "no credentials: {error}{cause}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or choose a --profile; \
          for a Millstream on this machine say --endpoint-url http://127.0.0.1:4566"
+    ))
+}
+
+/// Whether a text can be part of a host's name, as the SDK makes it of a region.
+fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn bad_region(region: &Region) -> Failure {
+    Failure::Setup(format!(
+        "{:?} is not the name of a region: letters, digits and dashes, such as eu-west-1",
+        region.as_ref()
     ))
 }
 

@@ -149,6 +149,9 @@ impl Failure {
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Refused { code, message, .. } => advice_on(code, message),
+            Self::Unreachable { cause, .. } if cause.contains("certificate") => Some(
+                "to trust the server's own certificate, set SSL_CERT_FILE to it (the server's start-up text names the file)",
+            ),
             Self::Unreachable { .. } => Some(
                 "is the server running (`millstream serve`), and is --endpoint-url or AWS_ENDPOINT_URL its address?",
             ),

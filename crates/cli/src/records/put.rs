@@ -5,14 +5,15 @@ mod input;
 mod lines;
 
 use std::collections::VecDeque;
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use millstream_types::HashKey;
+use millstream_types::limits::RECORD_DATA_BYTES_MAX;
 use serde_json::json;
 
 use self::batch::{Batch, Entry, Written};
@@ -27,10 +28,10 @@ use crate::output::{self, Format};
 pub(crate) struct Arguments {
     /// Name of the stream
     stream: String,
-    /// The record's data; without it and --file, every line of stdin is a record
+    /// The record's data; without it and --file, or as `-`, every line of stdin is a record
     #[arg(conflicts_with = "file")]
     data: Option<String>,
-    /// Read the data from a file, which is one record
+    /// Read the data from a file, which is one record; `-` is stdin
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
     /// Every line of --file is a record. A line's end (LF or CR LF) does not belong to it
@@ -56,27 +57,58 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let mut printer = Printer::new(format);
-    match (&arguments.data, &arguments.file) {
-        (Some(data), _) => one(client, arguments, data.clone().into_bytes(), &mut printer).await,
-        (None, Some(path)) if !arguments.lines => {
-            let data = std::fs::read(path)
-                .map_err(|error| Failure::local(path.display().to_string(), error))?;
-            one(client, arguments, data, &mut printer).await
-        }
-        (None, Some(path)) => {
-            let file = std::fs::File::open(path)
-                .map_err(|error| Failure::local(path.display().to_string(), error))?;
-            let lines = input::read(path.display().to_string(), file);
-            many(client, arguments, lines, &mut printer).await
-        }
-        (None, None) => {
+    match (arguments.data.as_deref(), &arguments.file) {
+        (None | Some("-"), None) => {
             if std::io::stdin().is_terminal() {
                 output::say("every line is a record; end with Ctrl-D");
             }
             let lines = input::read("stdin".to_owned(), std::io::stdin());
             many(client, arguments, lines, &mut printer).await
         }
+        (Some(data), _) => one(client, arguments, data.as_bytes().to_vec(), &mut printer).await,
+        (None, Some(path)) if arguments.lines => {
+            let (name, source) = open(path)?;
+            many(client, arguments, input::read(name, source), &mut printer).await
+        }
+        (None, Some(path)) => {
+            let (name, source) = open(path)?;
+            let data = one_record(&name, source, arguments.base64)?;
+            one(client, arguments, data, &mut printer).await
+        }
     }
+}
+
+/// A file by its path, and what errors call it.
+fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Failure> {
+    if path == Path::new("-") {
+        return Ok(("stdin".to_owned(), Box::new(std::io::stdin())));
+    }
+    let name = path.display().to_string();
+    match std::fs::File::open(path) {
+        Ok(file) => Ok((name, Box::new(file))),
+        Err(error) => Err(Failure::local(name, error)),
+    }
+}
+
+/// The whole of `source`, of which no more is read than the largest record takes.
+fn one_record(name: &str, source: impl Read, is_base64: bool) -> Result<Vec<u8>, Failure> {
+    // Base64 may be cut into lines.
+    let bytes_max = match is_base64 {
+        true => 2 * RECORD_DATA_BYTES_MAX,
+        false => RECORD_DATA_BYTES_MAX,
+    };
+    let mut data = Vec::new();
+    source
+        .take(bytes_max as u64 + 1)
+        .read_to_end(&mut data)
+        .map_err(|error| Failure::local(name, error))?;
+    if data.len() > bytes_max {
+        return Err(Failure::Usage(format!(
+            "{name} is larger than a record may be ({} MiB); with --lines each of its lines is a record",
+            RECORD_DATA_BYTES_MAX >> 20
+        )));
+    }
+    Ok(data)
 }
 
 async fn one(

@@ -190,3 +190,20 @@ fn help_shows_examples_and_exit_codes() {
         );
     }
 }
+
+#[test]
+fn a_region_that_is_none_is_4_and_said_in_words() {
+    for region in ["no such", "", "-", "eu-west-1/x"] {
+        let done = run_at(
+            "http://127.0.0.1:1",
+            &["streams", "list", "--region", region],
+            b"",
+        );
+        assert_eq!(done.code, 4, "{}", done.stderr);
+        assert!(
+            done.stderr.contains("is not the name of a region"),
+            "{}",
+            done.stderr
+        );
+    }
+}

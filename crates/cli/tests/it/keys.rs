@@ -91,19 +91,67 @@ fn keys_are_made_shown_once_listed_and_revoked() {
     let bad = folder.0.path().join("bad.json");
     std::fs::write(&bad, text.replace("Resource", "NotResource")).unwrap();
     let refused = folder.keys(&["create", "--policy", bad.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(6));
+    assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("NotResource"), "{said}");
+    let gone = folder.0.path().join("gone.json");
+    let refused = folder.keys(&["create", "--policy", gone.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(6));
 
     assert!(folder.keys(&["revoke", &key.id]).status.success());
-    assert_eq!(folder.keys(&["revoke", &key.id]).status.code(), Some(6));
+    assert_eq!(folder.keys(&["revoke", &key.id]).status.code(), Some(1));
     assert!(folder.keys(&["list"]).stdout.is_empty());
+}
+
+/// All rights are given by saying so, never by leaving something out.
+#[test]
+fn a_key_without_policies_is_not_made_by_omission() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    let refused = folder.keys(&["create"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--policy"), "{said}");
+    assert!(!folder.file().exists());
+}
+
+/// The kind: a write to stdout that fails after the deed.
+#[test]
+fn a_key_that_nobody_could_see_is_not_kept() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    let create = |stdout: Stdio| {
+        let mut command = millstream();
+        command.args(["keys", "create", "--allow-everything"]);
+        command.env("MILLSTREAM_ACCESS_KEYS", folder.file());
+        command.stdout(stdout).output().unwrap()
+    };
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    for stdout in [Stdio::from(full), Stdio::from(writer)] {
+        let refused = create(stdout);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(6), "{said}");
+        assert!(said.contains("was not kept"), "{said}");
+        assert_eq!(folder.keys(&["list"]).stdout, b"");
+    }
+    // A reader that has seen enough of a list is no failure.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    folder.create(&["--allow-everything"]);
+    let mut list = millstream();
+    list.args(["keys", "list"])
+        .env("MILLSTREAM_ACCESS_KEYS", folder.file());
+    let done = list.stdout(writer).output().unwrap();
+    assert_eq!((done.status.code(), done.stderr), (Some(0), Vec::new()));
 }
 
 #[test]
 fn a_server_with_keys_serves_their_owners_only_and_learns_of_changes() {
     let folder = Folder(tempfile::tempdir().unwrap());
-    let key = folder.create(&[]);
+    let key = folder.create(&["--allow-everything"]);
     let data = folder.0.path().join("data");
     let mut command = millstream();
     // An address that other machines reach: without keys it would be refused.
@@ -132,6 +180,16 @@ fn a_server_with_keys_serves_their_owners_only_and_learns_of_changes() {
         "{}",
         String::from_utf8_lossy(&listed.stderr)
     );
+    let nobody = Path::new("/dev/null");
+    let refused = list(&endpoint, nobody, &key);
+    assert_eq!(refused.status.code(), Some(3));
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        text.contains("certificate")
+            && text.contains("SSL_CERT_FILE")
+            && !text.contains("is the server running"),
+        "{text}"
+    );
     let stranger = Key {
         id: key.id.clone(),
         secret: "not-the-secret-of-this-key".into(),
@@ -141,7 +199,7 @@ fn a_server_with_keys_serves_their_owners_only_and_learns_of_changes() {
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(text.contains("InvalidSignatureException"), "{text}");
 
-    let second = folder.create(&[]);
+    let second = folder.create(&["--allow-everything"]);
     let unknown = list(&endpoint, &certificate, &second);
     let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(text.contains("UnrecognizedClientException"), "{text}");

@@ -69,6 +69,47 @@ fn data_comes_from_a_file_as_one_record_or_by_lines() {
     assert_eq!(data(&records[1..]), ["one", "", "two"]);
 }
 
+/// The kind: input without a bound. The file takes no disk, and would take 16 GiB of memory.
+#[test]
+fn a_file_larger_than_a_record_is_not_read() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    std::fs::File::create(&path)
+        .unwrap()
+        .set_len(16 << 30)
+        .unwrap();
+    let path = path.to_str().unwrap();
+    for more in [&[][..], &["--base64"]] {
+        let put = [&["records", "put", "s", "--file", path], more].concat();
+        let said = world.fails(2, &put);
+        assert!(
+            said.contains("larger than a record may be") && said.contains("--lines"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    let world = World::new();
+    world.stream("s", 1);
+    for (arguments, stdin) in [
+        (&["records", "put", "s", "-"][..], &b"one\ntwo\n"[..]),
+        (&["records", "put", "s", "--file", "-"], b"three\nfour"),
+        (
+            &["records", "put", "s", "--file", "-", "--lines"],
+            b"five\nsix",
+        ),
+    ] {
+        let done = world.done(arguments, stdin);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+    }
+    let mut read = read_all(&world, "s", "0");
+    read.sort_by_key(|record| record["SequenceNumber"].as_str().map(str::to_owned));
+    assert_eq!(data(&read), ["one", "two", "three\nfour", "five", "six"]);
+}
+
 #[test]
 fn data_may_be_written_in_base64() {
     let world = World::new();

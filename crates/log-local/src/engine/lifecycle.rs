@@ -105,7 +105,7 @@ fn start(shared: Arc<Shared>) -> io::Result<LocalEngine> {
     engine.spawn("log-housekeep", move || housekeeping::run(&keeping))?;
     engine.threads.lock().readers = shared.pool.start(shared.settings.read_threads)?;
     engine.scheduling = told.recv().unwrap_or(Scheduling::Ordinary);
-    tracing::info!(
+    tracing::debug!(
         scheduling = ?engine.scheduling,
         durability = ?shared.settings.durability,
         "the log engine is open"

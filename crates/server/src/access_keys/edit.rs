@@ -27,6 +27,9 @@ pub enum KeyEditError {
     /// The file is not valid, or would not be.
     #[error(transparent)]
     Invalid(#[from] InvalidKeys),
+    /// The new key's name or one of its policies is not valid.
+    #[error(transparent)]
+    NewKey(InvalidKeys),
     /// No key has this id.
     #[error("there is no access key {0}")]
     NoSuchKey(String),
@@ -52,6 +55,16 @@ pub enum KeyEditError {
     Random(String),
 }
 
+impl KeyEditError {
+    /// Whether a file could not be read or written, rather than its contents refused.
+    pub fn is_of_files(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid(InvalidKeys::Unreadable { .. }) | Self::Write { .. } | Self::Busy(_)
+        )
+    }
+}
+
 /// A key to make.
 #[derive(Debug, Clone)]
 pub struct NewKey {
@@ -59,7 +72,7 @@ pub struct NewKey {
     pub account: AccountId,
     /// The last part of its ARN; without it, the id.
     pub name: Option<String>,
-    /// The texts of its policies; without any it may do everything.
+    /// The texts of its policies; `*` allows everything. Without any it may do nothing, as in the file.
     pub policies: Vec<String>,
 }
 
@@ -113,11 +126,7 @@ pub fn create_key(path: &Path, new: &NewKey) -> Result<CreatedKey, KeyEditError>
         text += if text.ends_with('\n') { "\n" } else { "\n\n" };
     }
     let quoted = |text: &str| toml::Value::from(text).to_string();
-    let policies: Vec<String> = if new.policies.is_empty() {
-        vec![quoted("*")]
-    } else {
-        new.policies.iter().map(|policy| quoted(policy)).collect()
-    };
+    let policies: Vec<String> = new.policies.iter().map(|policy| quoted(policy)).collect();
     let name = new.name.as_ref();
     let name = name.map_or(String::new(), |name| format!("name = {}\n", quoted(name)));
     let written = write!(
@@ -127,7 +136,11 @@ pub fn create_key(path: &Path, new: &NewKey) -> Result<CreatedKey, KeyEditError>
         policies.join(", ")
     );
     written.expect("a String takes any text");
-    let keys = file::check(path, &file::parse(path, &text)?)?;
+    let keys = file::check(path, &file::parse(path, &text)?);
+    let keys = keys.map_err(|error| match error.key_id() == Some(id.as_str()) {
+        true => KeyEditError::NewKey(error),
+        false => error.into(),
+    })?;
     let arn = keys[&id].user.arn.clone();
     replace(path, &text)?;
     Ok(CreatedKey { id, secret, arn })

@@ -86,6 +86,21 @@ pub enum InvalidKeys {
     },
 }
 
+impl InvalidKeys {
+    /// The key that is not valid, if it is one key and not the file.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Word { id, .. }
+            | Self::Secret(id)
+            | Self::Twice(id)
+            | Self::Policy { id, .. } => Some(id),
+            Self::Unreadable { .. } | Self::Mode { .. } | Self::TooLong(_) | Self::Form { .. } => {
+                None
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {

@@ -174,11 +174,19 @@ fn a_first_key_makes_the_file_and_may_do_everything() {
     let new = NewKey {
         account: "333333333333".parse().unwrap(),
         name: None,
-        policies: Vec::new(),
+        policies: vec!["*".into()],
     };
     let made = create_key(&path, &new).unwrap();
     let keys = file::read(&path).unwrap();
     assert!(keys[&made.id].user.permissions.may_do_everything());
+
+    let none = NewKey {
+        policies: Vec::new(),
+        ..new
+    };
+    let made = create_key(&path, &none).unwrap();
+    let keys = file::read(&path).unwrap();
+    assert!(!keys[&made.id].user.permissions.may_do_everything());
 }
 
 #[test]
