@@ -11,12 +11,13 @@ const ORDER: &[&str] = &[
     "log-local",
     "streams",
     "server",
+    "aggregation",
     "consumer",
     "cli",
 ];
 
 /// Clients must work against AWS too, so they never see the server's inside.
-const CLIENTS: &[&str] = &["consumer"];
+const CLIENTS: &[&str] = &["aggregation", "consumer"];
 const SERVER_SIDE: &[&str] = &["log", "log-local", "streams", "server", "wire", "policy"];
 
 /// Beside the building: nothing that ships depends on them.
