@@ -207,7 +207,11 @@ mod tests {
                 Err(format!("{PREFIX} because no identity-{ACTION}"))
             );
         }
-        assert!(ask(OTHER, &everything, resource("Allow", json!({"AWS": OTHER}))).is_err());
+        // The same account of another part of AWS's world is another account.
+        let elsewhere = json!({"AWS": format!("arn:aws-cn:iam::{OWN}:root")});
+        for stranger in [json!({"AWS": OTHER}), elsewhere] {
+            assert!(ask(OTHER, &everything, resource("Allow", stranger)).is_err());
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use millstream_types::AccountId;
+use millstream_types::{AccountId, ArnParts, Partition};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::one_or_many::OneOrMany;
@@ -108,18 +108,22 @@ fn named(text: String) -> Result<Named, String> {
     if let Ok(account) = text.parse() {
         return Ok(Named::Account(account));
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let &["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
+    let Some(parts) = ArnParts::of(&text) else {
         return Err(text);
     };
-    let Ok(account) = account.parse::<AccountId>() else {
+    let Ok(account) = parts.account.parse::<AccountId>() else {
         return Err(text);
     };
-    if !partition.starts_with("aws") || text.contains(['*', '?', '$']) {
+    let is_iam = parts.service == "iam" && parts.region.is_empty();
+    if !is_iam || text.contains(['*', '?', '$']) {
         return Err(text);
     }
-    match resource.split_once('/') {
-        None if resource == "root" => Ok(Named::Account(account)),
+    match parts.resource.split_once('/') {
+        // The accounts that call here are in the one partition; of another one it is only a name, which nobody has.
+        None if parts.resource == "root" => Ok(match parts.partition.into() {
+            Partition::Aws => Named::Account(account),
+            Partition::Other(_) => Named::Arn(text),
+        }),
         Some(("user" | "role", name)) if !name.is_empty() => Ok(Named::Arn(text)),
         _ => Err(text),
     }

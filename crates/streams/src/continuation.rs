@@ -1,11 +1,12 @@
 //! Sequence numbers that stand for a position in a shard, and the way back.
 //!
-//! A subscription tells where it is by a number, also where no record has that number: between two records, behind the
-//! last one, before the first one. Such a number lies above every record before the position and below every record
-//! behind it, and grows with the time while the position stays.
+//! A subscription tells where it is by a number that is no record's own: between two records, behind the last one,
+//! before the first one. Such a number lies above every record before the position and below every record behind it, and
+//! grows with the time while the position stays.
 //!
-//! * Behind something: the number that a last record of the entry before would have, if entries held as many records as
-//!   indexes count. Its second of writing is the present one.
+//! * Behind an entry: the number that a last record of it would have, if entries held as many records as indexes count.
+//!   Its second of writing is the present one.
+//! * Within an entry: the number of the record before, as if it had been written a second after the present one.
 //! * At the very start of the log: index 0, as the first record, with a second of writing below the shard's creation,
 //!   which no record has. It counts the seconds since the creation.
 
@@ -14,7 +15,8 @@ use millstream_types::{SequenceNumber, TimestampMs};
 use crate::catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 use crate::tokens::Position;
 
-/// The number that a read after which goes on exactly at `position`.
+/// The number that a read after which goes on exactly at `position`. It is no record's own if `now` is not before the
+/// time at which the record before the position was written.
 pub(crate) fn number_before(
     numbers: ShardNumbers,
     position: Position,
@@ -25,7 +27,10 @@ pub(crate) fn number_before(
         position.offset.checked_sub(1),
         position.index.checked_sub(1),
     ) {
-        (_, Some(index)) => numbers.sequence_number(position.offset, index.min(last_index), now),
+        (_, Some(index)) => {
+            let later = TimestampMs(now.0.saturating_add(1000));
+            numbers.sequence_number(position.offset, index.min(last_index), later)
+        }
         (Some(offset), None) => numbers.sequence_number(offset, last_index, now),
         (None, None) => {
             let created_s = numbers.created_s;
@@ -116,9 +121,19 @@ mod tests {
             let other = numbers().sequence_number(other_offset, other_index, TimestampMs(other_s * 1000));
             if reads(position, other_offset, other_index) {
                 prop_assert!(number < other);
-            } else if index == 0 || (other_offset, other_index) != (offset, index - 1) {
+            } else if other_s <= now_s {
                 prop_assert!(number > other);
             }
+        }
+
+        #[test]
+        fn a_continuation_is_above_the_record_that_was_written_in_the_same_second(
+            offset in 0u64..5, index in 0u16..500, is_last in any::<bool>(), now_ms in CREATED_S * 1000..CREATED_S * 1000 + 5_000,
+        ) {
+            let now = TimestampMs(now_ms);
+            let behind = if is_last { at(offset + 1, 0) } else { at(offset, index + 1) };
+            let record = numbers().sequence_number(offset, index, now);
+            prop_assert!(number_before(numbers(), behind, now) > record);
         }
 
         #[test]

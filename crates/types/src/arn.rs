@@ -5,9 +5,73 @@ use std::str::FromStr;
 
 use crate::{AccountId, ConsumerName, Region, StreamName};
 
-/// `arn:aws:kinesis:<region>:<account>:stream/<name>`.
+/// The parts of an ARN, `arn:<partition>:<service>:<region>:<account>:<resource>`: told apart, not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArnParts<'a> {
+    /// `aws`, `aws-cn`, …
+    pub partition: &'a str,
+    /// `kinesis`, say.
+    pub service: &'a str,
+    /// Empty for what is in no region.
+    pub region: &'a str,
+    /// Whose it is.
+    pub account: &'a str,
+    /// What it is; may hold colons.
+    pub resource: &'a str,
+}
+
+impl<'a> ArnParts<'a> {
+    /// The parts; `None` if the text does not begin with `arn:`, or has fewer, or names no partition of AWS's.
+    pub fn of(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        if next()? != "arn" {
+            return None;
+        }
+        let parts = Self {
+            partition: next()?,
+            service: next()?,
+            region: next()?,
+            account: next()?,
+            resource: next()?,
+        };
+        parts.partition.starts_with("aws").then_some(parts)
+    }
+}
+
+/// A part of AWS's world that knows nothing of the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Partition {
+    /// `aws`: everything that Millstream keeps is there.
+    #[default]
+    Aws,
+    /// `aws-cn`, `aws-us-gov`, …
+    Other(Box<str>),
+}
+
+impl From<&str> for Partition {
+    fn from(name: &str) -> Self {
+        match name {
+            "aws" => Self::Aws,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aws => "aws",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+/// `arn:<partition>:kinesis:<region>:<account>:stream/<name>`. Two are of the same stream only if every part agrees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StreamArn {
+    /// [`Partition::Aws`] for every stream that there is.
+    pub partition: Partition,
     /// Where the stream lives.
     pub region: Region,
     /// Whose stream it is.
@@ -20,8 +84,8 @@ impl fmt::Display for StreamArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "arn:aws:kinesis:{}:{}:stream/{}",
-            self.region, self.account, self.stream
+            "arn:{}:kinesis:{}:{}:stream/{}",
+            self.partition, self.region, self.account, self.stream
         )
     }
 }
@@ -34,19 +98,15 @@ pub struct InvalidArn;
 impl FromStr for StreamArn {
     type Err = InvalidArn;
 
-    /// Accepts any partition (`aws`, `aws-cn`, …), as AWS's own pattern does.
+    /// Reads any partition, as AWS's own pattern does: that nothing is in another one is the reader's to find.
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
-        let mut parts = text.splitn(6, ':');
-        let mut next = || parts.next().ok_or(InvalidArn);
-        let (arn, partition, service) = (next()?, next()?, next()?);
-        let (region, account, resource) = (next()?, next()?, next()?);
-        if arn != "arn" || !partition.starts_with("aws") || service != "kinesis" {
-            return Err(InvalidArn);
-        }
-        let stream = resource.strip_prefix("stream/").ok_or(InvalidArn)?;
+        let parts = ArnParts::of(text).filter(|parts| parts.service == "kinesis");
+        let parts = parts.ok_or(InvalidArn)?;
+        let stream = parts.resource.strip_prefix("stream/").ok_or(InvalidArn)?;
         Ok(Self {
-            region: region.parse().map_err(|_| InvalidArn)?,
-            account: account.parse().map_err(|_| InvalidArn)?,
+            partition: parts.partition.into(),
+            region: parts.region.parse().map_err(|_| InvalidArn)?,
+            account: parts.account.parse().map_err(|_| InvalidArn)?,
             stream: stream.parse().map_err(|_| InvalidArn)?,
         })
     }
@@ -83,7 +143,7 @@ pub struct InvalidConsumerArn;
 impl FromStr for ConsumerArn {
     type Err = InvalidConsumerArn;
 
-    /// Accepts any partition, as a stream's ARN does.
+    /// Reads any partition, as for a stream's ARN.
     fn from_str(text: &str) -> Result<Self, InvalidConsumerArn> {
         let (stream, rest) = text.split_once("/consumer/").ok_or(InvalidConsumerArn)?;
         let (consumer, created_s) = rest.split_once(':').ok_or(InvalidConsumerArn)?;
@@ -127,13 +187,26 @@ mod tests {
     #[test]
     fn round_trips_and_refuses_other_resources() {
         let text = "arn:aws:kinesis:eu-west-1:210987654321:stream/meters";
-        assert_eq!(text.parse::<StreamArn>().unwrap().to_string(), text);
+        let arn: StreamArn = text.parse().unwrap();
+        assert_eq!(arn.to_string(), text);
+        for other in [
+            "arn:aws-cn:kinesis:eu-west-1:210987654321:stream/meters",
+            "arn:aws:kinesis:eu-west-2:210987654321:stream/meters",
+            "arn:aws:kinesis:eu-west-1:210987654322:stream/meters",
+            "arn:aws:kinesis:eu-west-1:210987654321:stream/meter",
+        ] {
+            let read: StreamArn = other.parse().unwrap();
+            assert_eq!(read.to_string(), other);
+            assert_ne!(read, arn);
+        }
         for bad in [
             "",
             "arn:aws:kinesis:eu-west-1:210987654321:stream/",
             "arn:aws:kinesis:eu-west-1:210987654321:queue/meters",
             "arn:aws:kinesis:eu-west-1:21098765432:stream/meters",
             "arn:aws:s3:eu-west-1:210987654321:stream/meters",
+            "arn:other:kinesis:eu-west-1:210987654321:stream/meters",
+            "urn:aws:kinesis:eu-west-1:210987654321:stream/meters",
             "arn:aws:kinesis:eu-west-1:210987654321:stream/meters/consumer/billing:1",
         ] {
             assert_eq!(bad.parse::<StreamArn>(), Err(InvalidArn), "{bad}");

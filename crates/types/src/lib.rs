@@ -14,7 +14,7 @@ mod old_sequence_number;
 mod sequence_number;
 mod shard_id;
 
-pub use arn::{ConsumerArn, InvalidArn, InvalidConsumerArn, StreamArn};
+pub use arn::{ArnParts, ConsumerArn, InvalidArn, InvalidConsumerArn, Partition, StreamArn};
 pub use clock::{SystemClock, TimestampMs, WallClock};
 pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
 pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};

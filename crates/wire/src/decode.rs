@@ -38,16 +38,7 @@ pub fn decode_get_records(encoding: Encoding, body: &[u8]) -> Result<GetRecordsR
     if let Some(request) = fast_for(encoding, body, fast::get_records) {
         return Ok(request);
     }
-    let mut request: GetRecordsRequest = decode(Operation::GetRecords, encoding, body)?;
-    // The service takes an iterator that was quoted once too often.
-    let quoted = request
-        .shard_iterator
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    if let Some(iterator) = quoted {
-        request.shard_iterator = iterator.to_owned();
-    }
-    Ok(request)
+    decode(Operation::GetRecords, encoding, body)
 }
 
 /// The checked input of PutRecord; borrows from the body.

@@ -15,12 +15,12 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding that a `Content-Type` header names; parameters and blanks around it do not matter.
+    /// The encoding that a `Content-Type` header names; case, parameters and blanks around it do not matter.
     pub fn from_content_type(header: &str) -> Option<Self> {
         let media_type = header.split(';').next()?.trim();
         [Self::Json, Self::Cbor]
             .into_iter()
-            .find(|encoding| encoding.content_type() == media_type)
+            .find(|encoding| encoding.content_type().eq_ignore_ascii_case(media_type))
     }
 
     /// The `Content-Type` of bodies in this encoding.
@@ -44,6 +44,7 @@ mod tests {
             of(" application/x-amz-cbor-1.1 ; charset=utf-8"),
             Some(Encoding::Cbor)
         );
+        assert_eq!(of("Application/X-Amz-Json-1.1"), Some(Encoding::Json));
         assert_eq!(of("application/json"), None);
         assert_eq!(of(""), None);
     }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use millstream_log::GroupId;
 use millstream_policy::Policy;
-use millstream_types::{AccountId, HashKey, Region, ShardId, StreamArn, StreamName, TimestampMs};
+use millstream_types::{
+    AccountId, HashKey, Partition, Region, ShardId, StreamArn, StreamName, TimestampMs,
+};
 use millstream_wire::shapes::{
     EncryptionType, MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus,
 };
@@ -172,6 +174,7 @@ impl Stream {
     /// The stream's ARN.
     pub fn arn(&self) -> StreamArn {
         StreamArn {
+            partition: Partition::Aws,
             region: self.key.region.clone(),
             account: self.key.account.clone(),
             stream: self.key.name.clone(),

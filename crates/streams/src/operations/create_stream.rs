@@ -3,7 +3,7 @@
 use millstream_types::limits::{
     RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT, SHARDS_PER_STREAM_MAX,
 };
-use millstream_types::{AccountId, Region, StreamArn, StreamName};
+use millstream_types::{AccountId, Partition, Region, StreamArn, StreamName};
 use millstream_wire::shapes::{CreateStreamRequest, RecordDistributionStrategy, StreamMode};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
@@ -112,6 +112,7 @@ impl StreamService {
         };
         let arn = || {
             let arn = StreamArn {
+                partition: Partition::Aws,
                 region: caller.region.clone(),
                 account: caller.account.clone(),
                 stream: request.stream_name.clone(),

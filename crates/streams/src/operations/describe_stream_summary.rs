@@ -3,7 +3,6 @@
 use millstream_wire::Operation;
 use millstream_wire::shapes::{
     DescribeStreamSummaryRequest, DescribeStreamSummaryResponse, StreamDescriptionSummary,
-    StreamMode,
 };
 
 use super::find_stream::ReadStreamError;
@@ -45,10 +44,9 @@ impl StreamService {
             consumer_count: u32::try_from(stream.consumers.len()).unwrap_or(u32::MAX),
             max_record_size_in_kib: stream.max_record_size_kib,
             warm_throughput: warm_throughput(&stream),
-            record_distribution_strategy: match stream.mode {
-                StreamMode::OnDemand => Some(stream.record_distribution),
-                StreamMode::Provisioned => None,
-            },
+            // AWS's documentation speaks of on-demand streams only. The KPL takes its absence for a permission that it
+            // lacks, warns, and asks again every few seconds; on provisioned streams it is always USER_PARTITION_KEY.
+            record_distribution_strategy: Some(stream.record_distribution),
         };
         Ok(DescribeStreamSummaryResponse {
             stream_description_summary,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use millstream_types::ArnParts;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::find_consumer::{FindConsumerError, FoundConsumer, NamedConsumer};
@@ -147,8 +148,8 @@ enum Kind {
 
 impl Kind {
     fn of(arn: &str) -> Option<Self> {
-        let resource = arn.splitn(6, ':').nth(5)?;
-        match resource.split_once('/')? {
+        let parts = ArnParts::of(arn).filter(|parts| parts.service == "kinesis")?;
+        match parts.resource.split_once('/')? {
             ("stream", rest) if rest.contains("/consumer/") => Some(Self::Consumer),
             ("stream", _) => Some(Self::Stream),
             ("channel" | "queue", _) => Some(Self::ChannelOrQueue),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use millstream_types::{AccountId, Region, StreamArn};
+use millstream_types::{AccountId, Partition, Region, StreamArn};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::not_found::StreamNotFound;
@@ -33,7 +33,7 @@ pub enum FindStreamError {
     /// The caller may not do this to the stream, be it there or not.
     #[error(transparent)]
     AccessDenied(#[from] AccessDenied),
-    /// There is no such stream; also where the ARN is of another region, or of an account that the caller cannot see.
+    /// There is no such stream; also where the ARN is of another partition or region, or of an account that the caller cannot see.
     #[error(transparent)]
     NotFound(#[from] StreamNotFound),
 }
@@ -78,6 +78,7 @@ pub(super) struct NamedStream<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) account: Cow<'a, AccountId>,
     region: Cow<'a, Region>,
+    partition: Partition,
 }
 
 impl<'a> NamedStream<'a> {
@@ -91,6 +92,7 @@ impl<'a> NamedStream<'a> {
                 name: Cow::Borrowed(name.ok_or(FindStreamError::NotNamed)?),
                 account: Cow::Borrowed(&caller.account),
                 region: Cow::Borrowed(&caller.region),
+                partition: Partition::Aws,
             });
         };
         let parsed: Result<StreamArn, _> = arn.parse();
@@ -105,14 +107,15 @@ impl<'a> NamedStream<'a> {
             name: Cow::Owned(parsed.stream.to_string()),
             account: Cow::Owned(parsed.account),
             region: Cow::Owned(parsed.region),
+            partition: parsed.partition,
         })
     }
 
     /// The ARN, as far as the name is one that a stream can have.
     pub(super) fn arn(&self) -> String {
         format!(
-            "arn:aws:kinesis:{}:{}:stream/{}",
-            self.region, self.account, self.name
+            "arn:{}:kinesis:{}:{}:stream/{}",
+            self.partition, self.region, self.account, self.name
         )
     }
 
@@ -164,7 +167,8 @@ impl StreamService {
 
     /// The stream, if it is there and can be the caller's to see; whether the caller may is not asked yet.
     pub(super) fn in_sight(&self, caller: &Caller, named: &NamedStream<'_>) -> Option<Arc<Stream>> {
-        let is_seen = *named.region == caller.region
+        let is_seen = named.partition == Partition::Aws
+            && *named.region == caller.region
             && (*named.account == caller.account || caller.may_look_elsewhere());
         let find = || {
             self.inner

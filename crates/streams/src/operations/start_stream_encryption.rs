@@ -1,5 +1,6 @@
 //! StartStreamEncryption.
 
+use millstream_types::{AccountId, ArnParts};
 use millstream_wire::shapes::{EncryptionType, StartStreamEncryptionRequest};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
@@ -85,20 +86,17 @@ fn names_key(text: &str) -> bool {
     if !text.starts_with("arn:") {
         return is_key_id(text) || text.strip_prefix("alias/").is_some_and(is_alias);
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, partition, service, region, account, resource] = parts[..] else {
+    let Some(parts) = ArnParts::of(text) else {
         return false;
     };
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_resource = match resource.split_once('/') {
+    let is_resource = match parts.resource.split_once('/') {
         Some(("key", id)) => is_key_id(id),
         Some(("alias", name)) => is_alias(name),
         _ => false,
     };
-    partition.starts_with("aws")
-        && service == "kms"
-        && !region.is_empty()
-        && is_account
+    parts.service == "kms"
+        && !parts.region.is_empty()
+        && parts.account.parse::<AccountId>().is_ok()
         && is_resource
 }
 

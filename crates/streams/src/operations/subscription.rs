@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_log::{Place, ReadFrom, ReadOutcome};
-use millstream_types::{AccountId, SequenceNumber};
+use millstream_types::{AccountId, SequenceNumber, TimestampMs};
 use millstream_wire::shapes::{ConsumerStatus, Record, SubscribeToShardEvent};
 use millstream_wire::{ApiError, ErrorCode};
 use tokio::time::{Instant, sleep_until};
@@ -286,8 +286,10 @@ impl Subscription {
         self.position = read.next;
         let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
         if let Some(last) = read.records.last().map(|record| record.sequence_number) {
-            self.continuation = Some(last);
-            return Ok(Some(event(read.records, Some(last), behind_ms)));
+            // A clock that stepped back does not make it the record's own number.
+            let written = TimestampMs(last.written_s().saturating_mul(1000));
+            let number = self.told(now.max(written));
+            return Ok(Some(event(read.records, Some(number), behind_ms)));
         }
         if read.is_at_end {
             match shard.state {
@@ -305,11 +307,17 @@ impl Subscription {
         if Instant::now() < self.next_heartbeat {
             return Ok(None);
         }
+        let number = self.told(now);
+        Ok(Some(event(Vec::new(), Some(number), behind_ms)))
+    }
+
+    /// The number that tells where the subscription is now.
+    fn told(&mut self, now: TimestampMs) -> SequenceNumber {
         let number = number_before(self.numbers, self.position, now);
         // The wall clock may have stepped back; what was told stays true.
         let number = self.continuation.map_or(number, |last| last.max(number));
         self.continuation = Some(number);
-        Ok(Some(event(Vec::new(), Some(number), behind_ms)))
+        number
     }
 
     /// Waits for an entry behind the position, or for the catalog to know of the shard's end.

@@ -6,6 +6,11 @@ use millstream_types::limits::TAGS_PER_RESOURCE_MAX;
 use millstream_types::{AccountId, StreamName};
 use millstream_wire::shapes::Tag;
 
+use super::unverified_texts as texts;
+
+/// What the keys of AWS's own tags begin with.
+const RESERVED_PREFIX: &str = "aws:";
+
 /// Tags that a stream or consumer cannot have. The texts, and the name of the stream in them, are AWS's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
@@ -23,6 +28,14 @@ pub enum InvalidTags {
     IllegalCharacters {
         /// Whether the tags were to be taken away.
         is_removal: bool,
+        /// The stream.
+        name: StreamName,
+        /// Its account.
+        account: AccountId,
+    },
+    /// A key begins with `aws:`, which AWS keeps to itself.
+    #[error("{}", texts::reserved_tags(.name, .account))]
+    Reserved {
         /// The stream.
         name: StreamName,
         /// Its account.
@@ -50,7 +63,7 @@ impl InvalidTags {
     }
 }
 
-/// Refuses characters that tags never have, and more tags than any stream has.
+/// Refuses characters that tags never have, keys that are reserved, and more tags than any stream has.
 pub(super) fn check_tags(
     tags: &BTreeMap<String, String>,
     name: &StreamName,
@@ -58,10 +71,22 @@ pub(super) fn check_tags(
 ) -> Result<(), InvalidTags> {
     let texts = tags.iter().flat_map(|(key, value)| [key, value]);
     check_characters(texts, false, name, account)?;
+    if tags.keys().any(|key| is_reserved(key)) {
+        return Err(InvalidTags::Reserved {
+            name: name.clone(),
+            account: account.clone(),
+        });
+    }
     match tags.len() <= TAGS_PER_RESOURCE_MAX {
         true => Ok(()),
         false => Err(InvalidTags::too_many(name, account)),
     }
+}
+
+/// Whether a key is one that only AWS itself gives, in upper or lower case.
+fn is_reserved(key: &str) -> bool {
+    let start = key.get(..RESERVED_PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
 
 /// Refuses keys that no tag has.

@@ -45,6 +45,13 @@ pub(super) fn resource_not_found(arn: &dyn Display) -> String {
     format!("Resource {arn} not found.")
 }
 
+pub(super) fn reserved_tags(name: &dyn Display, account: &dyn Display) -> String {
+    format!(
+        "Failed to add tags to stream {name} under account {account} because tag keys that begin with aws: are reserved \
+         for AWS use."
+    )
+}
+
 pub(super) fn changed_too_often(name: &dyn Display, account: &dyn Display) -> String {
     format!("Rate exceeded for stream {name} under account {account}.")
 }

@@ -382,7 +382,10 @@ async fn records_are_spread_over_the_open_shards_without_their_keys() {
         shard
     );
     world.set_mode(StreamMode::Provisioned, None).await.unwrap();
-    assert_eq!(world.summary().await.record_distribution_strategy, None);
+    assert_eq!(
+        world.summary().await.record_distribution_strategy,
+        Some(by_key)
+    );
     let refused = on_wire(world.set_strategy(auto).await);
     let text = format!(
         "Request is invalid. Stream meters under account {ACCOUNT} is in Provisioned mode."

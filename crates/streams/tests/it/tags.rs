@@ -331,3 +331,39 @@ async fn tags_change_while_the_stream_is_active_only() {
     world.add_tags(&[("a", "")]).await.unwrap();
     assert_eq!(world.tag_keys(None, None).await.0, ["a", "born"]);
 }
+
+#[tokio::test]
+async fn keys_that_are_reserved_for_aws_are_refused_wherever_tags_are_given() {
+    let world = World::new().await;
+    world.create("meters", 1).await;
+    let text = format!(
+        "Failed to add tags to stream meters under account {ACCOUNT} because tag keys that begin with aws: are reserved \
+         for AWS use."
+    );
+    let reserved = (ErrorCode::InvalidArgument, text);
+    for key in ["aws:", "aws:cloudformation:stack-name", "AWS:x"] {
+        let tags = [("a", "b"), (key, "")];
+        assert_eq!(on_wire(world.add_tags(&tags).await), reserved, "{key}");
+        assert_eq!(on_wire(world.tag_resource(ARN, &tags).await), reserved);
+        let request = RegisterStreamConsumerRequest {
+            stream_arn: ARN.into(),
+            consumer_name: "billing".into(),
+            tags: owned(&tags),
+        };
+        let registered = world
+            .service
+            .register_stream_consumer(&world.caller, request);
+        assert_eq!(on_wire(registered.await), reserved);
+        let request = CreateStreamRequest {
+            tags: owned(&tags),
+            ..create("new", 1)
+        };
+        let created = world.service.create_stream(&world.caller, request).await;
+        let text = reserved.1.replace("meters", "new");
+        assert_eq!(on_wire(created), (ErrorCode::InvalidArgument, text));
+    }
+    assert_eq!(world.tag_keys(None, None).await.0, Vec::<String>::new());
+    for key in ["aws", "awsome", "my:aws:"] {
+        world.add_tags(&[(key, "aws:")]).await.unwrap();
+    }
+}
