@@ -8,9 +8,14 @@ mod continuous_backups;
 mod database;
 mod edge;
 mod embedded;
+mod expression;
+mod gate;
+mod members;
 mod names;
 mod operation;
 mod queue;
+mod request;
+mod strict_json;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +27,7 @@ use millstream_types::{AccountId, Region};
 pub(crate) use edge::TablesEdge;
 pub(crate) use embedded::EmbeddedTables;
 pub(crate) use operation::TableOperation;
+pub(crate) use request::TableRequest;
 
 /// Whose tables, and where. Tables of different owners know nothing of each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,6 +59,35 @@ impl TableAnswer {
         Self::typed_error(status, &format!("com.amazon.coral.service#{name}"), message)
     }
 
+    /// A `ValidationException`.
+    pub(crate) fn validation(message: &str) -> Self {
+        Self::typed_error(
+            400,
+            "com.amazon.coral.validate#ValidationException",
+            message,
+        )
+    }
+
+    /// A `SerializationException`, in which the message has a capital; without a message if that is empty.
+    pub(crate) fn serialization(message: &str) -> Self {
+        let mut answer = Self::framework_error(400, "SerializationException", "");
+        if !message.is_empty() {
+            let body = serde_json::json!({
+                "__type": "com.amazon.coral.service#SerializationException",
+                "Message": message,
+            });
+            answer.body = body.to_string().into();
+        }
+        answer
+    }
+
+    /// The name in an error's `__type`; empty if there is none.
+    pub(crate) fn error_name(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let name = body["__type"].as_str().unwrap_or_default();
+        name.rsplit('#').next().unwrap_or_default().to_owned()
+    }
+
     fn typed_error(status: u16, error_type: &str, message: &str) -> Self {
         let body = if message.is_empty() {
             serde_json::json!({ "__type": error_type })
@@ -68,14 +103,9 @@ impl TableAnswer {
 
 /// Keeps tables.
 pub(crate) trait Tables: Send + Sync + fmt::Debug {
-    /// Does an operation whose input is the JSON text `body`. Answered within bounded time; a status of 500 leaves the
+    /// Does what is asked for, to nothing but what the request says that it touches. Answered within bounded time; a status of 500 leaves the
     /// outcome of a write unknown. Dropping the future drops the answer, and the operation too if it has not begun.
-    fn call(
-        &self,
-        owner: TableOwner,
-        operation: TableOperation,
-        body: Bytes,
-    ) -> BoxFuture<'static, TableAnswer>;
+    fn call(&self, owner: TableOwner, request: TableRequest) -> BoxFuture<'static, TableAnswer>;
 
     /// Refuses new calls, finishes those that wait and closes everything; false if that took longer than `grace`.
     fn stop(&self, grace: Duration) -> BoxFuture<'static, bool>;

@@ -1,106 +1,51 @@
-//! Whether a caller may do something to the tables that a request names.
+//! Whether a caller may do something to the tables that a request touches.
 
-use bytes::Bytes;
 use millstream_policy::{Denial, Permissions, Question, decide};
 use millstream_streams::{Caller, Identity};
-use serde_json::Value;
 
-use super::{TableAnswer, TableOperation};
+use super::names::table_arn;
+use super::{TableAnswer, TableOperation, TableOwner, TableRequest};
 
-/// Decides; the body to go on with. For a caller whose policies were asked it is written anew from what they were asked
-/// about, so that a second reader cannot see another table in it.
+/// Decides, by asking the caller's policies about everything that the request touches.
 ///
 /// # Errors
-/// The answer to a caller that may not, and to a body that cannot be read.
+/// The answer to a caller that may not.
 pub(super) fn authorize(
     caller: &Caller,
-    operation: TableOperation,
-    body: &Bytes,
-) -> Result<Bytes, TableAnswer> {
+    owner: &TableOwner,
+    request: &TableRequest,
+) -> Result<(), TableAnswer> {
     let Identity::User(user) = &caller.identity else {
-        return Ok(body.clone());
+        return Ok(());
     };
     if user.permissions.may_do_everything() {
-        return Ok(body.clone());
+        return Ok(());
     }
-    let request: Value = serde_json::from_slice(body)
-        .map_err(|_| TableAnswer::framework_error(400, "SerializationException", ""))?;
+    let operation = request.operation();
     let nothing = Permissions::default();
     let permissions = match names_tables_in_statements(operation) {
         true => &nothing,
         false => &user.permissions,
     };
-    for (action, resource) in questions(caller, operation, &request) {
+    for touched in request.touched() {
+        let resource = match operation {
+            TableOperation::ListTables => "*".to_owned(),
+            _ => table_arn(owner, &touched.resource()),
+        };
         let question = Question {
             account: &caller.account,
             arn: &user.arn,
-            action: &format!("dynamodb:{action}"),
+            action: &format!("dynamodb:{}", touched.action),
             resource: &resource,
-            owner: &caller.account,
+            owner: &owner.account,
         };
-        let decided = decide(&question, permissions, None);
-        decided.map_err(|denial| denied(&denial))?;
+        decide(&question, permissions, None).map_err(|denial| denied(&denial))?;
     }
-    let body = serde_json::to_vec(&request).expect("JSON that was read can be written");
-    Ok(body.into())
+    Ok(())
 }
 
 fn denied(denial: &Denial) -> TableAnswer {
     TableAnswer::framework_error(400, "AccessDeniedException", &denial.to_string())
-}
-
-/// Actions and resources. At least one: a request that names no table is about the one with no name, which a policy
-/// allows only if it allows all tables.
-fn questions(
-    caller: &Caller,
-    operation: TableOperation,
-    request: &Value,
-) -> Vec<(&'static str, String)> {
-    let prefix = format!(
-        "arn:aws:dynamodb:{}:{}:table/",
-        caller.region, caller.account
-    );
-    let arn = |name: &str| match name.starts_with("arn:") {
-        true => name.to_owned(),
-        false => format!("{prefix}{name}"),
-    };
-    let text = |name: &str| request.get(name).and_then(Value::as_str);
-    let name = operation.name();
-    match operation {
-        TableOperation::ListTables => vec![(name, "*".into())],
-        TableOperation::TransactGetItems | TableOperation::TransactWriteItems => {
-            let items = request.get("TransactItems").and_then(Value::as_array);
-            let items = items.into_iter().flatten().filter_map(Value::as_object);
-            let mut questions: Vec<_> = items
-                .flatten()
-                .map(|(member, item)| {
-                    let table = item.get("TableName").and_then(Value::as_str);
-                    (transact_action(member), arn(table.unwrap_or("")))
-                })
-                .collect();
-            if questions.is_empty() {
-                questions.push((name, arn("")));
-            }
-            questions
-        }
-        TableOperation::BatchGetItem | TableOperation::BatchWriteItem => {
-            let items = request.get("RequestItems").and_then(Value::as_object);
-            let tables = items.into_iter().flat_map(|items| items.keys());
-            let mut questions: Vec<_> = tables.map(|table| (name, arn(table))).collect();
-            if questions.is_empty() {
-                questions.push((name, arn("")));
-            }
-            questions
-        }
-        _ => {
-            let table = text("TableName").or_else(|| text("ResourceArn"));
-            let table = arn(table.unwrap_or(""));
-            match text("IndexName") {
-                Some(index) => vec![(name, format!("{table}/index/{index}"))],
-                None => vec![(name, table)],
-            }
-        }
-    }
 }
 
 /// The tables are in the text of statements, which is not read here: only who may do everything may run them.
@@ -111,16 +56,4 @@ fn names_tables_in_statements(operation: TableOperation) -> bool {
             | TableOperation::BatchExecuteStatement
             | TableOperation::ExecuteTransaction
     )
-}
-
-/// The action that one item of a transaction needs, as on AWS.
-fn transact_action(member: &str) -> &'static str {
-    match member {
-        "Get" => "GetItem",
-        "Put" => "PutItem",
-        "Update" => "UpdateItem",
-        "Delete" => "DeleteItem",
-        "ConditionCheck" => "ConditionCheckItem",
-        _ => "*",
-    }
 }

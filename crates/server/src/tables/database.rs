@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::names::{name_tables, own_arns};
-use super::{TableAnswer, TableOperation, TableOwner, continuous_backups};
+use super::names::own_arns;
+use super::{TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups};
 
 /// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
 /// gives the answers.
@@ -55,15 +55,13 @@ impl OwnerDatabase {
         }
     }
 
-    pub(super) fn call(&mut self, operation: TableOperation, body: &Bytes) -> TableAnswer {
-        let body = match name_tables(&self.owner, body) {
-            Ok(body) => body,
-            Err(answer) => return answer,
-        };
+    pub(super) fn call(&mut self, request: TableRequest) -> TableAnswer {
+        let operation = request.operation();
+        let members = Value::Object(request.into_members());
         let result = if operation == TableOperation::CreateTable && !self.has_tables {
-            self.create_first_table(&body)
+            self.create_first_table(members)
         } else {
-            self.execute(operation, &body)
+            self.execute(operation, members)
         };
         match result {
             Ok(body) => TableAnswer {
@@ -75,9 +73,9 @@ impl OwnerDatabase {
     }
 
     /// Makes the file only for a request that makes a table.
-    fn create_first_table(&mut self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+    fn create_first_table(&mut self, members: Value) -> Result<Vec<u8>, DynoxideError> {
         let operation = TableOperation::CreateTable;
-        let answer = self.execute(operation, body)?;
+        let answer = self.execute(operation, members.clone())?;
         let Some(path) = self.path.as_deref() else {
             self.has_tables = true;
             return Ok(answer);
@@ -91,39 +89,48 @@ impl OwnerDatabase {
         }
         self.database = open_file(path)?;
         self.has_tables = true;
-        self.execute(operation, body)
+        self.execute(operation, members)
     }
 
-    fn execute(&self, operation: TableOperation, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+    fn execute(&self, operation: TableOperation, members: Value) -> Result<Vec<u8>, DynoxideError> {
         use TableOperation as Op;
         let database = &self.database;
         match operation {
-            Op::BatchExecuteStatement => encode(&database.batch_execute_statement(decode(body)?)?),
-            Op::BatchGetItem => encode(&database.batch_get_item(decode(body)?)?),
-            Op::BatchWriteItem => encode(&database.batch_write_item(decode(body)?)?),
-            Op::CreateTable => self.describe(&database.create_table(decode(body)?)?),
-            Op::DeleteItem => encode(&database.delete_item(enveloped(decode(body))?)?),
-            Op::DeleteTable => self.describe(&database.delete_table(decode(body)?)?),
-            Op::DescribeContinuousBackups | Op::UpdateContinuousBackups => {
-                encode(&continuous_backups::describe(database, body)?)
+            Op::BatchExecuteStatement => {
+                encode(&database.batch_execute_statement(decode(members)?)?)
             }
-            Op::DescribeTable => self.describe(&database.describe_table(decode(body)?)?),
-            Op::DescribeTimeToLive => encode(&database.describe_time_to_live(decode(body)?)?),
-            Op::ExecuteStatement => encode(&database.execute_statement(decode(body)?)?),
-            Op::ExecuteTransaction => encode(&database.execute_transaction(decode(body)?)?),
-            Op::GetItem => encode(&database.get_item(decode(body)?)?),
-            Op::ListTables => encode(&database.list_tables(decode(body)?)?),
-            Op::ListTagsOfResource => encode(&database.list_tags_of_resource(decode(body)?)?),
-            Op::PutItem => encode(&database.put_item(enveloped(decode(body))?)?),
-            Op::Query => encode(&database.query(decode(body)?)?),
-            Op::Scan => encode(&database.scan(decode(body)?)?),
-            Op::TagResource => encode(&database.tag_resource(decode(body)?)?),
-            Op::TransactGetItems => encode(&database.transact_get_items(decode(body)?)?),
-            Op::TransactWriteItems => encode(&database.transact_write_items(decode(body)?)?),
-            Op::UntagResource => encode(&database.untag_resource(decode(body)?)?),
-            Op::UpdateItem => encode(&database.update_item(enveloped(decode(body))?)?),
-            Op::UpdateTable => self.describe(&database.update_table(decode(body)?)?),
-            Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(body)?)?),
+            Op::BatchGetItem => encode(&database.batch_get_item(decode(members)?)?),
+            Op::BatchWriteItem => encode(&database.batch_write_item(decode(members)?)?),
+            Op::CreateTable => self.describe(&database.create_table(decode(members)?)?),
+            Op::DeleteItem => encode(&database.delete_item(enveloped(decode(members))?)?),
+            Op::DeleteTable => self.describe(&database.delete_table(decode(members)?)?),
+            Op::DescribeContinuousBackups => {
+                encode(&continuous_backups::describe(database, decode(members)?)?)
+            }
+            Op::DescribeTable => self.describe(&database.describe_table(decode(members)?)?),
+            Op::DescribeTimeToLive => encode(&database.describe_time_to_live(decode(members)?)?),
+            Op::ExecuteStatement => encode(&database.execute_statement(decode(members)?)?),
+            Op::ExecuteTransaction => encode(&database.execute_transaction(decode(members)?)?),
+            Op::GetItem => encode(&database.get_item(decode(members)?)?),
+            Op::ListTables => encode(&database.list_tables(decode(members)?)?),
+            Op::ListTagsOfResource => {
+                let mut listed = database.list_tags_of_resource(decode(members)?)?;
+                listed.tags.retain(|tag| !continuous_backups::is_own(tag));
+                encode(&listed)
+            }
+            Op::PutItem => encode(&database.put_item(enveloped(decode(members))?)?),
+            Op::Query => encode(&database.query(decode(members)?)?),
+            Op::Scan => encode(&database.scan(decode(members)?)?),
+            Op::TagResource => encode(&database.tag_resource(decode(members)?)?),
+            Op::TransactGetItems => encode(&database.transact_get_items(decode(members)?)?),
+            Op::TransactWriteItems => encode(&database.transact_write_items(decode(members)?)?),
+            Op::UntagResource => encode(&database.untag_resource(decode(members)?)?),
+            Op::UpdateContinuousBackups => {
+                encode(&continuous_backups::update(database, decode(members)?)?)
+            }
+            Op::UpdateItem => encode(&database.update_item(enveloped(decode(members))?)?),
+            Op::UpdateTable => self.describe(&database.update_table(decode(members)?)?),
+            Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(members)?)?),
         }
     }
 
@@ -144,27 +151,25 @@ fn unwritable(error: &serde_json::Error) -> DynoxideError {
 }
 
 /// Reads an operation's input.
-pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, DynoxideError> {
-    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+fn decode<T: DeserializeOwned>(members: Value) -> Result<T, DynoxideError> {
+    serde_json::from_value(members).map_err(|error| unreadable(&error))
 }
 
 /// The embedded database's types mark the class of what they refuse at the start of the text.
 fn unreadable(error: &serde_json::Error) -> DynoxideError {
-    let raw = error.to_string();
-    let text = raw.split(" at line ").next().unwrap_or(&raw);
-    let after = |mark: &str, of: &str| of.strip_prefix(mark).map(str::to_owned);
-    if let Some(text) = after("SERIALIZATION_AS_READ:", &raw) {
+    let text = error.to_string();
+    let text = text.as_str();
+    let after = |mark: &str| text.strip_prefix(mark).map(str::to_owned);
+    if let Some(text) = after("SERIALIZATION_AS_READ:") {
         DynoxideError::SerializationException(text)
-    } else if let Some(text) = after("VALIDATION_AS_READ:", &raw) {
+    } else if let Some(text) = after("VALIDATION_AS_READ:") {
         DynoxideError::ValidationException(text)
-    } else if let Some(text) = after("SERIALIZATION:", text) {
+    } else if let Some(text) = after("SERIALIZATION:") {
         DynoxideError::SerializationException(text)
-    } else if let Some(text) = after("VALIDATION_REQUEST:", text) {
+    } else if let Some(text) = after("VALIDATION_REQUEST:") {
         DynoxideError::EnvelopedValidation(text)
-    } else if let Some(text) = after("VALIDATION:", text) {
+    } else if let Some(text) = after("VALIDATION:") {
         DynoxideError::ValidationException(text)
-    } else if error.is_syntax() || error.is_eof() {
-        DynoxideError::SerializationException(String::new())
     } else if text.contains("Supplied AttributeValue")
         || text.contains("missing field")
         || text.contains("unknown variant")

@@ -10,8 +10,8 @@ use millstream_streams::Caller;
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
-use super::authorize::authorize;
-use super::{TableAnswer, TableOperation, TableOwner, Tables};
+use super::request::Touched;
+use super::{TableAnswer, TableOperation, Tables, gate};
 use crate::audit::{AuditNote, cut};
 use crate::edge::{Answer, Authenticator, Service, presented_key, target, text_header};
 use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
@@ -84,49 +84,48 @@ impl TablesEdge {
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(answer(content_type, no_room())),
         };
-        let (answered, caller) = match self.check(head, &body.bytes) {
-            Ok((operation, caller)) => {
-                let answered = self.call(operation, &caller, &body.bytes).await;
-                (answered, Some((operation, caller)))
-            }
-            Err(refusal) => (refusal, None),
-        };
-        let note = self
-            .is_audited
-            .then(|| note(head, caller, &answered, &body.bytes))
-            .flatten();
+        let called = self.call(head, &body.bytes).await;
+        let note = self.is_audited.then(|| note(head, &called)).flatten();
         Ok(Answer {
             note,
-            ..answer(content_type, answered)
+            ..answer(content_type, called.answer)
         })
     }
 
-    fn check(&self, head: &Parts, body: &[u8]) -> Result<(TableOperation, Caller), TableAnswer> {
+    async fn call(&self, head: &Parts, body: &Bytes) -> Called {
         let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
-        let operation = TableOperation::from_name(name)
-            .ok_or_else(|| TableAnswer::framework_error(400, "UnknownOperationException", ""))?;
-        let caller = self.authenticator.authenticate(head, body, SERVICE);
-        let caller = caller.map_err(|error| unauthenticated(&error))?;
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(TableAnswer::framework_error(
-                400,
-                "SerializationException",
-                "",
-            ));
+        let Some(operation) = TableOperation::from_name(name) else {
+            let unknown = TableAnswer::framework_error(400, "UnknownOperationException", "");
+            return Called::unauthenticated(unknown);
+        };
+        let caller = match self.authenticator.authenticate(head, body, SERVICE) {
+            Ok(caller) => caller,
+            Err(error) => return Called::unauthenticated(unauthenticated(&error)),
+        };
+        let gated = gate::pass(&*self.tables, &caller, operation, body).await;
+        Called {
+            answer: gated.answer,
+            caller: Some((operation, caller)),
+            touched: gated.touched,
         }
-        Ok((operation, caller))
     }
+}
 
-    async fn call(&self, operation: TableOperation, caller: &Caller, body: &Bytes) -> TableAnswer {
-        let body = match authorize(caller, operation, body) {
-            Ok(body) => body,
-            Err(denied) => return denied,
-        };
-        let owner = TableOwner {
-            account: caller.account.clone(),
-            region: caller.region.clone(),
-        };
-        self.tables.call(owner, operation, body).await
+/// A request and its answer, as far as the audit log cares.
+struct Called {
+    answer: TableAnswer,
+    /// What was asked for and by whom; `None` if that is not known.
+    caller: Option<(TableOperation, Caller)>,
+    touched: Vec<Touched>,
+}
+
+impl Called {
+    fn unauthenticated(answer: TableAnswer) -> Self {
+        Self {
+            answer,
+            caller: None,
+            touched: Vec::new(),
+        }
     }
 }
 
@@ -142,45 +141,41 @@ fn unauthenticated(error: &AuthenticationError) -> TableAnswer {
 }
 
 /// What the audit log is to say: every denial, and every change of tables themselves.
-fn note(
-    head: &Parts,
-    caller: Option<(TableOperation, Caller)>,
-    answered: &TableAnswer,
-    body: &[u8],
-) -> Option<Box<AuditNote>> {
-    let text = |body: &[u8], name: &str| {
-        let parsed: serde_json::Value = serde_json::from_slice(body).ok()?;
-        Some(cut(parsed.get(name)?.as_str()?))
-    };
-    let error = (answered.status != 200).then(|| {
-        let error = text(&answered.body, "__type").unwrap_or_default();
-        error.rsplit('#').next().unwrap_or_default().to_owned()
-    });
+fn note(head: &Parts, called: &Called) -> Option<Box<AuditNote>> {
+    let error = (called.answer.status != 200).then(|| called.answer.error_name());
     let is_denial = error
         .as_deref()
         .is_some_and(|error| DENIALS.contains(&error));
-    let is_control = caller
+    let is_control = called
+        .caller
         .as_ref()
         .is_some_and(|(operation, _)| operation.is_control());
     if !is_denial && !is_control {
         return None;
     }
     let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
-    let caller = caller.map(|(_, caller)| caller);
+    let caller = called.caller.as_ref().map(|(_, caller)| caller);
     Some(Box::new(AuditNote {
         action: cut(&format!("dynamodb:{name}")),
-        access_key: match &caller {
+        access_key: match caller {
             Some(_) => None,
             None => presented_key(head).as_deref().map(cut),
         },
-        principal: caller
-            .as_ref()
-            .and_then(|caller| caller.arn())
-            .map(str::to_owned),
+        principal: caller.and_then(|caller| caller.arn()).map(str::to_owned),
         account: caller.map(|caller| caller.account.to_string()),
-        resource: text(body, "TableName").or_else(|| text(body, "ResourceArn")),
+        resource: resource(&called.touched),
         error,
     }))
+}
+
+/// All that is touched, separated by commas.
+fn resource(touched: &[Touched]) -> Option<String> {
+    let resources: Vec<_> = touched
+        .iter()
+        .map(Touched::resource)
+        .filter(|resource| !resource.is_empty())
+        .collect();
+    (!resources.is_empty()).then(|| cut(&resources.join(",")))
 }
 
 fn no_room() -> TableAnswer {

@@ -1,89 +1,65 @@
 //! ARNs in requests become names; ARNs in answers get their owner's account and region.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
-use memchr::memmem;
 use serde_json::Value;
 
-use super::{TableAnswer, TableOwner};
+use super::TableOwner;
 
 /// What stands before the resource in the ARNs that the embedded database writes.
 const EMBEDDED_SCOPE: &str = ":dynoxide:000000000000:";
 
-/// A request's body with names in place of table ARNs. Bodies without an ARN, almost all, are not even parsed.
-///
-/// # Errors
-/// The answer to a table of another account or region: it is not here.
-pub(super) fn name_tables<'a>(
-    owner: &TableOwner,
-    body: &'a Bytes,
-) -> Result<Cow<'a, [u8]>, TableAnswer> {
-    if memmem::find(body, b"arn:").is_none() {
-        return Ok(Cow::Borrowed(body));
-    }
-    // What cannot be parsed is the operation's to refuse.
-    let Ok(mut request) = serde_json::from_slice::<Value>(body) else {
-        return Ok(Cow::Borrowed(body));
-    };
-    name_members(owner, &mut request)?;
-    if let Some(Value::Object(items)) = request.get_mut("RequestItems") {
-        for (key, value) in std::mem::take(items) {
-            items.insert(table_name(owner, &key)?.unwrap_or(key), value);
-        }
-    }
-    Ok(Cow::Owned(
-        serde_json::to_vec(&request).expect("JSON that was read can be written"),
-    ))
+/// What a request calls a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name<'a> {
+    /// By its name, which may still be no valid one.
+    Plain(&'a str),
+    /// By its ARN, in which this is the name.
+    Arn(&'a str),
 }
 
-/// An item's attributes are maps from type to value, so a member `TableName` that is text is never one of them.
-fn name_members(owner: &TableOwner, value: &mut Value) -> Result<(), TableAnswer> {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                match value {
-                    Value::String(text) if key == "TableName" => {
-                        if let Some(name) = table_name(owner, text)? {
-                            *text = name;
-                        }
-                    }
-                    // The embedded database takes the table's ARN here, in any account and region.
-                    Value::String(text) if key == "ResourceArn" => {
-                        table_name(owner, text)?;
-                    }
-                    value => name_members(owner, value)?,
-                }
-            }
-            Ok(())
-        }
-        Value::Array(values) => values
-            .iter_mut()
-            .try_for_each(|value| name_members(owner, value)),
-        _ => Ok(()),
-    }
+/// Why there is no table behind an ARN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotHere<'a> {
+    /// The table with this name, of another account, region or partition.
+    OtherOwner(&'a str),
+    /// No ARN of a table.
+    Malformed,
 }
 
-/// The name in a table's ARN; `None` if the text is no such ARN.
-fn table_name(owner: &TableOwner, text: &str) -> Result<Option<String>, TableAnswer> {
-    let mut parts = text.splitn(6, ':');
-    let mut next = || parts.next().unwrap_or("");
-    let (arn, partition, service) = (next(), next(), next());
-    let (region, account, resource) = (next(), next(), next());
-    let Some(name) = resource.strip_prefix("table/") else {
-        return Ok(None);
+const PARTITION: &str = "aws";
+
+/// Reads what a request calls a table. Every part of an ARN is compared, and nothing may stand behind the name in it.
+pub(super) fn read_name<'a>(owner: &TableOwner, text: &'a str) -> Result<Name<'a>, NotHere<'a>> {
+    let Some(rest) = text.strip_prefix("arn:") else {
+        return Ok(Name::Plain(text));
     };
-    if arn != "arn" || !partition.starts_with("aws") || service != "dynamodb" {
-        return Ok(None);
+    let parts: Vec<_> = rest.splitn(5, ':').collect();
+    let [partition, service, region, account, resource] = parts[..] else {
+        return Err(NotHere::Malformed);
+    };
+    let name = resource.strip_prefix("table/").unwrap_or("");
+    if service != "dynamodb" || !is_table_name(name) {
+        return Err(NotHere::Malformed);
     }
-    if region != owner.region.as_str() || account != owner.account.as_str() {
-        return Err(TableAnswer::error(
-            400,
-            "ResourceNotFoundException",
-            &format!("Requested resource not found: Table: {name} not found"),
-        ));
+    if partition != PARTITION
+        || region != owner.region.as_str()
+        || account != owner.account.as_str()
+    {
+        return Err(NotHere::OtherOwner(name));
     }
-    Ok(Some(name.to_owned()))
+    Ok(Name::Arn(name))
+}
+
+fn is_table_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
+/// The ARN of a table, or of what else is called by `table/` and this text.
+pub(super) fn table_arn(owner: &TableOwner, name: &str) -> String {
+    format!(
+        "arn:{PARTITION}:dynamodb:{}:{}:table/{name}",
+        owner.region, owner.account
+    )
 }
 
 /// Rewrites the embedded database's own ARNs in a description of tables.
@@ -113,55 +89,34 @@ mod tests {
         }
     }
 
-    fn named(request: &Value) -> Result<Value, TableAnswer> {
-        let body = Bytes::from(request.to_string());
-        name_tables(&owner(), &body).map(|body| serde_json::from_slice(&body).unwrap())
-    }
-
     #[test]
-    fn table_arns_become_names_wherever_a_request_names_a_table() {
+    fn every_part_of_an_arn_is_compared() {
         let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/leases";
-        let request = json!({
-            "TableName": arn,
-            "TransactItems": [{"Put": {"TableName": arn, "Item": {"TableName": {"S": arn}}}}],
-            "RequestItems": {arn: {}, "other": {}},
-        });
-        let expected = json!({
-            "TableName": "leases",
-            "TransactItems": [{"Put": {"TableName": "leases", "Item": {"TableName": {"S": arn}}}}],
-            "RequestItems": {"leases": {}, "other": {}},
-        });
-        assert_eq!(named(&request).unwrap(), expected);
-    }
-
-    #[test]
-    fn tables_of_others_are_not_found() {
-        for arn in [
+        assert_eq!(read_name(&owner(), arn), Ok(Name::Arn("leases")));
+        assert_eq!(table_arn(&owner(), "leases"), arn);
+        for other in [
             "arn:aws:dynamodb:eu-west-2:123456789012:table/leases",
             "arn:aws:dynamodb:eu-west-1:123456789013:table/leases",
+            "arn:aws-x:dynamodb:eu-west-1:123456789012:table/leases",
+            "arn::dynamodb:eu-west-1:123456789012:table/leases",
         ] {
-            for member in ["TableName", "ResourceArn"] {
-                let refused = named(&json!({ member: arn })).unwrap_err();
-                assert_eq!(refused.status, 400);
-                assert!(refused.body.starts_with(
-                    br#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException""#
-                ));
-            }
+            let expected = Err(NotHere::OtherOwner("leases"));
+            assert_eq!(read_name(&owner(), other), expected, "{other}");
         }
-    }
-
-    #[test]
-    fn other_text_stays_as_it_is() {
-        for text in [
-            "leases",
-            "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
+        for malformed in [
             "arn:",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/",
+            "arn:aws:dynamodb:eu-west-1:123456789012:leases",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/leases/index/i",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/leases/",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/leases:x",
+            "arn:aws:kinesis:eu-west-1:123456789012:table/leases",
+            "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
         ] {
-            let request = json!({ "TableName": text });
-            assert_eq!(named(&request).unwrap(), request);
+            let expected = Err(NotHere::Malformed);
+            assert_eq!(read_name(&owner(), malformed), expected, "{malformed}");
         }
-        let broken = Bytes::from_static(b"{\"TableName\": \"arn:");
-        assert_eq!(name_tables(&owner(), &broken).unwrap(), &broken[..]);
+        assert_eq!(read_name(&owner(), "ARN:x"), Ok(Name::Plain("ARN:x")));
     }
 
     #[test]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{TableAnswer, TableOperation};
+use super::{TableAnswer, TableRequest};
 
 /// What every request costs beside its body.
 const REQUEST_BYTES: usize = 512;
@@ -17,8 +16,7 @@ const REQUEST_BYTES: usize = 512;
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) operation: TableOperation,
-    pub(super) body: Bytes,
+    pub(super) request: TableRequest,
     pub(super) claim: Arc<Claim>,
     pub(super) reply: oneshot::Sender<TableAnswer>,
 }
@@ -102,7 +100,7 @@ impl Queue {
     }
 
     pub(super) fn push(&self, job: Job) -> Result<(), (NotQueued, Job)> {
-        let size_bytes = job.body.len() + REQUEST_BYTES;
+        let size_bytes = job.request.size_bytes() + REQUEST_BYTES;
         let mut state = self.state.lock();
         if state.is_closed {
             return Err((NotQueued::Closed, job));
@@ -124,7 +122,7 @@ impl Queue {
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
-                state.size_bytes -= job.body.len() + REQUEST_BYTES;
+                state.size_bytes -= job.request.size_bytes() + REQUEST_BYTES;
                 return Taken::Job(job);
             }
             if state.is_closed {
@@ -153,11 +151,17 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::{TableOperation, TableOwner};
 
     fn job(size_bytes: usize) -> Job {
+        let body = format!("{{{}}}", " ".repeat(size_bytes.saturating_sub(2)));
+        let owner = TableOwner {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let request = TableRequest::read(&owner, TableOperation::PutItem, &body.into());
         Job {
-            operation: TableOperation::PutItem,
-            body: vec![0; size_bytes].into(),
+            request: request.unwrap(),
             claim: Arc::default(),
             reply: oneshot::channel().0,
         }

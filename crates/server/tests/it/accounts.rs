@@ -336,15 +336,16 @@ async fn tables_are_guarded_by_the_same_keys() {
             );
         }
     }
-    // What stands twice in a request is read once: what was asked about is what is done.
-    let twice = r#"{"TableName":"others","TableName":"leases","Item":{"k":{"S":"a"}}}"#;
-    assert_eq!(server.tables(NOBODY, "PutItem", twice).await.status, 200);
-    let twice = r#"{"TableName":"leases","TableName":"others","Item":{"k":{"S":"a"}}}"#;
-    let denied = server.tables(NOBODY, "PutItem", twice).await;
-    assert_eq!(
-        denied.error(),
-        "com.amazon.coral.service#AccessDeniedException"
-    );
+    for twice in [
+        r#"{"TableName":"others","TableName":"leases","Item":{"k":{"S":"a"}}}"#,
+        r#"{"TableName":"leases","TableName":"others","Item":{"k":{"S":"a"}}}"#,
+    ] {
+        let refused = server.tables(NOBODY, "PutItem", twice).await;
+        assert_eq!(
+            refused.error(),
+            "com.amazon.coral.service#SerializationException"
+        );
+    }
     let everything = server.tables(
         ADMIN,
         "ExecuteStatement",

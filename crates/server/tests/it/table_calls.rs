@@ -338,7 +338,7 @@ async fn the_lock_clients_conditions_and_transactions_work() {
 }
 
 #[tokio::test]
-async fn backups_are_answered_and_other_operations_are_unknown() {
+async fn point_in_time_recovery_is_kept_and_other_operations_are_unknown() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     create_lease_table(&mut client).await;
@@ -351,7 +351,11 @@ async fn backups_are_answered_and_other_operations_are_unknown() {
         }),
     )
     .await;
-    assert!(answer["ContinuousBackupsDescription"].is_object());
+    let recovery = &answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
+    assert_eq!(recovery["PointInTimeRecoveryStatus"], "ENABLED");
+    let shown = json!({"TableName": "app"});
+    let shown = ok(&mut client, "DescribeContinuousBackups", shown).await;
+    assert_eq!(shown, answer);
     refused(
         &mut client,
         "CreateBackup",
@@ -370,5 +374,96 @@ async fn backups_are_answered_and_other_operations_are_unknown() {
         "com.amazon.coral.service#MissingAuthenticationTokenException"
     );
     assert_table_headers(&answer);
+    server.stop_cleanly().await;
+}
+
+/// Two thousand opening parentheses once overflowed the stack of the tables' thread, which ended the process, streams
+/// and all; no table had to exist.
+#[tokio::test]
+async fn recursion_over_a_request_has_a_bound_and_the_server_survives() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let key = json!({"leaseKey": {"S": "a"}});
+    let deep = "(".repeat(2_000);
+    for (operation, request) in [
+        ("PutItem", json!({"Item": key, "ConditionExpression": deep})),
+        (
+            "DeleteItem",
+            json!({"Key": key, "ConditionExpression": deep}),
+        ),
+        (
+            "UpdateItem",
+            json!({"Key": key, "UpdateExpression": format!("SET a = {deep}")}),
+        ),
+        ("GetItem", json!({"Key": key, "ProjectionExpression": deep})),
+        ("Scan", json!({"FilterExpression": deep})),
+        ("Query", json!({"KeyConditionExpression": deep})),
+        (
+            "Scan",
+            json!({"FilterExpression": format!("{}a = b", "NOT ".repeat(1_000))}),
+        ),
+    ] {
+        let mut request = request;
+        request["TableName"] = "missing".into();
+        refused(&mut client, operation, request, "ValidationException").await;
+    }
+    let check = json!({"TransactItems": [{"ConditionCheck": {
+        "TableName": "missing", "Key": key, "ConditionExpression": deep,
+    }}]});
+    refused(
+        &mut client,
+        "TransactWriteItems",
+        check,
+        "ValidationException",
+    )
+    .await;
+    ok(&mut client, "ListTables", json!({})).await;
+    server.stop_cleanly().await;
+}
+
+#[tokio::test]
+async fn nothing_that_is_not_kept_is_answered_with_success() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    create_lease_table(&mut client).await;
+    let table = json!({
+        "TableName": "other",
+        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    let stream = json!({"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"});
+    for (member, value) in [
+        ("StreamSpecification", stream.clone()),
+        ("WarmThroughput", json!({"ReadUnitsPerSecond": 12000})),
+        ("ResourcePolicy", json!("{}")),
+        ("FutureSetting", json!(true)),
+    ] {
+        let mut request = table.clone();
+        request[member] = value;
+        let error = refused(&mut client, "CreateTable", request, "ValidationException").await;
+        let message = error["message"].as_str().unwrap();
+        let what = if member == "StreamSpecification" {
+            "DynamoDB Streams"
+        } else {
+            member
+        };
+        assert!(message.contains(what), "{message}");
+    }
+    for (member, value) in [
+        ("StreamSpecification", stream),
+        ("SSESpecification", json!({"Enabled": true})),
+        (
+            "ReplicaUpdates",
+            json!([{"Create": {"RegionName": "eu-west-2"}}]),
+        ),
+    ] {
+        let request = json!({"TableName": "app", member: value});
+        refused(&mut client, "UpdateTable", request, "ValidationException").await;
+    }
+    let mut off = table;
+    off["StreamSpecification"] = json!({"StreamEnabled": false});
+    let made = ok(&mut client, "CreateTable", off).await;
+    assert!(made["TableDescription"]["LatestStreamArn"].is_null());
     server.stop_cleanly().await;
 }
