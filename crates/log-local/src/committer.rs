@@ -76,14 +76,18 @@ impl Committer {
     pub(crate) fn run(mut self) {
         let mut group = Group::default();
         while self.next_group(&mut group) {
-            if !self.commit(&mut group) {
+            let is_asked = std::mem::take(&mut self.shared.state.lock().seal_asked);
+            if is_asked && !self.seal_early(&mut group) {
+                return;
+            }
+            if !group.is_empty() && !self.commit(&mut group) {
                 return;
             }
         }
         self.finish();
     }
 
-    /// Waits for something to do; false: the engine stops and nothing is left.
+    /// Waits for something to commit or to seal; false: the engine stops and nothing is left.
     fn next_group(&self, group: &mut Group) -> bool {
         group.clear();
         let mut state = self.shared.state.lock();
@@ -93,6 +97,10 @@ impl Committer {
             let is_running = state.phase == Phase::Running;
             match (state.pending.is_empty(), is_running) {
                 (true, false) => return false,
+                (true, true) if state.seal_asked => {
+                    state.gathering.committer = WaitsFor::Nothing;
+                    return true;
+                }
                 // Nobody is to wait for a stop, and nothing more comes.
                 (false, false) => break,
                 (true, true) => {
@@ -233,18 +241,15 @@ impl Committer {
 
     fn open(&mut self, prepared: PreparedSegment) {
         let mut state = self.shared.state.lock();
-        state.segments.insert(
-            prepared.number,
-            SegmentRow {
-                live_logs: 0,
-                sealed: None,
-                settled: false,
-                damaged: false,
-            },
-        );
+        state
+            .segments
+            .insert(prepared.number, SegmentRow::new(None));
+        // An older wish was about another segment.
+        state.seal_asked = false;
         state.open = Some(OpenSegment {
             number: prepared.number,
             file: Arc::clone(&prepared.file),
+            file_bytes: prepared.file_bytes,
             index: SegmentIndex::default(),
         });
         self.segment = Some(SegmentWriter {

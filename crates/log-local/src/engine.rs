@@ -40,12 +40,33 @@ pub struct LocalEngine {
 impl LocalEngine {
     /// Counters, for operators and benchmarks.
     pub fn stats(&self) -> LocalStats {
+        let prepared_bytes = self.shared.prepared.bytes();
+        let counters = self.shared.counters.read();
         let state = self.shared.state.lock();
+        let (mut sealed_bytes, mut live_bytes) = (0, 0);
+        for segment in state.segments.values() {
+            let bytes = segment.sealed.map_or(0, |sealed| sealed.file_bytes);
+            sealed_bytes += bytes;
+            if segment.live_logs > 0 {
+                live_bytes += segment.look.map_or(bytes, |look| look.live_bytes);
+            }
+        }
+        let open_bytes = state.open.as_ref().map_or(0, |open| open.file_bytes);
+        if let Some(open) = &state.open {
+            let (all, dead) = open.index.all_and_dead_bytes();
+            live_bytes += all - dead;
+        }
+        let kept = counters.kept_room_bytes + counters.compaction_bytes + counters.manifest_bytes;
         LocalStats {
             tail_cache_bytes: state.cache.bytes() as u64,
             segments: state.segments.len() as u64,
             logs: state.table.len() as u64,
-            ..self.shared.counters.read()
+            live_bytes,
+            disk_bytes: sealed_bytes + open_bytes + prepared_bytes + kept,
+            sealed_bytes,
+            open_bytes,
+            prepared_bytes,
+            ..counters
         }
     }
 

@@ -1,14 +1,18 @@
 //! The thread that writes manifests, removes dead segments and compacts cold ones.
 
 mod compact;
+mod kept_room;
+mod look;
 mod manifest_writer;
 mod select;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::shared::{Shared, segment_path};
-use crate::state::Phase;
+use crate::format::ManifestSegment;
+use crate::prepared::remove_file;
+use crate::shared::Shared;
+use crate::state::{Phase, State};
 use crate::stats::count;
 
 pub(crate) use manifest_writer::write_manifest;
@@ -19,30 +23,28 @@ const SEALED_PER_MANIFEST: u64 = 8;
 /// How long to wait before something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// A segment that is written to is sealed early once this part of it is dead, and more than half of what is in it.
+const DEAD_PART_TO_SEAL: u64 = 4;
+
 /// What the thread remembers between its rounds.
 #[derive(Debug, Default)]
 struct Housekeeper {
     manifest_bytes: u64,
     /// Newest segment that the last manifest lists, by lsn.
     listed_lsn: u64,
-    selection: select::Selection,
+    /// When the last round ended.
+    round_ended: Option<Instant>,
+    /// The last frame, and since when.
+    last_lsn: Option<(u64, Instant)>,
 }
 
 /// Runs until the engine stops; the last manifest is written by whoever stops it.
 pub(crate) fn run(shared: &Shared) {
     let mut housekeeper = Housekeeper::default();
-    loop {
-        {
-            let mut state = shared.state.lock();
-            while !state.housekeeping_due && state.phase == Phase::Running {
-                shared.housekeeping_bell.wait(&mut state);
-            }
-            if state.phase != Phase::Running {
-                return;
-            }
-            state.housekeeping_due = false;
-        }
-        if let Err(error) = housekeeper.round(shared) {
+    while housekeeper.wait(shared) {
+        let result = housekeeper.round_on_any_disk(shared);
+        housekeeper.round_ended = Some(Instant::now());
+        if let Err(error) = result {
             tracing::error!(%error, "housekeeping failed; it is tried again");
             pause(shared, RETRY);
             shared.state.lock().housekeeping_due = true;
@@ -52,7 +54,7 @@ pub(crate) fn run(shared: &Shared) {
 
 /// Waits, but not longer than the engine runs.
 fn pause(shared: &Shared, time: Duration) {
-    let deadline = std::time::Instant::now() + time;
+    let deadline = Instant::now() + time;
     let mut state = shared.state.lock();
     while state.phase == Phase::Running {
         let timeout = shared
@@ -66,14 +68,53 @@ fn pause(shared: &Shared, time: Duration) {
 }
 
 impl Housekeeper {
+    /// Waits until there is something to do: at once for segments that were sealed or are empty; for what else has
+    /// died not sooner than some time after the last round. False: the engine stops.
+    fn wait(&self, shared: &Shared) -> bool {
+        let interval = shared.settings.reclaim_interval;
+        let next_round = self.round_ended.map(|ended| ended + interval);
+        let mut state = shared.state.lock();
+        let bell = &shared.housekeeping_bell;
+        while state.phase == Phase::Running && !state.housekeeping_due {
+            match next_round {
+                _ if !state.died => bell.wait(&mut state),
+                None => break,
+                Some(next_round) => {
+                    if bell.wait_until(&mut state, next_round).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.housekeeping_due = false;
+        state.died = false;
+        state.phase == Phase::Running
+    }
+
+    /// A round; where the disk has no room for it, with the room that is kept for that.
+    fn round_on_any_disk(&mut self, shared: &Shared) -> io::Result<()> {
+        kept_room::keep(shared);
+        let mut result = self.round(shared);
+        for give in [kept_room::give, kept_room::lend_prepared] {
+            if result.as_ref().is_err_and(kept_room::is_for_want_of_room) {
+                give(shared);
+                result = self.round(shared);
+            }
+        }
+        shared.prepared.give_back();
+        kept_room::keep(shared);
+        result
+    }
+
     fn round(&mut self, shared: &Shared) -> io::Result<()> {
         if self.is_manifest_due(shared) {
             self.write_manifest(shared)?;
         }
+        self.seal_early(shared);
         if shared.settings.compaction_bytes_per_s == 0 {
             return Ok(());
         }
-        while let Some(inputs) = self.selection.choose(shared) {
+        while let Some(inputs) = self.choose(shared)? {
             if shared.state.lock().phase != Phase::Running {
                 return Ok(());
             }
@@ -81,6 +122,48 @@ impl Housekeeper {
             self.write_manifest(shared)?;
         }
         Ok(())
+    }
+
+    /// The next segments to compact. An error: some should be, and there is no room for any of them.
+    fn choose(&self, shared: &Shared) -> io::Result<Option<Vec<ManifestSegment>>> {
+        let candidates = look::look_around(shared);
+        let settings = &shared.settings;
+        let target_bytes = settings.segment_bytes_max();
+        // The manifest that makes a compaction count needs room too.
+        let free = shared.disk.free_bytes().unwrap_or(u64::MAX);
+        let floor = settings.free_space_floor_bytes;
+        let room = select::OutputRoom {
+            target_bytes,
+            free_bytes: free.saturating_sub(self.manifest_bytes * 2),
+            is_ample: free >= floor.saturating_add(target_bytes)
+                && shared.state.lock().room.records,
+        };
+        let chosen = select::choose(&candidates, room).map(|range| &candidates[range]);
+        let lacks_room = chosen.is_none() && candidates.iter().any(|c| c.is_mostly_dead());
+        if lacks_room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(chosen.map(|chosen| chosen.iter().map(|candidate| candidate.segment).collect()))
+    }
+
+    /// Has the open segment sealed if most of it is dead, so that its room can be freed.
+    fn seal_early(&mut self, shared: &Shared) {
+        let now = Instant::now();
+        let mut state = shared.state.lock();
+        let lsn = state.durable_lsn;
+        let (last, since) = *self.last_lsn.get_or_insert((lsn, now));
+        if last != lsn {
+            self.last_lsn = Some((lsn, now));
+        }
+        let is_idle = last == lsn && now.duration_since(since) >= shared.settings.reclaim_interval;
+        match early_seal(&state, is_idle) {
+            EarlySeal::Now => {
+                state.seal_asked = true;
+                shared.committer_bell.notify_one();
+            }
+            EarlySeal::Later => state.died = true,
+            EarlySeal::No => {}
+        }
     }
 
     fn is_manifest_due(&self, shared: &Shared) -> bool {
@@ -117,14 +200,38 @@ fn remove_segment(shared: &Shared, number: u32) {
     };
     shared.files.forget(number);
     count(&shared.counters.removed_segments, 1);
-    if shared
+    count(&shared.counters.removed_bytes, sealed.file_bytes);
+    let settings = &shared.settings;
+    if !shared
         .prepared
-        .offer_dead(number, sealed.file_bytes, &shared.settings)
+        .offer_dead(number, sealed.file_bytes, settings)
     {
-        return;
+        remove_file(&*shared.disk, number);
     }
-    if let Err(error) = shared.disk.unlink(&segment_path(number)) {
-        // The next start removes it.
-        tracing::warn!(number, %error, "a dead segment could not be removed");
+}
+
+/// Whether the open segment is sealed before it is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EarlySeal {
+    No,
+    /// Once nothing is written any more, or more of it is dead.
+    Later,
+    Now,
+}
+
+fn early_seal(state: &State, is_idle: bool) -> EarlySeal {
+    let Some(open) = &state.open else {
+        return EarlySeal::No;
+    };
+    let (all, dead) = open.index.all_and_dead_bytes();
+    // The reserve is all that is left for what frees room: it is used up first.
+    if dead * 2 <= all || state.room.reserve_left.is_some() {
+        return EarlySeal::No;
+    }
+    let is_large = dead >= open.file_bytes / DEAD_PART_TO_SEAL;
+    if is_large || is_idle || !state.room.records {
+        EarlySeal::Now
+    } else {
+        EarlySeal::Later
     }
 }

@@ -22,8 +22,8 @@ const ROOM_CHECK: Duration = Duration::from_secs(1);
 /// instead of twice, which is worth more than the metadata that every fdatasync has to write with it.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// Dead segments kept for recycling.
-const RECYCLED_MAX: usize = 2;
+/// Dead segments kept for recycling, while there is room.
+const RECYCLED_MAX: usize = 1;
 
 /// A segment file without frames.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ struct Prepared {
     stopping: bool,
     /// The room was found wanting; look again soon.
     no_room: bool,
+    /// Housekeeping has the room of the ready segment until it is done: none is made meanwhile.
+    lent: bool,
 }
 
 impl PreparedSegments {
@@ -104,11 +106,38 @@ impl PreparedSegments {
         let mut state = self.state.lock();
         let wanted = state.dead.len() < RECYCLED_MAX
             && !state.stopping
+            && !state.no_room
+            && !state.lent
             && bytes == settings.segment_size(state.taken + 1);
         if wanted {
             state.dead.push_back((number, bytes));
         }
         wanted
+    }
+
+    /// Gives housekeeping the room of the segments that are kept for later; nothing is prepared until it is given
+    /// back. Returns the files to remove.
+    pub(crate) fn lend(&self) -> Vec<u32> {
+        let mut state = self.state.lock();
+        state.lent = true;
+        let dead = state.dead.drain(..).map(|(number, _)| number);
+        let mut lent: Vec<u32> = dead.collect();
+        lent.extend(state.next.take().map(|next| next.number));
+        lent
+    }
+
+    /// Housekeeping is done.
+    pub(crate) fn give_back(&self) {
+        self.state.lock().lent = false;
+        self.bell.notify_one();
+    }
+
+    /// Bytes of all files that are kept for later.
+    pub(crate) fn bytes(&self) -> u64 {
+        let state = self.state.lock();
+        let kept = [&state.next, &state.reserve].into_iter().flatten();
+        let kept: u64 = kept.map(|segment| segment.file_bytes).sum();
+        kept + state.dead.iter().map(|(_, bytes)| bytes).sum::<u64>()
     }
 
     pub(crate) fn stop(&self) {
@@ -118,6 +147,10 @@ impl PreparedSegments {
 }
 
 impl Prepared {
+    fn is_wanting(&self) -> bool {
+        !self.lent && (self.next.is_none() || self.reserve.is_none())
+    }
+
     fn count_taken(&mut self) {
         let now = Instant::now();
         let before = self.last_taken.replace(now);
@@ -135,7 +168,7 @@ pub(crate) fn run(shared: &Shared) {
                 if state.stopping {
                     return;
                 }
-                if state.next.is_none() || state.reserve.is_none() || state.no_room {
+                if state.is_wanting() || state.no_room {
                     break;
                 }
                 shared.prepared.bell.wait(&mut state);
@@ -150,6 +183,14 @@ pub(crate) fn run(shared: &Shared) {
         settle_room(shared, has_room);
         let mut state = shared.prepared.state.lock();
         state.no_room = !has_room;
+        if !has_room {
+            let dead = std::mem::take(&mut state.dead);
+            drop(state);
+            for (number, _) in dead {
+                remove_file(&*shared.disk, number);
+            }
+            state = shared.prepared.state.lock();
+        }
         if !has_room && !state.stopping {
             shared.prepared.bell.wait_for(&mut state, ROOM_CHECK);
         }
@@ -176,7 +217,9 @@ enum What {
 impl Job {
     /// The first segment comes before the reserve, so that the first append need not wait; later the reserve does.
     fn choose(state: &mut Prepared, settings: &LocalSettings) -> Self {
-        let what = if state.next.is_none() && (state.taken == 0 || state.reserve.is_some()) {
+        let what = if !state.is_wanting() {
+            What::Nothing
+        } else if state.next.is_none() && (state.taken == 0 || state.reserve.is_some()) {
             What::Next
         } else if state.reserve.is_none() {
             What::Reserve
@@ -252,6 +295,13 @@ fn settle_room(shared: &Shared, has_room: bool) {
     } else if !has_room && state.room.records {
         tracing::error!("no room on the disk: appends of records are refused");
         state.room.records = false;
+    }
+}
+
+/// Removes a segment file that nobody needs. Best effort: the next start removes it.
+pub(crate) fn remove_file(disk: &dyn Disk, number: u32) {
+    if let Err(error) = disk.unlink(&segment_path(number)) {
+        tracing::warn!(number, %error, "a segment that is not needed could not be removed");
     }
 }
 

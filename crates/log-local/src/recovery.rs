@@ -187,12 +187,7 @@ fn load(state: &mut State, manifest: &Manifest, numbers: &[u32]) -> Result<(), O
 }
 
 pub(crate) fn sealed_row(segment: ManifestSegment) -> SegmentRow {
-    SegmentRow {
-        live_logs: 0,
-        sealed: Some(segment),
-        settled: true,
-        damaged: false,
-    }
+    SegmentRow::new(Some(segment))
 }
 
 fn insert_log(state: &mut State, log: &ManifestLog) -> Result<(), OpenError> {

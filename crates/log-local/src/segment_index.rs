@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::format::{
     ControlOp, DIRECTORY_ENTRY_BYTES, LogKey, RUN_REF_BYTES, RecentId, RunRef, Stretch,
-    TRAILER_BYTES, Trailer, encode_footer, ids_bytes,
+    TRAILER_BYTES, Trailer, align, encode_footer, ids_bytes,
 };
 
 /// Most append ids that are remembered for a log.
@@ -13,8 +13,27 @@ pub(crate) const APPEND_IDS_KEPT: usize = 64;
 /// Runs and control operations that are durable in the segment.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentIndex {
-    logs: HashMap<LogKey, Stretch>,
+    logs: HashMap<LogKey, IndexedLog>,
     control_ops: Vec<ControlOp>,
+    /// Bytes of all logs' parts, as [`run_weight_bytes`] counts them.
+    all_bytes: u64,
+    /// Those of them that no reader can reach any more.
+    dead_bytes: u64,
+}
+
+/// One log's part, and how much of it is dead.
+#[derive(Debug)]
+struct IndexedLog {
+    stretch: Stretch,
+    bytes: u64,
+    dead_bytes: u64,
+    /// The first so many runs are dead.
+    dead_runs: usize,
+}
+
+/// What a run takes in a segment, its place in the footer included.
+pub(crate) fn run_weight_bytes(run: &RunRef) -> u64 {
+    align(u64::from(run.bytes)) + RUN_REF_BYTES
 }
 
 /// What the index has to know of a run.
@@ -35,15 +54,24 @@ impl SegmentIndex {
 
     pub(crate) fn add(&mut self, run: &IndexedRun) {
         let next_offset = run.run.first_offset + u64::from(run.count);
-        let log = self.logs.entry(run.key).or_insert_with(|| Stretch {
-            first_offset: run.run.first_offset,
-            next_offset,
-            first_time: run.run.first_time,
-            last_time: run.last_time,
-            closed: false,
-            runs: Vec::new(),
-            ids: Vec::new(),
+        let bytes = run_weight_bytes(&run.run);
+        self.all_bytes += bytes;
+        let indexed = self.logs.entry(run.key).or_insert_with(|| IndexedLog {
+            stretch: Stretch {
+                first_offset: run.run.first_offset,
+                next_offset,
+                first_time: run.run.first_time,
+                last_time: run.last_time,
+                closed: false,
+                runs: Vec::new(),
+                ids: Vec::new(),
+            },
+            bytes: 0,
+            dead_bytes: 0,
+            dead_runs: 0,
         });
+        indexed.bytes += bytes;
+        let log = &mut indexed.stretch;
         log.next_offset = next_offset;
         log.last_time = run.last_time;
         log.closed |= run.closed;
@@ -53,13 +81,46 @@ impl SegmentIndex {
         log.ids.drain(..surplus);
     }
 
+    /// Entries of a log below `first` are dead. Costs what newly died, not what is there.
+    pub(crate) fn trim(&mut self, key: LogKey, first: u64) {
+        let Some(log) = self.logs.get_mut(&key) else {
+            return;
+        };
+        let before = log.dead_bytes;
+        if first >= log.stretch.next_offset {
+            log.dead_runs = log.stretch.runs.len();
+            log.dead_bytes = log.bytes;
+        }
+        while let Some(next) = log.stretch.runs.get(log.dead_runs + 1)
+            && next.first_offset <= first
+        {
+            log.dead_bytes += run_weight_bytes(&log.stretch.runs[log.dead_runs]);
+            log.dead_runs += 1;
+        }
+        self.dead_bytes += log.dead_bytes - before;
+    }
+
+    /// A log is deleted.
+    pub(crate) fn remove(&mut self, key: LogKey) {
+        self.trim(key, u64::MAX);
+    }
+
+    /// Bytes of all logs' parts, and those of them that are dead.
+    pub(crate) fn all_and_dead_bytes(&self) -> (u64, u64) {
+        (self.all_bytes, self.dead_bytes)
+    }
+
     pub(crate) fn runs(&self, key: LogKey) -> &[RunRef] {
-        self.logs.get(&key).map_or(&[], |log| &log.runs)
+        self.logs.get(&key).map_or(&[], |log| &log.stretch.runs)
     }
 
     /// Logs in the order of the footer's directory.
     pub(crate) fn directory(&self) -> Vec<(LogKey, &Stretch)> {
-        let mut logs: Vec<_> = self.logs.iter().map(|(key, log)| (*key, log)).collect();
+        let mut logs: Vec<_> = self
+            .logs
+            .iter()
+            .map(|(key, log)| (*key, &log.stretch))
+            .collect();
         logs.sort_unstable_by_key(|(key, _)| *key);
         logs
     }

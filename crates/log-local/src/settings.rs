@@ -67,6 +67,10 @@ pub struct LocalSettings {
     /// More: room is freed and cold reads get sequential earlier, at the cost of everything else on the disk.
     pub compaction_bytes_per_s: u64,
 
+    /// How long housekeeping rests after a round before it looks again for room that can be freed because data was
+    /// deleted or trimmed. Default 5 s. Segments in which nothing is alive are removed without rest.
+    pub reclaim_interval: Duration,
+
     /// Threads for reads that the page cache cannot answer. Default 2.
     pub read_threads: usize,
 
@@ -99,6 +103,7 @@ impl LocalSettings {
             free_space_floor_bytes: 256 * MIB,
             reserve_bytes: 4 * MIB,
             compaction_bytes_per_s: 16 * MIB,
+            reclaim_interval: Duration::from_secs(5),
             read_threads: 2,
             realtime: Realtime::Try,
             idle_bell: None,
@@ -133,6 +138,11 @@ impl LocalSettings {
             return Err("read_threads and open_files_max must not be 0".to_owned());
         }
         Ok(())
+    }
+
+    /// The size of the largest segments that are opened.
+    pub(crate) fn segment_bytes_max(&self) -> u64 {
+        self.segment_bytes.iter().copied().max().unwrap_or(0)
     }
 
     /// Size of the `ordinal`-th segment of this process.

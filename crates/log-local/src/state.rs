@@ -43,6 +43,39 @@ pub(crate) struct SegmentRow {
     pub(crate) settled: bool,
     /// A run could not be read: leave it as it is.
     pub(crate) damaged: bool,
+    /// Grows whenever something in it dies.
+    pub(crate) changes: u32,
+    /// What its footer said, when housekeeping last looked.
+    pub(crate) look: Option<Look>,
+}
+
+impl SegmentRow {
+    pub(crate) fn new(sealed: Option<ManifestSegment>) -> Self {
+        Self {
+            live_logs: 0,
+            settled: sealed.is_some(),
+            sealed,
+            damaged: false,
+            changes: 0,
+            look: None,
+        }
+    }
+
+    /// The look, if nothing died since.
+    pub(crate) fn current_look(&self) -> Option<Look> {
+        self.look.filter(|look| look.changes == self.changes)
+    }
+}
+
+/// How much of a sealed segment is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The segment's `changes` when it was looked at.
+    pub(crate) changes: u32,
+    /// Bytes that a segment would have that held what is alive and nothing else.
+    pub(crate) live_bytes: u64,
+    /// All runs, dead ones included.
+    pub(crate) runs: u64,
 }
 
 /// The segment that is written now, and the one before while it is sealed.
@@ -50,6 +83,7 @@ pub(crate) struct SegmentRow {
 pub(crate) struct OpenSegment {
     pub(crate) number: u32,
     pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) file_bytes: u64,
     pub(crate) index: SegmentIndex,
 }
 
@@ -79,6 +113,10 @@ pub(crate) struct State {
     pub(crate) epoch: u32,
     /// Something for the housekeeping thread to look at.
     pub(crate) housekeeping_due: bool,
+    /// Something died since the housekeeping thread last looked for segments that are mostly dead.
+    pub(crate) died: bool,
+    /// The committing thread is to seal the open segment although it is not full.
+    pub(crate) seal_asked: bool,
 }
 
 impl State {
@@ -104,6 +142,8 @@ impl State {
             unsealed: BTreeSet::new(),
             epoch: 0,
             housekeeping_due: false,
+            died: false,
+            seal_asked: false,
         }
     }
 
@@ -133,6 +173,8 @@ impl State {
             segment.live_logs += 1;
         } else {
             segment.live_logs -= 1;
+            segment.changes = segment.changes.wrapping_add(1);
+            self.died = true;
             self.housekeeping_due |= segment.live_logs == 0 && segment.settled;
         }
     }
@@ -142,6 +184,7 @@ impl State {
         let Some(log) = self.table.get_mut(row) else {
             return Vec::new();
         };
+        let (key, first_before) = (log.key, log.first);
         log.first = log.first.max(first.min(log.next));
         let mut dropped = Vec::new();
         let (first, next) = (log.first, log.next);
@@ -152,8 +195,18 @@ impl State {
             .as_mut()
             .map(|active| std::mem::take(&mut active.waiters));
         log.settle();
+        let partly = log.segments.as_slice().first().map(|first| first.number);
         for number in dropped {
             self.count_reference(number, false);
+        }
+        if first > first_before {
+            self.died = true;
+            if let Some(segment) = partly.and_then(|number| self.segments.get_mut(&number)) {
+                segment.changes = segment.changes.wrapping_add(1);
+            }
+            if let Some(open) = &mut self.open {
+                open.index.trim(key, first);
+            }
         }
         waiters.unwrap_or_default()
     }
@@ -165,6 +218,9 @@ impl State {
         };
         for segment in log.segments.as_slice() {
             self.count_reference(segment.number, false);
+        }
+        if let Some(open) = &mut self.open {
+            open.index.remove(key);
         }
         match log.active {
             Some(active) => {

@@ -22,6 +22,8 @@ pub struct LocalStats {
     pub unprepared_segments: u64,
     /// Segments removed because nothing in them was live.
     pub removed_segments: u64,
+    /// Bytes of their files.
+    pub removed_bytes: u64,
     /// Segments that compactions read; and bytes that they wrote.
     pub compacted_segments: u64,
     /// See `compacted_segments`.
@@ -40,6 +42,23 @@ pub struct LocalStats {
     pub segments: u64,
     /// Logs now.
     pub logs: u64,
+    /// Bytes that readers can reach, at most: those of a segment in which something died count until housekeeping
+    /// has looked at it.
+    pub live_bytes: u64,
+    /// Bytes of all files below except snapshots: the sum of the following.
+    pub disk_bytes: u64,
+    /// Bytes of sealed segments.
+    pub sealed_bytes: u64,
+    /// Bytes of the segment that is written now.
+    pub open_bytes: u64,
+    /// Bytes of segments that are kept for later: the next one, the reserve, and one to be recycled.
+    pub prepared_bytes: u64,
+    /// Bytes that are kept for housekeeping on a full disk.
+    pub kept_room_bytes: u64,
+    /// Bytes of the compaction that is being written.
+    pub compaction_bytes: u64,
+    /// Bytes of the manifest. Twice as many are there while it is written.
+    pub manifest_bytes: u64,
 }
 
 macro_rules! counters {
@@ -69,15 +88,24 @@ counters!(
     sealed_segments,
     unprepared_segments,
     removed_segments,
+    removed_bytes,
     compacted_segments,
     compacted_bytes,
     manifests,
     tail_reads,
     warm_reads,
     cold_reads,
+    kept_room_bytes,
+    compaction_bytes,
+    manifest_bytes,
 );
 
 /// Adds to a counter.
 pub(crate) fn count(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
+}
+
+/// Sets what is not a count of events but the size of something now.
+pub(crate) fn set(counter: &AtomicU64, now: u64) {
+    counter.store(now, Ordering::Relaxed);
 }

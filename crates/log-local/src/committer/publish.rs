@@ -22,6 +22,7 @@ impl Committer {
         let mut waiters: Vec<Arc<Waiter>> = Vec::new();
         let (mut entry_count, mut payload_bytes) = (0, 0);
         let mut state = self.shared.state.lock();
+        let had_died = state.died;
         state.durable_lsn = self.lsn;
         let mut indexed = self.frames.runs.drain(..);
         for run in runs {
@@ -47,9 +48,9 @@ impl Committer {
             }
         }
         state.evict();
-        let housekeeping_due = state.housekeeping_due;
+        let is_rung = state.housekeeping_due || (state.died && !had_died);
         drop(state);
-        if housekeeping_due {
+        if is_rung {
             self.shared.housekeeping_bell.notify_one();
         }
         waiters.iter().for_each(|waiter| waiter.ring());
@@ -124,6 +125,9 @@ fn add_run(
     let State { table, cache, .. } = state;
     // The log may have been deleted in the same group.
     let Some(log) = table.get_mut(row).filter(|log| log.key == run.key) else {
+        if let Some(open) = &mut state.open {
+            open.index.remove(run.key);
+        }
         return;
     };
     log.next = run.run.first_offset + u64::from(run.count);

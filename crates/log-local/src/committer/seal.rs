@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Committer;
 use crate::format::{LogKey, ManifestSegment, SegmentKind, Trailer};
+use crate::group::Group;
 use crate::segment_index::SegmentIndex;
 use crate::settings::Durability;
 use crate::shared::{Shared, segment_path};
@@ -15,6 +16,22 @@ use crate::table::NOT_SEALED;
 const LOGS_AT_ONCE: usize = 1024;
 
 impl Committer {
+    /// Seals a segment that is not full, because most of it is dead; the group comes behind it. False: the engine
+    /// has failed.
+    pub(super) fn seal_early(&mut self, group: &mut Group) -> bool {
+        if self
+            .segment
+            .as_ref()
+            .is_none_or(super::SegmentWriter::is_empty)
+        {
+            return true;
+        }
+        match self.seal() {
+            Ok(()) => true,
+            Err(reason) => self.fail(group, reason),
+        }
+    }
+
     /// Seals the open segment, if there is one. An error is final.
     pub(super) fn seal(&mut self) -> Result<(), String> {
         let Some(segment) = self.segment.take() else {

@@ -8,8 +8,8 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::look::{read_directory, set_damaged};
 use super::pause;
-use super::select::{read_directory, set_damaged};
 use crate::disk::{DiskFile, Waiting};
 use crate::format::{
     DirectoryEntry, LogKey, ManifestSegment, RUN_REF_BYTES, RunHeader, SEGMENT_HEADER_BYTES,
@@ -22,7 +22,7 @@ use crate::recovery::sealed_row;
 use crate::segment_index::{FooterSize, SegmentIndex};
 use crate::shared::{SEGMENTS, Shared, segment_path};
 use crate::state::{Phase, State};
-use crate::stats::count;
+use crate::stats::{count, set};
 use crate::table::SegmentRef;
 
 /// Entries are written once so many bytes of them are in memory.
@@ -42,6 +42,7 @@ pub(super) fn compact(shared: &Shared, inputs: &[ManifestSegment]) -> io::Result
     let number = shared.state.lock().take_number();
     let aside = format!("{SEGMENTS}/{number:010}.tmp");
     let written = write(shared, inputs, number, &aside);
+    set(&shared.counters.compaction_bytes, 0);
     let (sealed, index) = match written {
         Ok(written) => written,
         Err(given_up) => {
@@ -207,6 +208,7 @@ impl<'a> Output<'a> {
         self.lsn += self.frames.encode(&runs, &[], &self.batch, at);
         self.file.write_at(&self.frames.parts(), self.position)?;
         self.position += self.frames.bytes();
+        set(&self.shared.counters.compaction_bytes, self.position);
         for run in &self.frames.runs {
             self.footer.add_run(run.key, run.ids.len());
             self.index.add(run);

@@ -7,7 +7,7 @@ use crate::format::{Manifest, ManifestLog, ManifestSegment};
 use crate::recovery::{MANIFEST, MANIFEST_NEW};
 use crate::settings::Durability;
 use crate::shared::Shared;
-use crate::stats::count;
+use crate::stats::{count, set};
 use crate::table::{LogRow, SKIPPED};
 
 /// Logs copied under one lock.
@@ -66,6 +66,7 @@ pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<Written
     let bytes = manifest.encode_with(&logs);
     store(shared, &bytes)?;
     count(&shared.counters.manifests, 1);
+    set(&shared.counters.manifest_bytes, bytes.len() as u64);
     Ok(WrittenManifest {
         bytes: bytes.len() as u64,
         listed_lsn: manifest.segments.last().map_or(0, |last| last.last_lsn),

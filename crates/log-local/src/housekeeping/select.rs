@@ -1,20 +1,16 @@
-//! Which sealed segments are worth a compaction.
+//! Which sealed segments are worth a compaction: a pure function of how much of each is alive.
+//!
+//! A segment of which less than half is alive is worth it for its room. What is copied is then never more than what
+//! is freed, and when none is left the sealed segments hold no more than twice what is alive. Small neighbours, and
+//! segments whose logs are interleaved, are worth it for the readers, while there is room to spare.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
-use crate::disk::Waiting;
-use crate::format::{DIRECTORY_ENTRY_BYTES, DirectoryEntry, ManifestSegment, SegmentKind};
-use crate::reader::{ReadError, read_exact};
-use crate::shared::Shared;
+use crate::format::{ManifestSegment, SegmentKind};
+use crate::state::Look;
 
-/// Segments whose directories are read in one round.
-const LOOKS_PER_ROUND: usize = 16;
-
-/// The newest segments are left alone: they are likely to be read from the tail cache, and to change.
+/// The newest segments are not tidied: they are likely to be read from the tail cache, and to change.
 const NEWEST_SPARED: usize = 2;
-
-/// A segment with less than this part alive is mostly dead.
-const LIVE_PART: f64 = 0.5;
 
 /// So many small segments that follow each other become one.
 const SMALL_RUN: usize = 4;
@@ -25,179 +21,121 @@ const INTERLEAVED_RUN_BYTES: u64 = 4 << 10;
 /// ... if there are several of them per log.
 const INTERLEAVED_RUNS_PER_LOG: u64 = 4;
 
-/// What the directory of a segment said, and how many logs were alive in it then.
+/// A sealed segment, in order of lsn.
 #[derive(Debug, Clone, Copy)]
-struct Look {
-    live_logs: u32,
-    live_part: f64,
-    runs: u64,
+pub(super) struct Candidate {
+    pub(super) segment: ManifestSegment,
+    /// `None`: it is not to be touched.
+    pub(super) look: Option<Look>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Selection {
-    looks: HashMap<u32, Look>,
-}
-
-impl Selection {
-    /// Segments that follow each other and should become one; in order.
-    pub(super) fn choose(&mut self, shared: &Shared) -> Option<Vec<ManifestSegment>> {
-        let mut candidates: Vec<(ManifestSegment, u32, bool)> = {
-            let state = shared.state.lock();
-            let settled = state.segments.values().filter(|segment| segment.settled);
-            settled
-                .filter_map(|segment| Some((segment.sealed?, segment.live_logs, segment.damaged)))
-                .collect()
-        };
-        candidates.sort_unstable_by_key(|(segment, ..)| segment.first_lsn);
-        candidates.truncate(candidates.len().saturating_sub(NEWEST_SPARED));
-        self.look_around(shared, &candidates);
-        let target = *shared.settings.segment_bytes.last()?;
-        let wishes: Vec<Wish> = candidates
-            .iter()
-            .map(|(segment, live_logs, damaged)| {
-                if *damaged || *live_logs == 0 {
-                    Wish::None
-                } else {
-                    self.wish(segment, *live_logs, target)
-                }
-            })
-            .collect();
-        let segments: Vec<ManifestSegment> =
-            candidates.iter().map(|(segment, ..)| *segment).collect();
-        best_run(&segments, &wishes, target)
+impl Candidate {
+    fn live_bytes(&self) -> u64 {
+        self.look
+            .map_or(self.segment.file_bytes, |look| look.live_bytes)
     }
 
-    /// Reads the directories of some segments that changed since.
-    fn look_around(&mut self, shared: &Shared, candidates: &[(ManifestSegment, u32, bool)]) {
-        self.looks.retain(|number, _| {
-            candidates
-                .iter()
-                .any(|(segment, ..)| segment.number == *number)
-        });
-        let mut looked = 0;
-        for (segment, live_logs, damaged) in candidates {
-            let known = self.looks.get(&segment.number);
-            let is_current = known.is_some_and(|look| look.live_logs == *live_logs);
-            if *damaged || *live_logs == 0 || is_current {
-                continue;
-            }
-            looked += 1;
-            if looked > LOOKS_PER_ROUND {
-                return;
-            }
-            match look(shared, segment, *live_logs) {
-                Ok(look) => {
-                    self.looks.insert(segment.number, look);
-                }
-                Err(reason) => set_damaged(shared, segment.number, &reason),
-            }
-        }
+    pub(super) fn is_mostly_dead(&self) -> bool {
+        self.look.is_some() && self.live_bytes() < self.segment.file_bytes.div_ceil(2)
     }
 
-    fn wish(&self, segment: &ManifestSegment, live_logs: u32, target: u64) -> Wish {
-        let Some(look) = self.looks.get(&segment.number) else {
-            return Wish::None;
-        };
-        if look.live_logs == live_logs && look.live_part < LIVE_PART {
-            return Wish::Alone;
-        }
-        let runs = look.runs.max(1);
-        let entries = u64::from(segment.directory_entries).max(1);
-        let is_interleaved = segment.kind == SegmentKind::Appended
-            && segment.data_end / runs < INTERLEAVED_RUN_BYTES
-            && runs / entries >= INTERLEAVED_RUNS_PER_LOG;
-        if is_interleaved {
-            return Wish::Alone;
-        }
-        if segment.data_end < target / SMALL_RUN as u64 {
-            Wish::WithOthers
-        } else {
-            Wish::None
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    None,
-    /// Small: worth it with neighbours.
-    WithOthers,
-    Alone,
-}
-
-/// The first run of neighbours that is worth it, not larger than one segment.
-fn best_run(
-    segments: &[ManifestSegment],
-    wishes: &[Wish],
-    target: u64,
-) -> Option<Vec<ManifestSegment>> {
-    let mut start = 0;
-    while start < segments.len() {
-        let (mut bytes, mut end, mut alone) = (0, start, false);
-        while end < segments.len() && wishes[end] != Wish::None {
-            bytes += segments[end].data_end;
-            if end > start && bytes > target {
-                break;
-            }
-            alone |= wishes[end] == Wish::Alone;
-            end += 1;
-        }
-        if alone || end - start >= SMALL_RUN {
-            return Some(segments[start..end].to_vec());
-        }
-        start = end.max(start + 1);
-    }
-    None
-}
-
-/// The directory of a sealed segment, verified.
-pub(super) fn read_directory(
-    shared: &Shared,
-    segment: &ManifestSegment,
-) -> Result<Vec<DirectoryEntry>, String> {
-    let bytes = u64::from(segment.directory_entries) * DIRECTORY_ENTRY_BYTES;
-    let number = segment.number;
-    let start = segment.directory_start;
-    let read = read_exact(shared, number, start, bytes, Waiting::Allowed);
-    let bytes = read.map_err(|error| match error {
-        ReadError::Failed(reason) => reason,
-        ReadError::WouldBlock => "the disk could not be waited for".to_owned(),
-    })?;
-    (start..)
-        .step_by(DIRECTORY_ENTRY_BYTES as usize)
-        .zip(bytes.chunks_exact(DIRECTORY_ENTRY_BYTES as usize))
-        .map(|(position, entry)| {
-            DirectoryEntry::decode(entry, u64::from(number), position).ok_or_else(|| {
-                let path = crate::shared::segment_path(number);
-                format!("{path} at byte {position}: an entry of the directory is damaged")
-            })
+    fn is_interleaved(&self) -> bool {
+        let entries = u64::from(self.segment.directory_entries).max(1);
+        self.look.is_some_and(|look| {
+            let runs = look.runs.max(1);
+            self.segment.kind == SegmentKind::Appended
+                && self.segment.data_end / runs < INTERLEAVED_RUN_BYTES
+                && runs / entries >= INTERLEAVED_RUNS_PER_LOG
         })
-        .collect()
+    }
+
+    fn is_small(&self, target_bytes: u64) -> bool {
+        self.look.is_some() && self.segment.file_bytes < target_bytes / SMALL_RUN as u64
+    }
 }
 
-fn look(shared: &Shared, segment: &ManifestSegment, live_logs: u32) -> Result<Look, String> {
-    let directory = read_directory(shared, segment)?;
-    let state = shared.state.lock();
-    let (mut live, mut all, mut runs) = (0u64, 0u64, 0u64);
-    for entry in &directory {
-        all += entry.next_offset - entry.first_offset;
-        runs += u64::from(entry.runs);
-        if let Some(log) = state.table.by_key(entry.key) {
-            let first = entry.first_offset.max(log.first);
-            live += entry.next_offset.saturating_sub(first);
+/// What there is to write to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutputRoom {
+    /// No new segment is to be longer, unless it is made of a single one.
+    pub(super) target_bytes: u64,
+    /// No new segment can be longer.
+    pub(super) free_bytes: u64,
+    /// Whether to spend room for the readers' sake.
+    pub(super) is_ample: bool,
+}
+
+/// Neighbours that should become one segment.
+pub(super) fn choose(candidates: &[Candidate], room: OutputRoom) -> Option<Range<usize>> {
+    mostly_dead(candidates, room).or_else(|| {
+        let end = candidates.len().saturating_sub(NEWEST_SPARED);
+        let older = &candidates[..end];
+        if room.is_ample {
+            interleaved(older, room).or_else(|| small(older, room))
+        } else {
+            None
         }
-    }
-    Ok(Look {
-        live_logs,
-        live_part: live as f64 / all.max(1) as f64,
-        runs,
     })
 }
 
-/// A segment that cannot be read whole is left as it is: what can be read of it stays readable.
-pub(super) fn set_damaged(shared: &Shared, number: u32, reason: &str) {
-    tracing::error!(reason, "a segment cannot be compacted");
-    if let Some(segment) = shared.state.lock().segments.get_mut(&number) {
-        segment.damaged = true;
+/// The segment that frees most for each byte copied, with the neighbours that are mostly dead too.
+fn mostly_dead(candidates: &[Candidate], room: OutputRoom) -> Option<Range<usize>> {
+    let fits = |candidate: &Candidate| {
+        candidate.is_mostly_dead() && candidate.live_bytes() <= room.free_bytes
+    };
+    let part = |place: &usize| {
+        let candidate = &candidates[*place];
+        u128::from(candidate.live_bytes()) * (1 << 32) / u128::from(candidate.segment.file_bytes)
+    };
+    let best = (0..candidates.len())
+        .filter(|place| fits(&candidates[*place]))
+        .min_by_key(part)?;
+    let bytes_max = room.target_bytes.min(room.free_bytes);
+    let mut bytes = candidates[best].live_bytes();
+    let mut joins = |candidate: &Candidate| {
+        let is_joined = candidate.is_mostly_dead() && bytes + candidate.live_bytes() <= bytes_max;
+        bytes += if is_joined { candidate.live_bytes() } else { 0 };
+        is_joined
+    };
+    let (mut start, mut end) = (best, best + 1);
+    while end < candidates.len() && joins(&candidates[end]) {
+        end += 1;
     }
+    while start > 0 && joins(&candidates[start - 1]) {
+        start -= 1;
+    }
+    Some(start..end)
 }
+
+fn interleaved(candidates: &[Candidate], room: OutputRoom) -> Option<Range<usize>> {
+    let start = candidates.iter().position(Candidate::is_interleaved)?;
+    let (mut bytes, mut end) = (candidates[start].live_bytes(), start + 1);
+    while let Some(next) = candidates.get(end).filter(|next| next.is_interleaved()) {
+        bytes += next.live_bytes();
+        if bytes > room.target_bytes {
+            break;
+        }
+        end += 1;
+    }
+    Some(start..end)
+}
+
+/// Several small ones, of which none makes up more than half: what is copied then at least doubles the segment that
+/// it is in, so that no byte is copied more than log2(target / its first segment) times.
+fn small(candidates: &[Candidate], room: OutputRoom) -> Option<Range<usize>> {
+    (0..candidates.len()).find_map(|start| {
+        let (mut bytes, mut largest, mut end) = (0, 0, start);
+        while let Some(next) = candidates.get(end)
+            && next.is_small(room.target_bytes)
+            && bytes + next.live_bytes() <= room.target_bytes
+        {
+            bytes += next.live_bytes();
+            largest = largest.max(next.live_bytes());
+            end += 1;
+        }
+        (end - start >= SMALL_RUN && largest * 2 <= bytes).then_some(start..end)
+    })
+}
+
+#[cfg(test)]
+mod tests;

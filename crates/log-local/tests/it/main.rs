@@ -10,4 +10,5 @@ mod folder;
 mod frozen;
 
 mod room;
+mod space;
 mod workload;

@@ -58,6 +58,7 @@ pub fn small_settings() -> LocalSettings {
         open_files_max: 2,
         free_space_floor_bytes: 0,
         compaction_bytes_per_s: 1 << 40,
+        reclaim_interval: Duration::ZERO,
         realtime: Realtime::Off,
         durability: Durability::Fsync,
         ..LocalSettings::new("unused")

@@ -36,6 +36,15 @@ struct Storage {
     written_bytes: u64,
     segments: u64,
     tail_cache_bytes: u64,
+    /// What readers can reach, and all files; then the kinds of files whose sum that is.
+    live_bytes: u64,
+    disk_bytes: u64,
+    sealed_bytes: u64,
+    open_bytes: u64,
+    prepared_bytes: u64,
+    kept_room_bytes: u64,
+    compaction_bytes: u64,
+    manifest_bytes: u64,
 }
 
 impl From<LocalStats> for Storage {
@@ -47,6 +56,14 @@ impl From<LocalStats> for Storage {
             written_bytes: stats.written_bytes,
             segments: stats.segments,
             tail_cache_bytes: stats.tail_cache_bytes,
+            live_bytes: stats.live_bytes,
+            disk_bytes: stats.disk_bytes,
+            sealed_bytes: stats.sealed_bytes,
+            open_bytes: stats.open_bytes,
+            prepared_bytes: stats.prepared_bytes,
+            kept_room_bytes: stats.kept_room_bytes,
+            compaction_bytes: stats.compaction_bytes,
+            manifest_bytes: stats.manifest_bytes,
         }
     }
 }
