@@ -8,6 +8,7 @@
 //! records what will be done, *finish* that it was done. What stands between them is [`Stream::change`] or the status
 //! DELETING, and can be resumed by anybody.
 
+mod closed_shards;
 mod command;
 mod commitment;
 mod consumer;
@@ -16,6 +17,7 @@ mod decide;
 mod decide_consumer;
 mod decide_reshard;
 mod decide_setting;
+mod open_shards;
 mod rejected;
 mod resource_policy;
 mod scaling;
@@ -24,10 +26,13 @@ mod shard;
 mod snapshot;
 mod stored;
 mod stream;
+mod stream_shards;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod token_key;
+#[cfg(test)]
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,13 +70,35 @@ pub struct Catalog {
     /// Number of the last log that was asked for; ids start at 1.
     last_log_id: u64,
     by_id: BTreeMap<StreamId, Arc<Stream>>,
-    by_name: BTreeMap<AccountId, BTreeMap<Region, BTreeMap<StreamName, Arc<Stream>>>>,
+    by_name: BTreeMap<AccountId, BTreeMap<Region, InRegion>>,
+    /// Shards of all streams, closed ones included.
+    shard_count: u64,
     /// Creation second of the youngest shard or consumer of a deleted stream: a namesake starts above it.
     namesakes: BTreeMap<StreamKey, u64>,
     /// No new stream starts at or below this second; covers namesakes that are no longer remembered one by one.
     namesakes_floor_s: u64,
     /// Of accounts that ever committed themselves to a least throughput.
     commitments: BTreeMap<AccountId, BTreeMap<Region, Commitment>>,
+}
+
+/// The streams of one account and region, and what is counted over them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct InRegion {
+    streams: BTreeMap<StreamName, Arc<Stream>>,
+    shards_in_quota: u64,
+    on_demand_streams: u64,
+}
+
+impl InRegion {
+    fn add(&mut self, stream: &Stream) {
+        self.shards_in_quota += stream.shards_in_quota();
+        self.on_demand_streams += u64::from(stream.mode == StreamMode::OnDemand);
+    }
+
+    fn subtract(&mut self, stream: &Stream) {
+        self.shards_in_quota -= stream.shards_in_quota();
+        self.on_demand_streams -= u64::from(stream.mode == StreamMode::OnDemand);
+    }
 }
 
 /// What a command did.
@@ -115,7 +142,12 @@ impl Catalog {
         account: &AccountId,
         region: &Region,
     ) -> Option<&BTreeMap<StreamName, Arc<Stream>>> {
-        self.by_name.get(account)?.get(region)
+        Some(&self.by_name.get(account)?.get(region)?.streams)
+    }
+
+    /// How many shards all streams have, closed ones included.
+    pub fn shard_count(&self) -> u64 {
+        self.shard_count
     }
 
     /// All streams in the order of their creation.
@@ -137,19 +169,14 @@ impl Catalog {
     /// Shards that count toward the account's quota in a region: those of provisioned streams that take records or
     /// are being created.
     pub fn shards_in_quota(&self, account: &AccountId, region: &Region) -> u64 {
-        self.in_region(account, region)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .map(|stream| stream.shards_in_quota())
-            .sum()
+        let counted = self.by_name.get(account).and_then(|one| one.get(region));
+        counted.map_or(0, |one| one.shards_in_quota)
     }
 
     /// How many on-demand streams an account has in a region.
     pub fn on_demand_streams(&self, account: &AccountId, region: &Region) -> u64 {
-        let streams = self.in_region(account, region).into_iter();
-        let streams = streams.flat_map(BTreeMap::values);
-        let on_demand = streams.filter(|stream| stream.mode == StreamMode::OnDemand);
-        on_demand.count() as u64
+        let counted = self.by_name.get(account).and_then(|one| one.get(region));
+        counted.map_or(0, |one| one.on_demand_streams)
     }
 
     pub(crate) fn commit(&mut self, decision: Decision) -> Applied {
@@ -188,21 +215,32 @@ impl Catalog {
             region,
             name,
         } = stream.key.clone();
-        self.by_id.insert(stream.id, Arc::clone(&stream));
+        let before = self.by_id.insert(stream.id, Arc::clone(&stream));
         let regions = self.by_name.entry(account).or_default();
-        regions.entry(region).or_default().insert(name, stream);
+        let in_region = regions.entry(region).or_default();
+        if let Some(before) = before {
+            self.shard_count -= before.shard_count() as u64;
+            in_region.subtract(&before);
+        }
+        self.shard_count += stream.shard_count() as u64;
+        in_region.add(&stream);
+        in_region.streams.insert(name, stream);
     }
 
     fn remove(&mut self, id: StreamId, now_s: u64) {
         let Some(stream) = self.by_id.remove(&id) else {
             return;
         };
+        self.shard_count -= stream.shard_count() as u64;
         let key = &stream.key;
         if let Some(regions) = self.by_name.get_mut(&key.account) {
-            if let Some(names) = regions.get_mut(&key.region) {
-                names.remove(&key.name);
+            if let Some(in_region) = regions.get_mut(&key.region) {
+                in_region.subtract(&stream);
+                in_region.streams.remove(&key.name);
+                if in_region.streams.is_empty() {
+                    regions.remove(&key.region);
+                }
             }
-            regions.retain(|_, names| !names.is_empty());
             if regions.is_empty() {
                 self.by_name.remove(&key.account);
             }

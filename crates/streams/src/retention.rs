@@ -109,22 +109,21 @@ impl Retention {
             match cursor.next_shard {
                 Some(shard) => catalog
                     .get(cursor.stream)
-                    .map(|one| (Arc::clone(one), shard.index())),
+                    .map(|one| (Arc::clone(one), shard)),
                 None => None,
             }
             .or_else(|| {
                 let next = catalog.streams_after(cursor.stream).next();
-                next.map(|one| (Arc::clone(one), 0))
+                next.map(|one| (Arc::clone(one), ShardId::FIRST))
             })
         })?;
         let now = self.time.now();
         let horizon = stream.trim_horizon(now);
         let mut expired = Vec::new();
-        let from = stream
-            .shards
-            .partition_point(|shard| shard.id.index() < first);
-        let slice = &stream.shards[from..];
-        for shard in slice.iter().take(LOGS_PER_SLICE) {
+        let mut slice: Vec<Shard> = stream.shards_from(first).take(LOGS_PER_SLICE + 1).collect();
+        let next_shard = slice.get(LOGS_PER_SLICE).map(|shard| shard.id);
+        slice.truncate(LOGS_PER_SLICE);
+        for shard in &slice {
             match self.look_at(shard, horizon).await {
                 Ok(true) => expired.push(shard.id),
                 Ok(false) => {}
@@ -138,9 +137,9 @@ impl Retention {
         }
         let after = Cursor {
             stream: stream.id,
-            next_shard: slice.get(LOGS_PER_SLICE).map(|shard| shard.id),
+            next_shard,
         };
-        Some((after, slice.len().min(LOGS_PER_SLICE)))
+        Some((after, slice.len()))
     }
 
     /// Frees what it can; true if the shard is closed, all of its records are past retention and its log is deleted.

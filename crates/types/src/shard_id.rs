@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub struct ShardId(u32);
 
 impl ShardId {
+    /// The shard with index 0.
+    pub const FIRST: Self = Self(0);
+
     /// The shard with this index, or `None` above 2^31 − 1.
     pub fn new(index: u32) -> Option<Self> {
         (index <= i32::MAX.unsigned_abs()).then_some(Self(index))

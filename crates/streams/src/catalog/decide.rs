@@ -191,7 +191,8 @@ impl Catalog {
             retention_hours: spec.retention_hours,
             max_record_size_kib: spec.max_record_size_kib,
             tags: spec.tags.clone(),
-            shards: Vec::new(),
+            open: Default::default(),
+            closed: Default::default(),
             next_shard_index: shard_count,
             last_created_s: created_s,
             change: Some(Change::Create { shards }),
@@ -203,7 +204,6 @@ impl Catalog {
             policy: None,
             consumers: Vec::new(),
             consumers_floor_s: 0,
-            routes: Vec::new(),
         };
         Ok(Decision::Store {
             stream: Box::new(stream),
@@ -217,10 +217,9 @@ impl Catalog {
             return Err(Rejected::NotBegun);
         };
         let mut created = Stream::clone(stream);
-        created.shards = open(shards, logs, stream.created_ms, |_| (None, None))?;
+        created.set_open(open(shards, logs, stream.created_ms, |_| (None, None))?);
         created.change = None;
         created.status = StreamStatus::Active;
-        created.rebuild_routes();
         Ok(Decision::store(created))
     }
 
@@ -287,12 +286,11 @@ impl Catalog {
     fn remove_shards(&self, id: StreamId, shards: &[ShardId]) -> Result<Decision, Rejected> {
         let mut stream = Stream::clone(self.stream(id)?);
         for shard in shards {
-            if stream.shard(*shard).is_some_and(|shard| !shard.is_closed()) {
+            if stream.is_open(*shard) {
                 return Err(Rejected::NotBegun);
             }
         }
-        stream.shards.retain(|shard| !shards.contains(&shard.id));
-        stream.rebuild_routes();
+        stream.forget_closed(shards);
         Ok(Decision::store(stream))
     }
 

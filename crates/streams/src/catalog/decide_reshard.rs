@@ -1,9 +1,12 @@
 //! Splits and merges, one at a time or in rounds on the way to another count of shards.
 
+use std::collections::BTreeSet;
+
 use millstream_types::limits::SHARDS_PER_STREAM_MAX;
 use millstream_types::{HashKey, HashKeyRange, ShardId, TimestampMs};
 use millstream_wire::shapes::{StreamMode, StreamStatus};
 
+use super::closed_shards::ClosedRow;
 use super::command::{ClosedShard, CreatedLog};
 use super::decide::{Decision, check_limit, check_second, open};
 use super::scaling::{self, Round};
@@ -19,7 +22,7 @@ impl Catalog {
         account_shards_max: Option<u64>,
     ) -> Result<Decision, Rejected> {
         let stream = self.reshardable(id)?;
-        let parent = shard_of(stream, shard)?;
+        let parent = &shard_of(stream, shard)?;
         check_limit(
             stream.open_shards().len() as u64,
             1,
@@ -44,7 +47,7 @@ impl Catalog {
         adjacent: ShardId,
     ) -> Result<Decision, Rejected> {
         let stream = self.reshardable(id)?;
-        let (first, second) = (shard_of(stream, shard)?, shard_of(stream, adjacent)?);
+        let (first, second) = (&shard_of(stream, shard)?, &shard_of(stream, adjacent)?);
         if !first.range.is_followed_by(&second.range) {
             return Err(Rejected::NotAdjacent);
         }
@@ -105,7 +108,7 @@ impl Catalog {
         stream: &Stream,
         target: u32,
     ) -> Result<Option<Decision>, Rejected> {
-        let open: Vec<&Shard> = stream.open_shards().collect();
+        let open = stream.open_shards();
         let ranges: Vec<HashKeyRange> = open.iter().map(|shard| shard.range).collect();
         let round = scaling::next_round(&ranges, target as usize).map_err(|narrow| {
             let shard = open.iter().find(|shard| shard.range == narrow);
@@ -122,7 +125,7 @@ impl Catalog {
                 .collect(),
             Some(Round::Merge(places)) => places
                 .iter()
-                .map(|place| Plan::merge(open[*place], open[place + 1]))
+                .map(|place| Plan::merge(&open[*place], &open[place + 1]))
                 .collect(),
         };
         self.begin_reshards(now, stream, &plans, |reshards| Change::Scale {
@@ -171,6 +174,7 @@ impl Catalog {
         let mut ids = (stream.next_shard_index..).map_while(ShardId::new);
         let mut changed = stream.clone();
         let mut reshards = Vec::with_capacity(plans.len());
+        let mut closing = BTreeSet::new();
         for plan in plans {
             let created_s = check_second(now.as_secs().max(plan.created_s_min()))?;
             changed.last_created_s = changed.last_created_s.max(created_s);
@@ -186,8 +190,7 @@ impl Catalog {
             let children = plan.ranges.iter().map(&mut child);
             let children: Vec<NewShard> = children.collect::<Result<_, _>>()?;
             for parent in &plan.parents {
-                let position = changed.position(parent.id).ok_or(Rejected::NotBegun)?;
-                changed.shards[position].state = ShardState::Closing;
+                closing.insert(parent.id);
             }
             if let Some(last) = children.last() {
                 changed.next_shard_index = last.id.index() + 1;
@@ -197,6 +200,11 @@ impl Catalog {
                 children,
             });
         }
+        let mut open = stream.open_shards().to_vec();
+        for shard in open.iter_mut().filter(|one| closing.contains(&one.id)) {
+            shard.state = ShardState::Closing;
+        }
+        changed.set_open(open);
         changed.status = StreamStatus::Updating;
         changed.change = Some(change(reshards));
         Ok(Decision::Store {
@@ -281,33 +289,34 @@ fn take_over(
     // All parents end at the same time, so that at any time the listed shards tile the space.
     let closed_ms = closed.iter().map(|closed| closed.closed_ms).max();
     let closed_ms = closed_ms.ok_or(Rejected::NotBegun)?;
-    for ClosedShard { shard, end, .. } in closed {
-        let position = changed.position(*shard).ok_or(Rejected::NotBegun)?;
-        changed.shards[position].state = ShardState::Closed {
-            end: *end,
-            closed_ms,
-        };
-    }
-    let mut logs = logs;
+    let mut closed = closed.iter();
+    let (mut logs, mut rows, mut opened) = (logs, Vec::new(), Vec::new());
     for (parents, children) in reshards {
         let (own, rest) = logs
             .split_at_checked(children.len())
             .ok_or(Rejected::NotBegun)?;
         logs = rest;
+        for ClosedShard { shard, end, .. } in closed.by_ref().take(parents.len()) {
+            let shard = stream.open.get(*shard).ok_or(Rejected::NotBegun)?;
+            rows.push(ClosedRow {
+                shard: shard.closed_at(*end, closed_ms),
+                first_child: children.first().map_or(0, |child| child.id.index()),
+                children: u8::try_from(children.len()).expect("one or two"),
+            });
+        }
         let parents = (parents.first().copied(), parents.get(1).copied());
-        let opened = open(children, own, closed_ms.plus_ms(1), |_| parents)?;
-        changed.shards.extend(opened);
+        opened.extend(open(children, own, closed_ms.plus_ms(1), |_| parents)?);
     }
     if !logs.is_empty() {
         return Err(Rejected::NotBegun);
     }
+    changed.hand_over(rows, opened);
     changed.change = None;
     changed.status = StreamStatus::Active;
-    changed.rebuild_routes();
     Ok(changed)
 }
 
-fn shard_of(stream: &Stream, id: ShardId) -> Result<&Shard, Rejected> {
+fn shard_of(stream: &Stream, id: ShardId) -> Result<Shard, Rejected> {
     stream.shard(id).ok_or(Rejected::NoSuchShard(id))
 }
 

@@ -12,7 +12,7 @@ const INDEX_BITS: u32 = 15;
 pub(crate) const ENVELOPE_RECORDS_MAX: usize = 1 << INDEX_BITS;
 
 /// A shard whose log exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
     /// Its id.

@@ -103,7 +103,7 @@ impl Catalog {
         };
         for stream in stored.streams {
             let mut stream = Arc::unwrap_or_clone(stream);
-            stream.rebuild_routes();
+            stream.settle();
             catalog.store(Arc::new(stream));
         }
         for one in stored.commitments {

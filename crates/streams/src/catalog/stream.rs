@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use millstream_log::GroupId;
 use millstream_policy::Policy;
-use millstream_types::{
-    AccountId, HashKey, Partition, Region, ShardId, StreamArn, StreamName, TimestampMs,
-};
+use millstream_types::{AccountId, Partition, Region, ShardId, StreamArn, StreamName, TimestampMs};
 use millstream_wire::shapes::{
     EncryptionType, MetricsName, RecordDistributionStrategy, StreamMode, StreamStatus,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Consumer, CountedChange, NewShard, ResourcePolicy, Setting, Shard, ShardState, stored,
-};
+use super::closed_shards::ClosedShards;
+use super::open_shards::OpenShards;
+use super::{Consumer, CountedChange, NewShard, ResourcePolicy, Setting, stored};
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -121,8 +120,12 @@ pub struct Stream {
     pub max_record_size_kib: u32,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// In order of index: shards that take records, and closed ones that may still hold some.
-    pub shards: Vec<Shard>,
+    /// Shards that take records.
+    #[serde(rename = "shards", with = "stored::shared")]
+    pub(super) open: Arc<OpenShards>,
+    /// Shards that take none, and may still hold some.
+    #[serde(default, skip_serializing_if = "no_closed", with = "stored::shared")]
+    pub(super) closed: Arc<ClosedShards>,
     /// Index of the next shard.
     pub next_shard_index: u32,
     /// Creation second of its youngest shard, removed ones included.
@@ -154,20 +157,14 @@ pub struct Stream {
     /// Creation second of the youngest consumer that was removed: the next one is younger.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub consumers_floor_s: u64,
-    /// Derived: the shards that take records by the start of their ranges.
-    #[serde(skip)]
-    pub(super) routes: Vec<Route>,
+}
+
+fn no_closed(closed: &Arc<ClosedShards>) -> bool {
+    closed.is_empty()
 }
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// Start of a range and the position of its shard in [`Stream::shards`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Route {
-    start: HashKey,
-    position: usize,
 }
 
 impl Stream {
@@ -184,50 +181,6 @@ impl Stream {
     /// What the stream's own policy means, if it has one.
     pub fn policy(&self) -> Option<&Policy> {
         self.policy.as_ref().map(ResourcePolicy::policy)
-    }
-
-    /// The shard with this id, unless it never was or is removed.
-    pub fn shard(&self, id: ShardId) -> Option<&Shard> {
-        let position = self.position(id)?;
-        self.shards.get(position)
-    }
-
-    /// Position of a shard in [`shards`](Self::shards).
-    pub fn position(&self, id: ShardId) -> Option<usize> {
-        self.shards.binary_search_by_key(&id, |shard| shard.id).ok()
-    }
-
-    /// Position of the shard that takes records with this hash key; `None` while the stream is being created.
-    pub fn route(&self, key: HashKey) -> Option<usize> {
-        let after = self.routes.partition_point(|route| route.start <= key);
-        let route = self.routes.get(after.checked_sub(1)?)?;
-        Some(route.position)
-    }
-
-    /// A hash key whose place among the open shards, and inside of its shard's range, is as far along as `fraction` of
-    /// 2^64; `None` while the stream is being created. Fractions that are spread evenly hit all shards equally often,
-    /// however wide their ranges are.
-    pub(crate) fn hash_key_at(&self, fraction: u64) -> Option<HashKey> {
-        let place = u128::from(fraction) * self.routes.len() as u128;
-        let route = self.routes.get(usize::try_from(place >> 64).ok()?)?;
-        let range = self.shards[route.position].range;
-        let inside = place & u128::from(u64::MAX);
-        let width = range.end.0 - range.start.0;
-        // The 192-bit product of width and fraction, without its lower 64 bits.
-        let offset = (width >> 64) * inside + (((width & u128::from(u64::MAX)) * inside) >> 64);
-        Some(HashKey(range.start.0 + offset))
-    }
-
-    /// The shards that take records, in the order of their ranges.
-    pub fn open_shards(&self) -> impl ExactSizeIterator<Item = &Shard> {
-        self.routes.iter().map(|route| &self.shards[route.position])
-    }
-
-    /// The shards that follow a closed one.
-    pub fn children_of(&self, parent: ShardId) -> impl Iterator<Item = &Shard> {
-        self.shards.iter().filter(move |shard| {
-            shard.parent == Some(parent) || shard.adjacent_parent == Some(parent)
-        })
     }
 
     /// Whether records can be written and read.
@@ -271,22 +224,9 @@ impl Stream {
         match &self.change {
             Some(Change::Create { shards }) => shards.len() as u64,
             Some(Change::Scale { target, .. }) => u64::from(*target),
-            Some(Change::Reshard { .. } | Change::Update { .. }) | None => self.routes.len() as u64,
+            Some(Change::Reshard { .. } | Change::Update { .. }) | None => {
+                self.open_shards().len() as u64
+            }
         }
-    }
-
-    /// To be called after a change of `shards`.
-    pub(super) fn rebuild_routes(&mut self) {
-        self.routes = self
-            .shards
-            .iter()
-            .enumerate()
-            .filter(|(_, shard)| !matches!(shard.state, ShardState::Closed { .. }))
-            .map(|(position, shard)| Route {
-                start: shard.range.start,
-                position,
-            })
-            .collect();
-        self.routes.sort_by_key(|route| route.start);
     }
 }

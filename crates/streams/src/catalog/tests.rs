@@ -3,6 +3,7 @@
 mod consumers;
 mod quotas;
 mod settings;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -268,7 +269,7 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
             let stream = find(name)?;
             let open = stream
                 .open_shards()
-                .nth(shard % stream.open_shards().len().max(1))?;
+                .get(shard % stream.open_shards().len().max(1))?;
             let (start, end) = (open.range.start.0, open.range.end.0);
             let width = (end - start).max(1);
             Command::BeginSplitShard {
@@ -281,7 +282,7 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
         Action::Merge { name, shard } => {
             let stream = find(name)?;
             let first = shard % stream.open_shards().len().max(1);
-            let mut open = stream.open_shards().skip(first);
+            let mut open = stream.open_shards().iter().skip(first);
             Command::BeginMergeShards {
                 id: stream.id,
                 shard: open.next()?.id,
@@ -306,7 +307,7 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
         }
         Action::Forget { name } => {
             let stream = find(name)?;
-            let closed = stream.shards.iter().filter(|shard| shard.is_closed());
+            let closed = stream.shards().filter(|shard| shard.is_closed());
             Command::RemoveShards {
                 id: stream.id,
                 shards: closed.map(|shard| shard.id).collect(),
@@ -384,6 +385,7 @@ struct History {
 
 impl History {
     fn check(&mut self, catalog: &Catalog) {
+        check_counts(catalog);
         for stream in catalog.streams() {
             let name = stream.key.name.to_string();
             let oldest_s = shards_of(stream).map(|(_, _, created_s)| created_s).min();
@@ -430,11 +432,12 @@ impl History {
     }
 
     fn check_parents(&mut self, stream: &Stream) {
-        for child in &stream.shards {
+        for child in stream.shards() {
             for parent in child.parent.into_iter().chain(child.adjacent_parent) {
                 self.parents.insert((stream.id, parent));
                 if let Some(parent) = stream.shard(parent) {
                     assert!(parent.is_closed());
+                    assert!(stream.children_of(parent.id).any(|one| one == child));
                     assert!(child.created_s > parent.created_s);
                     assert!(
                         child.starting_sequence_number() > parent.ending_sequence_number().unwrap()
@@ -457,10 +460,25 @@ fn shards_of(stream: &Stream) -> impl Iterator<Item = (u64, ShardId, u64)> {
     let new = new
         .into_iter()
         .map(|shard| (shard.log.0, shard.id, shard.created_s));
-    let shards = stream.shards.iter();
+    let shards = stream.shards();
     shards
         .map(|shard| (shard.log.0, shard.id, shard.created_s))
         .chain(new)
+}
+
+/// What is counted along the way is what counting anew gives.
+fn check_counts(catalog: &Catalog) {
+    let (account, region) = (key("any").account, key("any").region);
+    let streams = || catalog.streams();
+    let shards: usize = streams().map(|stream| stream.shards().count()).sum();
+    assert_eq!(catalog.shard_count(), shards as u64);
+    let in_quota: u64 = streams().map(|stream| stream.shards_in_quota()).sum();
+    assert_eq!(catalog.shards_in_quota(&account, &region), in_quota);
+    let on_demand = streams().filter(|stream| stream.mode == StreamMode::OnDemand);
+    assert_eq!(
+        catalog.on_demand_streams(&account, &region),
+        on_demand.count() as u64
+    );
 }
 
 fn check_settings(stream: &Stream) {
@@ -478,7 +496,11 @@ fn check_settings(stream: &Stream) {
 }
 
 fn check_tiling(stream: &Stream) {
-    let ranges: Vec<_> = stream.open_shards().map(|shard| shard.range).collect();
+    let ranges: Vec<_> = stream
+        .open_shards()
+        .iter()
+        .map(|shard| shard.range)
+        .collect();
     if !stream.is_usable() && ranges.is_empty() {
         return;
     }
@@ -492,7 +514,7 @@ fn check_tiling(stream: &Stream) {
     for range in ranges {
         for key in [range.start, range.end] {
             let position = stream.route(key).unwrap();
-            assert_eq!(stream.shards[position].range, range);
+            assert_eq!(stream.open_shards()[position].range, range);
         }
     }
 }

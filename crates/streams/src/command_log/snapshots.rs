@@ -53,8 +53,7 @@ impl Snapshots {
             return;
         }
         // A snapshot takes time in proportion to the shards: as many commands must pay for it.
-        let shards =
-            view.read(|catalog| catalog.streams().map(|one| one.shards.len() as u64).sum());
+        let shards = view.read(Catalog::shard_count);
         if new_commands >= shards {
             self.begin(view.read(Catalog::clone), next);
         }

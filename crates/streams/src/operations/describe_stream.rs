@@ -5,7 +5,7 @@ use millstream_wire::shapes::{DescribeStreamRequest, DescribeStreamResponse, Str
 
 use super::find_stream::ReadStreamError;
 use super::shard_description::{
-    creation_timestamp, describe, enhanced_monitoring, is_after, listed_shards, mode_details,
+    creation_timestamp, describe, enhanced_monitoring, listed_shards, mode_details,
 };
 use crate::{Caller, StreamService};
 
@@ -35,8 +35,7 @@ impl StreamService {
             .map_or(SHARDS_PER_ANSWER_MAX, |limit| limit as usize);
         let limit = limit.clamp(1, SHARDS_PER_ANSWER_MAX);
         let start = request.exclusive_start_shard_id.as_deref();
-        let mut listed = listed_shards(&stream, self.inner.clock.now())
-            .filter(|shard| start.is_none_or(|start| is_after(shard, start)));
+        let mut listed = listed_shards(&stream, start, self.inner.clock.now());
         let shards = listed.by_ref().take(limit).map(describe).collect();
         let stream_description = StreamDescription {
             stream_name: stream.key.name.clone(),

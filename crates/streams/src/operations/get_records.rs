@@ -97,7 +97,7 @@ impl StreamService {
         };
         let stream = self.inner.view.get(iterator.stream).ok_or_else(missing)?;
         check_stream(caller, &stream, request.stream_arn.as_deref())?;
-        let shard = stream.shard(iterator.shard).ok_or_else(missing)?;
+        let shard = &stream.shard(iterator.shard).ok_or_else(missing)?;
         let limit = request
             .limit
             .map_or(GET_RECORDS_COUNT_MAX, |limit| limit as usize);

@@ -67,7 +67,7 @@ impl StreamService {
             Ok(_) | Err(FindStreamError::NotFound(_)) => return Err(missing().into()),
             Err(error) => return Err(error.into()),
         };
-        let shard = stream.shard(shard_id).ok_or_else(missing)?;
+        let shard = &stream.shard(shard_id).ok_or_else(missing)?;
         let now = self.inner.clock.now();
         let start = StartPosition {
             position_type: request.shard_iterator_type,

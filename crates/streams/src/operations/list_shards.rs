@@ -11,7 +11,7 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 use super::change_stream::StreamNotActive;
 use super::find_stream::{FindStreamError, NamedStream};
 use super::not_found::StreamNotFound;
-use super::shard_description::{creation_timestamp, describe, is_after, listed_shards};
+use super::shard_description::{creation_timestamp, describe, listed_shards};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::catalog::{Shard, Stream};
@@ -119,15 +119,9 @@ impl StreamService {
             }
             .into());
         }
-        let mut listed = listed_shards(stream, now)
-            .filter(|shard| passes(shard, &question, now))
-            .filter(|shard| {
-                question
-                    .after
-                    .as_deref()
-                    .is_none_or(|after| is_after(shard, after))
-            });
-        let page: Vec<&Shard> = listed.by_ref().take(limit).collect();
+        let mut listed = listed_shards(stream, question.after.as_deref(), now)
+            .filter(|shard| passes(shard, &question, now));
+        let page: Vec<Shard> = listed.by_ref().take(limit).collect();
         let last = page.last().filter(|_| listed.next().is_some());
         let next_token = last.map(|last| {
             let token = NextToken::Shards(ShardsAfter {

@@ -74,7 +74,7 @@ struct Routed {
 
 /// What goes to one shard.
 struct Target {
-    /// Position of the shard in the stream.
+    /// Position of the shard among the stream's open ones.
     position: usize,
     records: usize,
     bytes: usize,
@@ -226,7 +226,7 @@ impl Submitted {
     fn append(&mut self, envelopes: impl Iterator<Item = (usize, EnvelopeWriter)>) {
         let mut appends = Vec::with_capacity(envelopes.size_hint().0);
         for (position, writer) in envelopes {
-            let shard = &self.stream.shards[position];
+            let shard = &self.stream.open_shards()[position];
             let payload = writer.finish();
             appends.push(Append {
                 place: shard.place,

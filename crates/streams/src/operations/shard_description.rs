@@ -57,7 +57,7 @@ pub(super) fn summary(stream: &Stream) -> StreamSummary {
     }
 }
 
-pub(super) fn describe(shard: &Shard) -> shapes::Shard {
+pub(super) fn describe(shard: Shard) -> shapes::Shard {
     shapes::Shard {
         shard_id: shard.id.to_string(),
         parent_shard_id: shard.parent.map(|id| id.to_string()),
@@ -70,7 +70,7 @@ pub(super) fn describe(shard: &Shard) -> shapes::Shard {
     }
 }
 
-pub(super) fn describe_child(shard: &Shard) -> ChildShard {
+pub(super) fn describe_child(shard: Shard) -> ChildShard {
     let parents = shard.parent.into_iter().chain(shard.adjacent_parent);
     ChildShard {
         shard_id: shard.id.to_string(),
@@ -79,21 +79,27 @@ pub(super) fn describe_child(shard: &Shard) -> ChildShard {
     }
 }
 
-/// The shards that may still hold records; none while the stream is being created or deleted.
-pub(super) fn listed_shards(stream: &Stream, now: TimestampMs) -> impl Iterator<Item = &Shard> {
+/// The shards that may still hold records, after the one that a request names; none while the stream is being created
+/// or deleted. Ids compare as text; numeric ones in canonical form.
+pub(super) fn listed_shards<'a>(
+    stream: &'a Stream,
+    after: Option<&'a str>,
+    now: TimestampMs,
+) -> impl Iterator<Item = Shard> + 'a {
     let horizon = stream.trim_horizon(now);
-    let shards = if stream.is_usable() {
-        &stream.shards[..]
-    } else {
-        &[]
-    };
+    // Where that is a shard's id, none before it is looked at.
+    let number = after.and_then(|after| after.parse::<ShardId>().ok());
+    let first = number.unwrap_or(ShardId::FIRST);
+    let shards = stream.is_usable().then(|| stream.shards_from(first));
     shards
-        .iter()
+        .into_iter()
+        .flatten()
+        .filter(move |shard| after.is_none_or(|after| is_after(shard, after)))
         .filter(move |shard| shard.was_open_at_or_after(horizon))
 }
 
-/// Whether a shard comes after the one that a request names. Ids compare as text; numeric ones in canonical form.
-pub(super) fn is_after(shard: &Shard, start: &str) -> bool {
+/// Whether a shard comes after the one that a request names.
+fn is_after(shard: &Shard, start: &str) -> bool {
     match start.parse::<ShardId>() {
         Ok(start) => shard.id > start,
         Err(_) => shard.id.to_string().as_str() > start,

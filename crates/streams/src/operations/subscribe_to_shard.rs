@@ -126,7 +126,7 @@ impl StreamService {
             .parse()
             .map_err(|_| CouldNotFindShard::of(&request.shard_id, name, account))?;
         let shard = stream.shard(shard_id).filter(|_| stream.is_usable());
-        let shard = shard.ok_or_else(|| ShardDoesNotExist::of(shard_id, name, account))?;
+        let shard = &shard.ok_or_else(|| ShardDoesNotExist::of(shard_id, name, account))?;
         let start = StartPosition {
             position_type: request.starting_position.position_type,
             number: request.starting_position.sequence_number.as_deref(),

@@ -263,7 +263,7 @@ impl Subscription {
         let stream = self.stream()?;
         let id = self.seat.seat().shard;
         let missing = || ShardDoesNotExist::of(id, &self.names.stream, &self.names.account);
-        let shard = stream.shard(id).ok_or_else(missing)?;
+        let shard = &stream.shard(id).ok_or_else(missing)?;
         let inner = &self.service.inner;
         let now = inner.clock.now();
         let horizon = stream.trim_horizon(now);
@@ -328,7 +328,7 @@ impl Subscription {
             let Seat { stream, shard, .. } = self.seat.seat();
             let is_closed = inner.view.wait_for(wait, |catalog| {
                 let shard = catalog.get(*stream).and_then(|stream| stream.shard(*shard));
-                shard.is_none_or(Shard::is_closed).then_some(())
+                shard.is_none_or(|shard| shard.is_closed()).then_some(())
             });
             // Whether it is, or the time is up: the caller looks.
             let _ = is_closed.await;
