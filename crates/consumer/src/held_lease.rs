@@ -16,6 +16,9 @@ use crate::{CheckpointError, Conditional, Lease, LeaseTable, LeaseTableError, Ta
 /// How often a write is repeated because an earlier one of ours had been made though its answer was lost.
 const LOST_ANSWERS_MAX: usize = 3;
 
+/// How often a lease is given back before it is left to expire.
+const RELEASES_MAX: usize = 3;
+
 #[derive(Debug)]
 struct Row {
     /// As of our last write that was answered.
@@ -149,9 +152,16 @@ impl HeldLease {
     /// Gives the lease back, so that another worker may take it at once. The lease counts as lost afterwards,
     /// whatever the answer is.
     pub(crate) async fn release(&self) -> Result<(), CheckpointError> {
-        let released = self
-            .write(|row| Ok(row.clone()), |table, row| table.release(row))
-            .await;
+        let mut released = Ok(());
+        for _ in 0..RELEASES_MAX {
+            released = self
+                .write(|row| Ok(row.clone()), |table, row| table.release(row))
+                .await;
+            // Without an answer the row may still be ours, and others would wait for it to expire.
+            if !matches!(released, Err(CheckpointError::Table(_))) {
+                break;
+            }
+        }
         self.lost.cancel();
         released
     }

@@ -316,3 +316,6 @@ async fn release_unanswered<P>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,3 +209,85 @@ impl<P: RecordProcessor> Processing<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Handle;
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        Checkpoint, Lease, MemoryLeaseTable, MemoryStream, Settings, StatusBoard, StreamReader,
+    };
+
+    const FAILOVER: Duration = Duration::from_secs(10);
+
+    /// Is suspended, with its whole process, for longer than its lease lasts.
+    struct Suspended {
+        batches: Arc<AtomicU64>,
+    }
+
+    impl RecordProcessor for Suspended {
+        async fn started(&mut self, _: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
+            tokio::time::advance(FAILOVER).await;
+            Ok(())
+        }
+
+        async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    /// The timer that ends the lease has not fired yet when the process goes on.
+    #[tokio::test(start_paused = true)]
+    async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
+        let stream = MemoryStream::new(1);
+        let (shard_id, _) = stream.put("k", Vec::new());
+        let table = Arc::new(MemoryLeaseTable::default());
+        let batches = Arc::new(AtomicU64::new(0));
+        let for_processor = Arc::clone(&batches);
+        let lease = Lease::unowned(&shard_id, Checkpoint::TrimHorizon);
+        let held = HeldLease::new(lease, table.clone(), Instant::now(), FAILOVER, FAILOVER / 3);
+        let held = Arc::new(held);
+        let context = ShardContext {
+            settings: Arc::new(Settings::default()),
+            table,
+            reader: Arc::new(stream.clone()),
+            factory: Arc::new(move |_: &str| Suspended {
+                batches: Arc::clone(&for_processor),
+            }),
+            processors_on: Handle::current(),
+            board: StatusBoard::default(),
+            stop: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            seeds: AtomicU64::new(0),
+        };
+        let iterator = stream.shard_iterator(&shard_id, crate::IteratorPosition::TrimHorizon);
+        let read = stream.get_records(&iterator.await.unwrap().token, 10);
+        let (to_processor, from_fetcher) = mpsc::channel(1);
+        let fetched = Fetched::Batch {
+            batch: RecordBatch::new(read.await.unwrap().records, 0),
+            tip_at: None,
+        };
+        to_processor.send(fetched).await.unwrap();
+        let processing = Processing {
+            processor: (context.factory)(&shard_id),
+            checkpointer: Checkpointer::new(Arc::clone(&held), Handle::current()),
+            held,
+            batches_done: Arc::default(),
+            context: Arc::new(context),
+        };
+        let start = ShardStart {
+            shard_id,
+            checkpoint: Checkpoint::TrimHorizon,
+            pending_checkpoint: None,
+        };
+        let end = processing.run(start, from_fetcher).await;
+        assert!(matches!(end, ProcessingEnd::Lost), "{end:?}");
+        assert_eq!(batches.load(Ordering::Relaxed), 0);
+    }
+}

@@ -192,7 +192,7 @@ impl LeaseTable for Faulty {
     fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
         let seen = seen.clone();
         self.on_table(move |table, audit| {
-            audit.note_restarted(&table.rows(), &seen);
+            audit.note_restarted(&table.rows(), &seen, Some(&fresh));
             table.restart(&seen, fresh)
         })
     }
@@ -200,7 +200,7 @@ impl LeaseTable for Faulty {
     fn remove(&self, seen: &Lease) -> TableFuture<bool> {
         let seen = seen.clone();
         self.on_table(move |table, audit| {
-            audit.note_restarted(&table.rows(), &seen);
+            audit.note_restarted(&table.rows(), &seen, None);
             table.remove(&seen)
         })
     }

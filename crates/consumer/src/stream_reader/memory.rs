@@ -194,6 +194,19 @@ impl MemoryStream {
         self.with(|state| state.trimmed_before)
     }
 
+    /// Where the sequence numbers of a shard start; `None` for an unknown one.
+    pub fn starting_number(&self, shard_id: &str) -> Option<String> {
+        self.with(|state| {
+            let start = &state.shards.get(shard_id)?.shard.starting_sequence_number;
+            Some(start.as_ref()?.sequence_number().to_owned())
+        })
+    }
+
+    /// How often the stream was created again.
+    pub fn generation(&self) -> u64 {
+        self.with(|state| state.generation)
+    }
+
     /// The last sequence number given.
     pub fn last_number(&self) -> u64 {
         self.with(|state| state.last_number)

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use millstream_consumer::{Checkpoint, Conditional, Lease, LeaseTable, PendingCheckpoint};
-use millstream_types::{HashKey, HashKeyRange};
+use millstream_consumer::{
+    Checkpoint, Conditional, ExtendedSequenceNumber, Lease, LeaseTable, PendingCheckpoint,
+};
+use millstream_types::{HashKey, HashKeyRange, TimestampMs};
 
 fn done(answer: Conditional) -> Lease {
     match answer {
@@ -66,6 +68,8 @@ pub(crate) async fn check(table: &dyn LeaseTable) {
     let gone = table.renew(&finished).await.unwrap();
     assert_eq!(gone, Conditional::Refused(None));
     assert_eq!(table.list().await.unwrap(), []);
+
+    begins_anew(table).await;
 
     for key in ["s3", "s2"] {
         let lease = Lease::unowned(key, Checkpoint::Latest);
@@ -171,4 +175,41 @@ async fn checkpoints(table: &dyn LeaseTable, held: &Lease) -> Lease {
     assert_eq!(confirmed.hash_key_range, held.hash_key_range);
     assert_eq!(table.get("s1").await.unwrap(), Some(confirmed.clone()));
     confirmed
+}
+
+/// A row of a former stream is replaced or removed, whoever holds it, but only as it was seen.
+async fn begins_anew(table: &dyn LeaseTable) {
+    let old = Lease::unowned("s1", Checkpoint::Latest);
+    assert!(table.create(old.clone()).await.unwrap());
+    let held = done(table.take(&old, "a").await.unwrap());
+    let moment = TimestampMs(1_795_881_602_000);
+    let opened = Lease {
+        latest_at: Some(moment),
+        ..held
+    };
+    let opened = done(table.update(&opened).await.unwrap());
+    assert_eq!(opened.latest_at, Some(moment));
+    assert_eq!(table.get("s1").await.unwrap(), Some(opened.clone()));
+
+    let fresh = Lease {
+        lease_owner: Some("a".into()),
+        starting_sequence_number: ExtendedSequenceNumber::new("4950", 0).ok(),
+        ..Lease::unowned("s1", Checkpoint::TrimHorizon)
+    };
+    let late = table.restart(&old, fresh.clone()).await.unwrap();
+    assert_eq!(late, Conditional::Refused(Some(opened.clone())));
+    let restarted = done(table.restart(&opened, fresh.clone()).await.unwrap());
+    let expected = Lease {
+        lease_counter: opened.lease_counter + 1,
+        ..fresh
+    };
+    assert_eq!(restarted, expected);
+    assert_eq!(table.get("s1").await.unwrap(), Some(expected));
+    let stale = table.renew(&opened).await.unwrap();
+    assert_eq!(stale, Conditional::Refused(Some(restarted.clone())));
+
+    assert!(!table.remove(&opened).await.unwrap());
+    assert!(table.remove(&restarted).await.unwrap());
+    assert!(!table.remove(&restarted).await.unwrap());
+    assert_eq!(table.get("s1").await.unwrap(), None);
 }

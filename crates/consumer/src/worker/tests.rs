@@ -1,0 +1,190 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::FutureExt;
+
+use super::*;
+use crate::{
+    Checkpoint, Checkpointer, Consumer, LeaseTable, MemoryLeaseTable, MemoryStream, RecordBatch,
+    Settings, TableFuture,
+};
+
+const FAILOVER: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Counts the calls of `stop_requested`.
+#[derive(Debug, Clone, Default)]
+struct Idle {
+    stops_heard: Arc<AtomicU32>,
+}
+
+impl RecordProcessor for Idle {
+    async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn stop_requested(&mut self, _: &Checkpointer) -> Result<(), BoxError> {
+        self.stops_heard.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn consumer(
+    worker_id: &str,
+    stream: &MemoryStream,
+    table: Arc<dyn LeaseTable>,
+    processor: &Idle,
+) -> Consumer<Idle> {
+    let processor = processor.clone();
+    Consumer::builder("tested", "stream")
+        .stream_reader(Arc::new(stream.clone()))
+        .lease_table(table)
+        .settings(Settings {
+            failover_time: FAILOVER,
+            shutdown_grace: GRACE,
+            worker_id: Some(worker_id.to_owned()),
+            ..Settings::default()
+        })
+        .seed(7)
+        .build(move |_| processor.clone())
+        .unwrap()
+}
+
+/// A table that makes every take and never answers.
+#[derive(Debug)]
+struct SilentTakes(MemoryLeaseTable);
+
+impl LeaseTable for SilentTakes {
+    fn ensure_exists(&self) -> TableFuture<()> {
+        self.0.ensure_exists()
+    }
+    fn list(&self) -> TableFuture<Vec<Lease>> {
+        self.0.list()
+    }
+    fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
+        self.0.get(lease_key)
+    }
+    fn create(&self, lease: Lease) -> TableFuture<bool> {
+        self.0.create(lease)
+    }
+    fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.0.renew(lease)
+    }
+    fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let taken = self.0.take(lease, worker_id);
+        async move {
+            taken.await?;
+            std::future::pending().await
+        }
+        .boxed()
+    }
+    fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.0.update(lease)
+    }
+    fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.0.release(lease)
+    }
+    fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
+        self.0.restart(seen, fresh)
+    }
+    fn remove(&self, seen: &Lease) -> TableFuture<bool> {
+        self.0.remove(seen)
+    }
+    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+        self.0.delete_finished(lease_key)
+    }
+}
+
+/// A hundred leases to take, each of which takes as long as a call may take.
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_no_scan_and_gives_back_what_was_taken_without_an_answer() {
+    let (stream, table) = (MemoryStream::new(100), MemoryLeaseTable::default());
+    let silent = Arc::new(SilentTakes(table.clone()));
+    let consumer = consumer("w", &stream, silent, &Idle::default());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(consumer.run(stop.clone()));
+    sleep(FAILOVER).await;
+    let owned = |rows: &[Lease]| rows.iter().filter(|row| row.lease_owner.is_some()).count();
+    assert!(owned(&table.rows()) > 1);
+    let told = Instant::now();
+    stop.cancel();
+    run.await.unwrap().unwrap();
+    assert!(told.elapsed() <= GRACE, "{:?}", told.elapsed());
+    assert_eq!(owned(&table.rows()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_live_workers_of_one_id_one_ends_and_names_it() {
+    for second_after_secs in [0, 1, 4, 15] {
+        let (stream, table) = (MemoryStream::new(4), MemoryLeaseTable::default());
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let stop = CancellationToken::new();
+        let mut runs = Vec::new();
+        for secs in [0, second_after_secs] {
+            sleep(Duration::from_secs(secs)).await;
+            let consumer = consumer("twin", &stream, Arc::new(table.clone()), &Idle::default());
+            let (ended, stop) = (Arc::clone(&ended), stop.clone());
+            runs.push(tokio::spawn(async move {
+                let end = consumer.run(stop).await;
+                ended.lock().unwrap().push(end);
+            }));
+        }
+        sleep(FAILOVER * 6).await;
+        {
+            let ended = ended.lock().unwrap();
+            let [Err(ConsumerError::WorkerIdInUse(id))] = &ended[..] else {
+                panic!("after {second_after_secs} s: {ended:?}")
+            };
+            assert_eq!(id, "twin");
+        }
+        let rows = table.rows();
+        assert!(rows.len() == 4 && rows.iter().all(|row| row.is_owned_by("twin")));
+        stop.cancel();
+        for run in runs {
+            run.await.unwrap();
+        }
+        assert_eq!(ended.lock().unwrap().len(), 2);
+        assert!(table.rows().iter().all(|row| row.lease_owner.is_none()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_started_again_under_its_id_goes_on_when_its_old_leases_expire() {
+    let (stream, table) = (MemoryStream::new(3), MemoryLeaseTable::default());
+    let stop = CancellationToken::new();
+    let start = || {
+        let consumer = consumer("w", &stream, Arc::new(table.clone()), &Idle::default());
+        tokio::spawn(consumer.run(stop.clone()))
+    };
+    let first = start();
+    sleep(FAILOVER).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let counters = || -> Vec<u64> { table.rows().iter().map(|row| row.lease_counter).collect() };
+    let before = counters();
+    let second = start();
+    sleep(FAILOVER * 3 / 4).await;
+    assert_eq!(counters(), before);
+    sleep(FAILOVER).await;
+    assert!(counters().iter().zip(&before).all(|(now, then)| now > then));
+    stop.cancel();
+    second.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_processor_hears_of_a_stop() {
+    let (stream, table) = (MemoryStream::new(3), MemoryLeaseTable::default());
+    let processor = Idle::default();
+    let consumer = consumer("w", &stream, Arc::new(table.clone()), &processor);
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(consumer.run(stop.clone()));
+    sleep(FAILOVER).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+    assert_eq!(processor.stops_heard.load(Ordering::Relaxed), 3);
+    let rows = table.rows();
+    assert!(
+        rows.iter()
+            .all(|row| row.checkpoint == Checkpoint::TrimHorizon)
+    );
+}
