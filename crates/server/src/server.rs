@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
 use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
@@ -22,6 +23,7 @@ use crate::engine::{self, EngineOpenError, OpenEngine};
 use crate::http::{ByteBudget, Listening, Stopping};
 use crate::kinesis::Kinesis;
 use crate::settings::{EngineKind, Settings};
+use crate::sts::Sts;
 use crate::tables::{EmbeddedTables, Tables, TablesEdge};
 use crate::tls::{Tls, TlsError};
 
@@ -323,6 +325,14 @@ fn edge(
             answers: ByteBudget::new(settings.http.answers_bytes_max),
             reads: Arc::new(Semaphore::new(settings.http.reads_max)),
             subscriber_timeout: settings.http.write_timeout,
+        },
+        sts: Sts {
+            is_audited: audit.is_on(),
+            authenticator: Arc::clone(&authenticator),
+            bodies: Arc::clone(&bodies),
+        },
+        absent: Absent {
+            bodies: Arc::clone(&bodies),
         },
         tables: TablesEdge {
             is_audited: audit.is_on(),
