@@ -4,7 +4,10 @@ mod access;
 mod answer;
 mod credentials;
 mod health;
+mod protocol;
+mod query;
 mod request_id;
+mod service;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -13,19 +16,24 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use tracing::Level;
 
 pub(crate) use access::Access;
 pub(crate) use answer::{Answer, Service};
-pub(crate) use credentials::{Authenticator, presented_key};
+pub(crate) use credentials::{Authenticator, presented_key, scope_service};
 pub(crate) use health::Health;
-pub(crate) use request_id::RequestIds;
+pub(crate) use protocol::{Protocol, Refused, is_media_type, rpc_v2_names, xml_escaped};
+pub(crate) use query::form_field;
+pub(crate) use request_id::{RequestId, RequestIds};
+pub(crate) use service::{Arriving, PortService};
 
+use crate::absent::Absent;
 use crate::audit::{Audit, AuditNote, cut};
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
 use crate::kinesis::Kinesis;
+use crate::sts::Sts;
 use crate::tables::TablesEdge;
 
 /// The one handler behind the port.
@@ -37,6 +45,8 @@ pub(crate) struct Edge {
     pub(crate) audit: Arc<Audit>,
     pub(crate) kinesis: Kinesis,
     pub(crate) tables: TablesEdge,
+    pub(crate) sts: Sts,
+    pub(crate) absent: Absent,
 }
 
 impl Handler for Edge {
@@ -63,11 +73,11 @@ impl Handler for Edge {
                     };
                     self.audit.record(&id.to_string(), connection.peer, &note);
                 }
-                return Ok(Answer::access_denied(&refusal.to_string()).into_response(id));
+                return Ok(refused(&head, id, &refusal.to_string()).into_response(id));
             }
         };
         // What the service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
-        let answered = AssertUnwindSafe(self.route(connection, &head, incoming))
+        let answered = AssertUnwindSafe(self.route(id, connection, &head, incoming))
             .catch_unwind()
             .await;
         let answer = match answered {
@@ -75,7 +85,7 @@ impl Handler for Edge {
             Err(panic) => {
                 let panic = panic_text(&*panic);
                 tracing::error!(request_id = %id, target = target(&head), panic, "a request failed");
-                Answer::internal_failure(&head)
+                Answer::internal_failure(&head, id)
             }
         };
         if let Some(began) = began {
@@ -102,15 +112,29 @@ impl Handler for Edge {
 impl Edge {
     async fn route(
         &self,
+        id: RequestId,
         connection: &Connection,
         head: &Parts,
         incoming: Incoming,
     ) -> Result<Answer, Unanswerable> {
         if head.method == Method::POST {
-            return if TablesEdge::is_target(target(head)) {
-                Box::pin(self.tables.answer(connection, head, incoming)).await
+            let request = Arriving {
+                id,
+                connection,
+                head,
+                incoming,
+            };
+            return if self.kinesis.claims(head) {
+                self.kinesis.answer(request).await
+            } else if self.tables.claims(head) {
+                Box::pin(self.tables.answer(request)).await
+            } else if self.sts.claims(head) {
+                Box::pin(self.sts.answer(request)).await
+            } else if self.absent.claims(head) {
+                Box::pin(self.absent.answer(request)).await
             } else {
-                self.kinesis.answer(connection, head, incoming).await
+                // What is nobody's gets what AWS answers at this service's address.
+                Box::pin(self.kinesis.answer(request)).await
             };
         }
         leave(connection, &incoming);
@@ -122,6 +146,20 @@ impl Edge {
             .preflight(head)
             .unwrap_or_else(Answer::no_operation))
     }
+}
+
+/// The answer to a request that is not looked at, in its own protocol if that can be told.
+fn refused(head: &Parts, id: RequestId, message: &str) -> Answer {
+    let Some(protocol) = Protocol::of(head) else {
+        return Answer::access_denied(message);
+    };
+    let refused = Refused {
+        status: StatusCode::FORBIDDEN,
+        name: "AccessDeniedException",
+        query_code: "AccessDenied",
+        message,
+    };
+    protocol.refuse(id, refused)
 }
 
 /// The body is not wanted; whether it was there decides how the connection closes.

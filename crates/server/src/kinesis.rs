@@ -13,18 +13,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, Version};
-use hyper::body::Incoming;
 use millstream_streams::{Caller, StreamService};
-use millstream_wire::{ApiError, Encoding, ErrorCode, Operation, Value, cbor, json};
-
-use crate::edge::{Answer, Authenticator, target, text_header};
-use crate::http::{
-    BodyError, ByteBudget, Connection, RequestBody, Reservation, Unanswerable, read_body,
+use millstream_wire::{
+    ApiError, Encoding, ErrorCode, OPERATIONS_NOT_SERVED, Operation, Value, cbor, json,
 };
+
+use crate::absent;
+use crate::edge::{
+    Answer, Arriving, Authenticator, PortService, is_media_type, target, text_header,
+};
+use crate::http::{BodyError, ByteBudget, RequestBody, Reservation, Unanswerable, read_body};
 
 /// Longest body that is looked at: 10 MiB of records in base64, and room for the rest.
 pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
 
+/// What stands before the operation's name in `X-Amz-Target`.
+const TARGET_PREFIX: &str = "Kinesis_20131202.";
 /// The service of credential scopes.
 const SERVICE: &str = "kinesis";
 
@@ -68,14 +72,19 @@ enum Refusal {
     UnknownProtocol,
 }
 
-impl Kinesis {
-    /// Answers a `POST`.
-    pub(crate) async fn answer(
-        &self,
-        connection: &Connection,
-        head: &Parts,
-        incoming: Incoming,
-    ) -> Result<Answer, Unanswerable> {
+impl PortService for Kinesis {
+    fn claims(&self, head: &Parts) -> bool {
+        target(head).starts_with(TARGET_PREFIX)
+    }
+
+    /// Answers what nobody claims, too: as AWS does at this service's address.
+    async fn answer(&self, request: Arriving<'_>) -> Result<Answer, Unanswerable> {
+        let Arriving {
+            connection,
+            head,
+            incoming,
+            ..
+        } = request;
         let version: Version = head.version;
         let read = read_body(incoming, version, connection, &self.bodies, BODY_BYTES_MAX).await;
         let body = match read {
@@ -89,7 +98,9 @@ impl Kinesis {
             Err(refusal) => self.refused(head, refusal),
         })
     }
+}
 
+impl Kinesis {
     /// AWS's checks in AWS's order, up to the operation's own.
     fn check(
         &self,
@@ -113,7 +124,7 @@ impl Kinesis {
         let Some(encoding) = encoding else {
             return Err(without_encoding(head, content_type, body));
         };
-        let unknown = (ErrorCode::UnknownOperation, String::new());
+        let unknown = (ErrorCode::UnknownOperation, not_served(target(head)));
         let checked = match operation {
             Some(operation) => self
                 .authenticator
@@ -154,8 +165,15 @@ fn busy(what: &str) -> ApiError {
     )
 }
 
+/// What to say of an operation that AWS has and this service has not; of others AWS says nothing.
+fn not_served(target: &str) -> String {
+    let name = target.strip_prefix(TARGET_PREFIX);
+    let name = name.filter(|name| OPERATIONS_NOT_SERVED.contains(name));
+    name.map_or_else(String::new, |name| absent::missing(Some("Kinesis"), name))
+}
+
 fn without_encoding(head: &Parts, content_type: &str, body: &RequestBody) -> Refusal {
-    if content_type.split(';').next().map(str::trim) == Some("application/json") {
+    if is_media_type(content_type, "application/json") {
         return if is_object(Encoding::Json, &body.bytes) {
             Refusal::Coral(StatusCode::NOT_FOUND, "UnknownOperationException")
         } else {

@@ -1,11 +1,12 @@
 //! The server: one port for everything that applications of Kinesis speak.
 //!
 //! [`Settings`] say what to run, [`Server`] runs it. A request comes in through `http` (connections, deadlines,
-//! bounds), is checked and routed by `edge`, and goes to `kinesis` (the stream service) or `tables` (where the KCL keeps
-//! its leases). A handler decodes, calls and encodes; it holds no rule of the service.
+//! bounds), is checked and routed by `edge`, and goes to the service that claims it: `kinesis` (the stream service), `tables` (where
+//! the KCL keeps its leases), `sts` (who calls), or `absent`, which says what is not here. A handler decodes, calls and encodes; it holds no rule of the service.
 //!
 //! Deliberately absent: what a stream is (`millstream-streams`), what a body looks like (`millstream-wire`).
 
+mod absent;
 mod access_keys;
 mod audit;
 mod edge;
@@ -15,6 +16,7 @@ mod kinesis;
 mod process;
 mod server;
 mod settings;
+mod sts;
 mod tables;
 mod tls;
 

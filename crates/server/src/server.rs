@@ -14,6 +14,7 @@ use millstream_types::WallClock;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 
+use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
 use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
@@ -21,6 +22,7 @@ use crate::engine::{self, EngineOpenError, OpenEngine};
 use crate::http::{ByteBudget, Listening, Stopping};
 use crate::kinesis::Kinesis;
 use crate::settings::{EngineKind, Settings};
+use crate::sts::Sts;
 use crate::tables::{EmbeddedTables, Tables, TablesEdge};
 use crate::tls::{Tls, TlsError};
 
@@ -322,6 +324,14 @@ fn edge(
             bodies: Arc::clone(&bodies),
             answers: ByteBudget::new(settings.http.answers_bytes_max),
             subscriber_timeout: settings.http.write_timeout,
+        },
+        sts: Sts {
+            is_audited: audit.is_on(),
+            authenticator: Arc::clone(&authenticator),
+            bodies: Arc::clone(&bodies),
+        },
+        absent: Absent {
+            bodies: Arc::clone(&bodies),
         },
         tables: TablesEdge {
             is_audited: audit.is_on(),

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use millstream_wire::{ApiError, Encoding, ErrorCode, encode_error};
 
 use super::request_id::RequestId;
-use super::{target, text_header};
+use super::{Protocol, Refused, target, text_header};
 use crate::audit::AuditNote;
 use crate::http::AnswerBody;
 use crate::tables::TablesEdge;
@@ -80,9 +80,18 @@ impl Answer {
     }
 
     /// The request failed inside; the outcome of a write is unknown.
-    pub(crate) fn internal_failure(head: &Parts) -> Self {
+    pub(crate) fn internal_failure(head: &Parts, id: RequestId) -> Self {
         if TablesEdge::is_target(target(head)) {
             return TablesEdge::internal_failure();
+        }
+        if let Some(protocol @ (Protocol::Query | Protocol::RpcV2Cbor)) = Protocol::of(head) {
+            let refused = Refused {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                name: "InternalFailure",
+                query_code: "InternalFailure",
+                message: "",
+            };
+            return protocol.refuse(id, refused);
         }
         let encoding = Encoding::from_content_type(text_header(head, "content-type"));
         Self::error(

@@ -67,6 +67,12 @@ pub(crate) fn presented_key(head: &Parts) -> Option<String> {
     Some(presented.ok()?.access_key().to_owned())
 }
 
+/// The service that a request says it is signed for; `None` if it says none.
+pub(crate) fn scope_service(head: &Parts) -> Option<String> {
+    let presented = Presented::of(head.uri.query().unwrap_or(""), &headers(head));
+    Some(presented.ok()?.service().to_owned())
+}
+
 /// A request's headers as signatures see them. HTTP/2 has no `host` header but an authority.
 fn headers(head: &Parts) -> Vec<Header<'_>> {
     let mut headers = Vec::with_capacity(head.headers.len() + 1);

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use hyper::body::Incoming;
 use millstream_streams::Caller;
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
 use super::request::Touched;
 use super::{TableAnswer, TableOperation, Tables, gate};
+use crate::absent;
 use crate::audit::{AuditNote, cut};
-use crate::edge::{Answer, Authenticator, Service, presented_key, target, text_header};
-use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
+use crate::edge::{
+    Answer, Arriving, Authenticator, PortService, Service, is_media_type, presented_key, target,
+    text_header,
+};
+use crate::http::{AnswerBody, BodyError, ByteBudget, Unanswerable, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -52,23 +55,28 @@ impl TablesEdge {
         let failed = TableAnswer::error(500, "InternalServerError", "Internal server error");
         answer(JSON, failed)
     }
+}
 
-    /// Answers a `POST`.
-    pub(crate) async fn answer(
-        &self,
-        connection: &Connection,
-        head: &Parts,
-        incoming: Incoming,
-    ) -> Result<Answer, Unanswerable> {
-        let content_type = text_header(head, "content-type");
-        let content_type = match content_type.split(';').next().map(str::trim) {
-            Some(PLAIN_JSON) => PLAIN_JSON,
-            Some(JSON) | None => JSON,
-            Some("") => JSON,
-            Some(_) => {
-                connection.body_unwanted(true);
-                return Ok(unknown_protocol());
-            }
+impl PortService for TablesEdge {
+    fn claims(&self, head: &Parts) -> bool {
+        Self::is_target(target(head))
+    }
+
+    async fn answer(&self, request: Arriving<'_>) -> Result<Answer, Unanswerable> {
+        let Arriving {
+            connection,
+            head,
+            incoming,
+            ..
+        } = request;
+        let named = text_header(head, "content-type");
+        let content_type = if is_media_type(named, PLAIN_JSON) {
+            PLAIN_JSON
+        } else if is_media_type(named, JSON) || is_media_type(named, "") {
+            JSON
+        } else {
+            connection.body_unwanted(true);
+            return Ok(unknown_protocol());
         };
         let read = read_body(
             incoming,
@@ -91,11 +99,14 @@ impl TablesEdge {
             ..answer(content_type, called.answer)
         })
     }
+}
 
+impl TablesEdge {
     async fn call(&self, head: &Parts, body: &Bytes) -> Called {
         let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
         let Some(operation) = TableOperation::from_name(name) else {
-            let unknown = TableAnswer::framework_error(400, "UnknownOperationException", "");
+            let text = absent::missing(Some("DynamoDB"), name);
+            let unknown = TableAnswer::framework_error(400, "UnknownOperationException", &text);
             return Called::unauthenticated(unknown);
         };
         let caller = match self.authenticator.authenticate(head, body, SERVICE) {

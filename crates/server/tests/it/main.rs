@@ -7,6 +7,7 @@
 
 mod access;
 mod accounts;
+mod arns;
 mod audit;
 mod bad_input;
 mod bounds;
@@ -16,6 +17,7 @@ mod every_operation;
 mod fan_out;
 mod http2;
 mod kinesis;
+mod neighbours;
 mod order;
 mod random_input;
 mod shutdown;
