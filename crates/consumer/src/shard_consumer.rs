@@ -309,7 +309,7 @@ pub(crate) async fn sync_leases<P>(
                 continue;
             }
             SyncStep::Restart { seen, fresh } => {
-                let restarted = context.table.restart(&seen, fresh);
+                let restarted = context.table.restart(&seen, *fresh);
                 let restarted = in_table_time(context, restarted).await?;
                 let done = matches!(restarted, Conditional::Done(_));
                 (seen.lease_key, done, FORMER_RESTARTED)

@@ -311,7 +311,7 @@ async fn chaos(seed: u64) -> Vec<String> {
 
 #[test]
 fn no_record_is_lost_and_no_shard_has_two_workers_whatever_happens() {
-    for seed in 0..50 {
+    for seed in 0..60 {
         let run = std::panic::catch_unwind(|| simulate(chaos(seed)));
         assert!(run.is_ok(), "seed {seed} fails");
     }

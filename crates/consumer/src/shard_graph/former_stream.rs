@@ -17,9 +17,9 @@ pub(crate) enum SyncStep {
     /// The row is the former stream's.
     Restart {
         /// The row as listed.
-        seen: Lease,
+        seen: Box<Lease>,
         /// What it becomes. It keeps its owner, who finds out at its next write; so nobody else begins before.
-        fresh: Lease,
+        fresh: Box<Lease>,
     },
     /// The row is the former stream's, and no shard has its id any more.
     Remove(Lease),
@@ -73,11 +73,11 @@ pub(crate) fn sync_steps(
         .into_iter()
         .map(|fresh| match former.get(fresh.lease_key.as_str()) {
             Some(seen) => SyncStep::Restart {
-                seen: (*seen).clone(),
-                fresh: Lease {
+                seen: Box::new((*seen).clone()),
+                fresh: Box::new(Lease {
                     lease_owner: seen.lease_owner.clone(),
                     ..fresh
-                },
+                }),
             },
             None => SyncStep::Create(fresh),
         });

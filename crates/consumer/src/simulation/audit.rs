@@ -363,8 +363,13 @@ impl RecordProcessor for AuditedProcessor {
         let announced = self
             .audit
             .with(|state| state.pending.get(&self.shard_id).cloned());
+        // A processor that follows one of the same term starts at the last write that was answered.
+        let stored = self
+            .audit
+            .with(|state| state.checkpoints.get(&self.shard_id).cloned());
+        let is_stale = stored.is_some_and(|stored| stored != start.checkpoint);
         self.audit
-            .require(start.pending_checkpoint == announced, || {
+            .require(is_stale || start.pending_checkpoint == announced, || {
                 format!(
                     "{announced:?} was announced, not {:?}",
                     start.pending_checkpoint
