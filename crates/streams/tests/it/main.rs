@@ -14,6 +14,7 @@ mod read_turns;
 mod reshard;
 mod retention;
 mod settings;
+mod sparse;
 mod stopping;
 mod subscriptions;
 mod tags;
