@@ -8,6 +8,7 @@ mod faults;
 mod faulty_engine;
 mod iterators;
 mod list_shards;
+mod no_room;
 mod put_and_get;
 mod put_errors;
 mod read_turns;
