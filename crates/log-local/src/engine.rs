@@ -227,6 +227,8 @@ impl LogEngine for LocalEngine {
             entry_bytes_max: settings.entry_bytes_max,
             survives_kill: Some(true),
             survives_power_cut: Some(settings.durability == Durability::Fsync),
+            dense_offsets: settings.durability == Durability::Fsync && self.unclean_os_epoch() == 0,
+            closes_in_place: true,
             append_ids_kept: APPEND_IDS_KEPT,
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::disk::Waiting;
 use crate::format::LogKey;
 use crate::shared::Shared;
-use crate::state::{Phase, State};
+use crate::state::State;
 use crate::stats::count;
 use crate::table::LogRow;
 use crate::waits::Wait;
@@ -88,7 +88,7 @@ pub(crate) async fn read_many(
             let looks: Vec<Look> = reads.iter().map(|read| look(&state, read)).collect();
             let all_tails =
                 !looks.is_empty() && looks.iter().all(|look| matches!(look, Look::Tail(_)));
-            let wait = (may_wait && all_tails && state.phase != Phase::Stopping).then(|| {
+            let wait = (may_wait && all_tails && !state.stopping).then(|| {
                 let keys = reads
                     .iter()
                     .filter_map(|read| LogKey::from_place(read.place));

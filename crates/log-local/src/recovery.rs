@@ -247,10 +247,9 @@ fn skip_offsets(state: &mut State) {
     for log in state.table.iter_mut().filter(|log| !log.closed) {
         let skipped_from = log.next;
         log.next += OFFSETS_SKIPPED;
-        if log.first == skipped_from {
-            log.first = log.next;
-            log.segments.replace(Vec::new());
-        } else {
+        // What was left out is not trimmed: an offset that somebody kept stays one to read on from.
+        let last = log.segments.as_slice().last();
+        if last.is_none_or(|last| last.number != SKIPPED) {
             log.segments.push(SegmentRef::new(SKIPPED, 0, skipped_from));
         }
     }

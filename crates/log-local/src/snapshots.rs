@@ -116,8 +116,14 @@ impl Inner {
         self.disk.sync_directory(SNAPSHOTS)
     }
 
-    /// Keeps the newest whole ones; older ones go, and so do damaged ones below them.
+    /// Keeps the newest whole ones; older ones go, and so do damaged ones below them, and what a save left that was
+    /// cut off.
     fn remove_old(&self) -> io::Result<()> {
+        for name in self.disk.list(SNAPSHOTS)? {
+            if name.ends_with(".tmp") {
+                self.disk.unlink(&format!("{SNAPSHOTS}/{name}"))?;
+            }
+        }
         let mut whole = 0;
         for offset in self.offsets()? {
             if whole >= KEPT {

@@ -90,6 +90,8 @@ pub(crate) struct OpenSegment {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
+    /// A stop was asked for, whatever the phase: no read waits any more.
+    pub(crate) stopping: bool,
     /// The folder may belong to somebody else: nothing is read any more.
     pub(crate) closed: bool,
     pub(crate) room: Room,
@@ -123,6 +125,7 @@ impl State {
     pub(crate) fn new(tail_cache_bytes: usize) -> Self {
         Self {
             phase: Phase::Running,
+            stopping: false,
             closed: false,
             room: Room {
                 records: true,

@@ -16,6 +16,9 @@
 //!   start; its subject needs [`with_reopen`](Subject::with_reopen).
 //! * [`snapshot_store_contract!`](crate::snapshot_store_contract): what a [`SnapshotStore`](crate::SnapshotStore) owes.
 //!
+//! Cases that speak of offsets by number run where [`Caps::dense_offsets`](crate::Caps::dense_offsets) says that they are
+//! dense; what every engine owes where they are not is in [`gaps`].
+//!
 //! The random case takes its number of runs from `MILLSTREAM_CASES` (default 64) and its seed from
 //! `MILLSTREAM_SEED` (default: a new one each time), and prints both.
 //!
@@ -32,6 +35,7 @@ pub mod create;
 pub mod delete;
 pub mod dropped;
 pub mod durability;
+pub mod gaps;
 mod macros;
 pub mod offsets;
 pub mod order;
@@ -40,6 +44,7 @@ pub mod reads;
 pub mod reopen;
 mod run;
 pub mod snapshots;
+mod sparse;
 pub mod stop;
 mod subject;
 pub mod time;
@@ -50,6 +55,7 @@ pub mod waiting;
 
 pub use clock::ManualClock;
 pub use random::run_random;
-pub use run::{run, run_on_threads, run_store};
+pub use run::{run, run_dense, run_dense_on_threads, run_on_threads, run_store};
+pub use sparse::SparseEngine;
 pub use subject::Subject;
 pub use trial::{Trial, close, data};

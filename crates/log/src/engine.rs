@@ -28,6 +28,11 @@ pub struct Caps {
     pub survives_kill: Option<bool>,
     /// Whether acknowledged entries survive a power cut; `None` if it cannot know.
     pub survives_power_cut: Option<bool>,
+    /// Whether a log's entries have every offset from 0 up. Where not, offsets rise with gaps that no entry fills.
+    pub dense_offsets: bool,
+    /// Whether an entry that comes after a CLOSE gets no offset. Where not, it may stand behind the CLOSE, where no
+    /// reader looks, and is answered as [`Closed`](crate::NotWritten::Closed) all the same.
+    pub closes_in_place: bool,
     /// How many of a log's most recent entries with an [`AppendId`](crate::AppendId) are recognised when sent again.
     pub append_ids_kept: usize,
 }
@@ -35,7 +40,7 @@ pub struct Caps {
 /// Ordered, durable logs.
 ///
 /// ```text
-///   trimmed │ first … entries, dense offsets … next-1 │ next: the tail
+///   trimmed │ first … entries, rising offsets … │ next: the tail
 /// ```
 ///
 /// * **Durable first.** An append is answered, read, counted in [`bounds`](Self::bounds) or found by time only once

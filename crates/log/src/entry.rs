@@ -55,7 +55,8 @@ pub struct Appended {
 /// One entry, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its offset: dense, from 0 in a new log.
+    /// Its offset: rises from entry to entry, by one where [`Caps::dense_offsets`](crate::Caps::dense_offsets) says so.
+    /// Whoever follows a log takes it from here and goes on behind it; nobody counts entries.
     pub offset: u64,
     /// Its append time; never lower than that of the entry before.
     pub time: TimestampMs,
@@ -68,9 +69,10 @@ pub struct Entry {
 /// What a log holds now; durable entries only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Offset of the first entry that may still be read.
+    /// No entry below may still be read.
     pub first: u64,
-    /// Offset that the next entry will get; equal to `first` when the log is empty.
+    /// The next entry gets this offset, or a later one where offsets have gaps. Equal to `first` in a log without
+    /// entries whose offsets are dense.
     pub next: u64,
     /// Append time of entry `next - 1`, kept even when it was trimmed; 0 if nothing was ever appended.
     pub last_time: TimestampMs,
@@ -81,7 +83,7 @@ pub struct Bounds {
 pub struct ReadFrom {
     /// The log.
     pub place: Place,
-    /// Offset of the first entry wanted.
+    /// Offset of the first entry wanted, or of the one before it: a read begins with the first entry at or above.
     pub from: u64,
     /// Most bytes of payload to return; one entry is returned even if it alone is larger.
     pub bytes_max: usize,
@@ -90,7 +92,8 @@ pub struct ReadFrom {
 /// One log's part of a read's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadOutcome {
-    /// Entries from the offset asked for, without gaps; empty at the tail. `bounds` are those of the same moment.
+    /// The first entries at or above the offset asked for, none left out. Empty: no entry is at or above it, whatever
+    /// offsets lie between it and `bounds.next`; go on from `bounds.next`. `bounds` are those of the same moment.
     Entries {
         /// In order of offset.
         entries: Vec<Entry>,

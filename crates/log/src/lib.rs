@@ -1,6 +1,6 @@
 //! Ordered, durable logs: the one idea that carries the server.
 //!
-//! Everything that Millstream must remember about streams is a *log*: a sequence of opaque *entries* at dense
+//! Everything that Millstream must remember about streams is a *log*: a sequence of opaque *entries* at rising
 //! offsets. A shard is a log of record envelopes; the catalog is a state machine over a log of commands.
 //! [`LogEngine`] is the contract that the stream service builds on. It asks for no compare-and-append and keeps
 //! no cursor for a reader, so that a cluster can implement it with a raw, stateless fetch.

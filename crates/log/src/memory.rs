@@ -199,6 +199,8 @@ impl LogEngine for MemoryEngine {
             entry_bytes_max: self.settings.entry_bytes_max,
             survives_kill: Some(false),
             survives_power_cut: Some(false),
+            dense_offsets: true,
+            closes_in_place: true,
             append_ids_kept: self.settings.append_ids_kept,
         }
     }

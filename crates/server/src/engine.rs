@@ -102,6 +102,7 @@ fn local_settings(settings: &Settings) -> LocalSettings {
             Switch::On => Realtime::Try,
             Switch::Off => Realtime::Off,
         },
+        free_space_floor_bytes: settings.disk_free_bytes_min,
         idle_bell: settings.idle_bell.clone(),
         ..LocalSettings::new(&settings.data_dir)
     }

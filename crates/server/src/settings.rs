@@ -27,6 +27,8 @@ pub struct Settings {
     pub account_shards_max: Option<u64>,
     /// When a record counts as stored.
     pub durability: Durability,
+    /// Free space in bytes on the data folder's disk below which records are refused.
+    pub disk_free_bytes_min: u64,
     /// What keeps the logs.
     pub engine: EngineKind,
     /// Whether the committing thread asks for a real-time class.

@@ -1,8 +1,8 @@
 //! The disk is full: records are refused; commands and what frees room go to the reserve, as far as it goes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use millstream_log::{EngineError, NotWritten};
+use millstream_log::{EngineError, EntryKind, NotWritten};
 
 use super::Committer;
 use crate::format::{ControlOp, LogKey};
@@ -35,9 +35,14 @@ impl Committer {
             Some(_) if commands > bytes => Refused::Appends,
             Some(_) => Refused::Records,
         };
-        refuse_in(&mut state, group, refused);
+        take_out_entries(group, refused);
+        let kept = Kept::of(&group.entries);
         let mut later = std::mem::take(&mut state.pending);
-        refuse_in(&mut state, &mut later, refused.max_of(Refused::Appends));
+        let refused_later = refused.max_of(Refused::Appends);
+        take_out_entries(&mut later, refused_later);
+        kept.settle_logs(&mut state);
+        refuse_in(&mut state, group, refused, &kept);
+        refuse_in(&mut state, &mut later, refused_later, &kept);
         state.pending = later;
         state.room.reserve_left = Some(bytes.saturating_sub(commands));
         drop(state);
@@ -67,28 +72,65 @@ fn command_bytes(entry: &PendingEntry) -> Option<u64> {
     (entry.key.group == 0).then_some(entry.payload.len() as u64 + 512)
 }
 
-/// Takes out what is refused; the logs go on where they are durable.
-fn refuse_in(state: &mut State, group: &mut Group, refused: Refused) {
-    let mut logs: HashSet<LogKey> = HashSet::new();
-    group.entries.retain(|entry| {
-        let kept = refused == Refused::Records && entry.key.group == 0;
-        if !kept {
-            logs.insert(entry.key);
+/// What is still going to be written of a log, in a group that keeps some entries.
+#[derive(Debug, Clone, Copy)]
+struct KeptLog {
+    /// Behind the last of its entries.
+    end: u64,
+    last_time: u64,
+    is_closing: bool,
+}
+
+#[derive(Debug)]
+struct Kept(HashMap<LogKey, KeptLog>);
+
+impl Kept {
+    fn of(entries: &[PendingEntry]) -> Self {
+        let mut logs: HashMap<LogKey, KeptLog> = HashMap::new();
+        for entry in entries {
+            let is_close = entry.kind == EntryKind::Close;
+            let log = logs.entry(entry.key).or_insert(KeptLog {
+                end: 0,
+                last_time: 0,
+                is_closing: false,
+            });
+            log.end = log.end.max(entry.offset + 1);
+            log.last_time = log.last_time.max(entry.time);
+            log.is_closing |= is_close;
         }
-        kept
-    });
-    for key in &logs {
-        let Some(log) = state.table.by_key_mut(*key) else {
-            continue;
-        };
-        let next = log.next;
-        if let Some(active) = &mut log.active {
-            active.pending = 0;
-            active.closing = false;
-            active.ids.retain(|recent| recent.offset < next);
-        }
-        log.settle();
+        Self(logs)
     }
+
+    /// Where a log goes on.
+    fn end(&self, state: &State, key: LogKey) -> u64 {
+        let next = state.table.by_key(key).map_or(0, |log| log.next);
+        self.0.get(&key).map_or(next, |kept| kept.end.max(next))
+    }
+
+    /// Every log goes on behind what is kept of it, else where it is durable.
+    fn settle_logs(&self, state: &mut State) {
+        for log in state.table.iter_mut() {
+            let kept = self.0.get(&log.key);
+            let end = kept.map_or(log.next, |kept| kept.end.max(log.next));
+            let Some(active) = log.active.as_mut().filter(|active| active.pending > 0) else {
+                continue;
+            };
+            active.pending = end - log.next;
+            active.pending_time = kept.map_or(log.last_time, |kept| kept.last_time);
+            active.closing = kept.is_some_and(|kept| kept.is_closing);
+            active.ids.retain(|recent| recent.offset < end);
+            log.settle();
+        }
+    }
+}
+
+fn take_out_entries(group: &mut Group, refused: Refused) {
+    let is_kept = |entry: &PendingEntry| refused == Refused::Records && entry.key.group == 0;
+    group.entries.retain(is_kept);
+}
+
+/// Takes out the control operations that are refused, and answers the calls so.
+fn refuse_in(state: &mut State, group: &mut Group, refused: Refused, kept: &Kept) {
     if refused == Refused::Everything {
         let ops = std::mem::take(&mut group.control_ops);
         ops.into_iter().for_each(|op| undo(state, op));
@@ -97,7 +139,7 @@ fn refuse_in(state: &mut State, group: &mut Group, refused: Refused) {
         match call {
             Call::Appends { plan, .. } => plan
                 .iter_mut()
-                .for_each(|planned| refuse_planned(state, planned, refused)),
+                .for_each(|planned| refuse_planned(state, planned, refused, kept)),
             Call::Control { outcome, .. } if refused == Refused::Everything => {
                 *outcome = Err(no_room());
             }
@@ -106,13 +148,9 @@ fn refuse_in(state: &mut State, group: &mut Group, refused: Refused) {
     }
 }
 
-fn refuse_planned(state: &State, planned: &mut Planned, refused: Refused) {
+fn refuse_planned(state: &State, planned: &mut Planned, refused: Refused, kept: &Kept) {
     let is_refused = match planned {
-        Planned::Written(key, appended) => {
-            let log = state.table.by_key(*key);
-            let unwritten = log.is_none_or(|log| appended.offset >= log.next);
-            unwritten && (key.group != 0 || refused != Refused::Records)
-        }
+        Planned::Written(key, appended) => appended.offset >= kept.end(state, *key),
         // What it was refused for may have been taken out.
         Planned::Refused(NotWritten::Closed) => true,
         Planned::Refused(_) => refused == Refused::Everything,

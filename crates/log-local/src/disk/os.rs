@@ -23,9 +23,14 @@ impl OsDisk {
     /// Opens a folder; creates it, and what stands above it, if it is not there.
     pub fn open(root: &Path) -> io::Result<Self> {
         if !root.is_dir() {
+            let whole = std::path::absolute(root)?;
+            let made: Vec<&Path> = whole.ancestors().take_while(|one| !one.exists()).collect();
             std::fs::create_dir_all(root)?;
-            if let Some(parent) = root.canonicalize()?.parent() {
-                File::open(parent)?.sync_all()?;
+            // Each new name is in the folder above it.
+            for folder in made {
+                if let Some(parent) = folder.canonicalize()?.parent() {
+                    File::open(parent)?.sync_all()?;
+                }
             }
         }
         Ok(Self {

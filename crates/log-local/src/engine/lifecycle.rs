@@ -158,6 +158,7 @@ pub(super) fn stop(
 /// From here on no writes are taken; reads that wait are woken.
 fn begin_stop(shared: &Shared) {
     let mut state = shared.state.lock();
+    state.stopping = true;
     if state.phase == Phase::Running {
         state.phase = Phase::Stopping;
     }

@@ -3,7 +3,7 @@
 //! The new file is written, synced and renamed before any log refers to it; the manifest that lists it instead of
 //! the others is the commit point. Until then a start removes it as a left-over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::segment_index::{FooterSize, SegmentIndex};
 use crate::shared::{SEGMENTS, Shared, segment_path};
 use crate::state::{Phase, State};
 use crate::stats::{count, set};
-use crate::table::SegmentRef;
+use crate::table::{SKIPPED, SegmentRef};
 
 /// Entries are written once so many bytes of them are in memory.
 const BATCH_BYTES: usize = 1 << 20;
@@ -43,7 +43,7 @@ pub(super) fn compact(shared: &Shared, inputs: &[ManifestSegment]) -> io::Result
     let aside = format!("{SEGMENTS}/{number:010}.tmp");
     let written = write(shared, inputs, number, &aside);
     set(&shared.counters.compaction_bytes, 0);
-    let (sealed, index) = match written {
+    let (sealed, index, keys) = match written {
         Ok(written) => written,
         Err(given_up) => {
             // Best effort: a start removes it.
@@ -60,7 +60,7 @@ pub(super) fn compact(shared: &Shared, inputs: &[ManifestSegment]) -> io::Result
     };
     shared.disk.rename(&aside, &segment_path(number))?;
     shared.disk.sync_directory(SEGMENTS)?;
-    refer(shared, inputs, sealed, &index);
+    refer(shared, inputs, sealed, &index, &keys);
     count(&shared.counters.compacted_segments, inputs.len() as u64);
     count(&shared.counters.compacted_bytes, sealed.file_bytes);
     Ok(())
@@ -74,7 +74,7 @@ fn write(
     inputs: &[ManifestSegment],
     number: u32,
     aside: &str,
-) -> Result<(ManifestSegment, SegmentIndex), GivenUp> {
+) -> Result<(ManifestSegment, SegmentIndex, Vec<LogKey>), GivenUp> {
     let mut logs: BTreeMap<LogKey, Vec<Part>> = BTreeMap::new();
     for (place, input) in inputs.iter().enumerate() {
         let directory = read_directory(shared, input);
@@ -83,6 +83,7 @@ fn write(
         }
     }
     let mut output = Output::create(shared, number, aside).map_err(GivenUp::Io)?;
+    let keys = logs.keys().copied().collect();
     for (key, parts) in logs {
         for (place, entry) in parts {
             let first = {
@@ -98,7 +99,8 @@ fn write(
         }
     }
     output.flush().map_err(GivenUp::Io)?;
-    output.finish(inputs).map_err(GivenUp::Io)
+    let (sealed, index) = output.finish(inputs).map_err(GivenUp::Io)?;
+    Ok((sealed, index, keys))
 }
 
 /// Reads the live entries of one log in one input.
@@ -265,47 +267,62 @@ fn refer(
     inputs: &[ManifestSegment],
     sealed: ManifestSegment,
     index: &SegmentIndex,
+    keys: &[LogKey],
 ) {
     let mut state = shared.state.lock();
     state.segments.insert(sealed.number, sealed_row(sealed));
     drop(state);
-    let keys: Vec<LogKey> = index.directory().into_iter().map(|(key, _)| key).collect();
-    for (place, key) in (0..).zip(&keys) {
-        replace_refs(
-            &mut shared.state.lock(),
-            *key,
-            inputs,
-            (sealed.number, place),
-        );
+    let places: HashMap<LogKey, u32> = index
+        .directory()
+        .into_iter()
+        .map(|(key, _)| key)
+        .zip(0..)
+        .collect();
+    for key in keys {
+        let new = places.get(key).map(|place| (sealed.number, *place));
+        replace_refs(&mut shared.state.lock(), *key, inputs, new);
     }
     shared.state.lock().housekeeping_due = true;
 }
 
-/// A reference to an input becomes one to the new segment; neighbours become one.
-fn replace_refs(state: &mut State, key: LogKey, inputs: &[ManifestSegment], new: (u32, u32)) {
+/// A reference to an input becomes one to the new segment; neighbours become one, and so do those with nothing but
+/// left-out offsets between them. A log that had nothing to copy has no reference any more (`new` is `None`): its
+/// offsets there have no entries, or none that live.
+fn replace_refs(
+    state: &mut State,
+    key: LogKey,
+    inputs: &[ManifestSegment],
+    new: Option<(u32, u32)>,
+) {
     let Some(log) = state.table.by_key_mut(key) else {
         return;
     };
-    let (number, directory_index) = new;
     let old = log.segments.as_slice().to_vec();
     let is_input = |segment: &SegmentRef| inputs.iter().any(|input| input.number == segment.number);
     let mut refs: Vec<SegmentRef> = Vec::with_capacity(old.len());
     for segment in &old {
         if !is_input(segment) {
             refs.push(*segment);
-        } else if refs.last().is_none_or(|last| last.number != number) {
-            refs.push(SegmentRef::new(number, directory_index, segment.first()));
+            continue;
+        }
+        let Some((number, directory_index)) = new else {
+            continue;
+        };
+        let known = refs.iter().rposition(|known| known.number != SKIPPED);
+        match known.filter(|place| refs[*place].number == number) {
+            Some(place) => refs.truncate(place + 1),
+            None => refs.push(SegmentRef::new(number, directory_index, segment.first())),
         }
     }
-    let added = refs
-        .iter()
-        .filter(|segment| segment.number == number)
-        .count();
+    let refers = |number| refs.iter().filter(|one| one.number == number).count();
+    let added = new.map(|(number, _)| (number, refers(number)));
     log.segments.replace(refs);
     for segment in old.iter().filter(|segment| is_input(segment)) {
         state.count_reference(segment.number, false);
     }
-    for _ in 0..added {
-        state.count_reference(number, true);
+    if let Some((number, times)) = added {
+        for _ in 0..times {
+            state.count_reference(number, true);
+        }
     }
 }

@@ -55,13 +55,14 @@ pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<Written
     // Later than the logs: a log that was deleted meanwhile must not look as if it had never been created.
     manifest.tombstones = shared.state.lock().table.tombstones.clone();
     if shared.settings.durability == Durability::Os {
-        let open = shared
-            .state
-            .lock()
-            .open
-            .as_ref()
-            .map(|open| open.file.clone());
-        open.map_or(Ok(()), |file| file.sync_data())?;
+        // What it says of the logs must not be more than the disk has.
+        let files: Vec<_> = {
+            let state = shared.state.lock();
+            let open = state.open.iter().map(|open| &open.file);
+            let sealing = state.sealing.iter().map(|(_, file, _)| file);
+            open.chain(sealing).cloned().collect()
+        };
+        files.iter().try_for_each(|file| file.sync_data())?;
     }
     let bytes = manifest.encode_with(&logs);
     store(shared, &bytes)?;

@@ -92,19 +92,20 @@ pub(crate) fn read_piece(
         buffer,
         position,
         bytes_max,
+        end: source.end,
     };
     let before = entries.len();
     let piece = reader.read(batch, from, entries)?;
     reader.unpin(&mut entries[before..]);
     let ended = batch.len() == runs.len() && matches!(source.place, SourcePlace::Footer(..));
-    Ok(Piece {
-        next: if ended && !piece.is_full {
-            source.end
-        } else {
-            piece.next
-        },
-        ..piece
-    })
+    let next = match runs.get(batch.len()) {
+        _ if piece.is_full => piece.next,
+        // Offsets may be left out between two runs.
+        Some(run) => piece.next.max(run.first_offset).min(source.end),
+        None if ended => source.end,
+        None => piece.next,
+    };
+    Ok(Piece { next, ..piece })
 }
 
 /// The first runs that stand one behind the other, up to the wanted bytes.
@@ -130,6 +131,8 @@ struct RunReader {
     buffer: Bytes,
     position: u64,
     bytes_max: usize,
+    /// What follows is another reference's.
+    end: u64,
 }
 
 impl RunReader {
@@ -149,6 +152,12 @@ impl RunReader {
                 let entry = entry.ok_or_else(damaged)?;
                 if entry.offset < from {
                     continue;
+                }
+                if entry.offset >= self.end {
+                    return Ok(Piece {
+                        next: self.end,
+                        is_full: false,
+                    });
                 }
                 bytes += entry.payload.len();
                 if bytes > self.bytes_max && !entries.is_empty() {

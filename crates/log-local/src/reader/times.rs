@@ -41,6 +41,9 @@ pub(crate) fn offset_for_time(
             .into_iter()
             .filter(|segment| segment.number != SKIPPED)
             .collect();
+        if refs.is_empty() {
+            return Ok(Ok(next));
+        }
         match search(shared, key, &refs, time, waiting) {
             Ok(found) => return Ok(Ok(found.clamp(first, next))),
             Err(Gone::Retry) => {}

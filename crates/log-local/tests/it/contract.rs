@@ -6,7 +6,7 @@ use millstream_log::contract::Subject;
 use millstream_log::{
     LogEngine, log_engine_contract, log_engine_reopen_contract, snapshot_store_contract,
 };
-use millstream_log_local::{IdleBell, LocalEngine, LocalSettings, LocalSnapshots};
+use millstream_log_local::{Durability, IdleBell, LocalEngine, LocalSettings, LocalSnapshots};
 use millstream_types::{SystemClock, WallClock};
 use tempfile::TempDir;
 
@@ -21,18 +21,27 @@ fn settings(folder: &TempDir) -> LocalSettings {
 }
 
 async fn open(clock: Arc<dyn WallClock>) -> Subject {
-    open_with(clock, || None)
+    open_with(clock, || None, Durability::Fsync)
 }
 
 /// Nobody rings: every commit that waits for the bell waits for as long as it may.
 async fn open_with_bell(clock: Arc<dyn WallClock>) -> Subject {
-    open_with(clock, || Some(IdleBell::default()))
+    open_with(clock, || Some(IdleBell::default()), Durability::Fsync)
 }
 
-fn open_with(clock: Arc<dyn WallClock>, bell: fn() -> Option<IdleBell>) -> Subject {
+async fn open_in_os_mode(clock: Arc<dyn WallClock>) -> Subject {
+    open_with(clock, || None, Durability::Os)
+}
+
+fn open_with(
+    clock: Arc<dyn WallClock>,
+    bell: fn() -> Option<IdleBell>,
+    durability: Durability,
+) -> Subject {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let open = move || -> Arc<dyn LogEngine> {
         let settings = LocalSettings {
+            durability,
             idle_bell: bell(),
             ..settings(&folder)
         };
@@ -77,5 +86,7 @@ async fn open_snapshots() -> Snapshots {
 
 log_engine_contract!(local, open);
 log_engine_contract!(local_with_bell, open_with_bell);
+log_engine_contract!(local_os, open_in_os_mode);
 log_engine_reopen_contract!(local_reopened, open);
+log_engine_reopen_contract!(local_os_reopened, open_in_os_mode);
 snapshot_store_contract!(local_snapshots, open_snapshots);

@@ -8,6 +8,7 @@ mod damage;
 mod failing_disk;
 mod folder;
 mod frozen;
+mod gaps;
 
 mod room;
 mod space;

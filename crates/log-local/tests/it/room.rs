@@ -97,3 +97,53 @@ fn every_size_of_a_disk_is_survived() {
         }
     }
 }
+
+/// Calls in flight while the disk fills up: each acknowledged entry has an offset of its own and is found there.
+#[test]
+fn appends_in_flight_at_a_full_disk_never_share_an_offset() {
+    for capacity in (40u64 << 10..140 << 10).step_by(3 << 10) {
+        let disk = PowerCutDisk::new();
+        let engine = open(&disk).unwrap();
+        let places = [create(&engine, 0, 0), create(&engine, 1, 1)];
+        disk.set_faults(Faults {
+            capacity_bytes: Some(capacity),
+            ..Faults::default()
+        });
+        let mut answered = std::collections::BTreeMap::new();
+        for round in 0..12 {
+            let submit = |number: usize| {
+                let text = format!("{round} {number}");
+                let payload = format!("{text:<1500}");
+                let appends = places.map(|place| crate::folder::data(place, payload.clone()));
+                (payload, engine.append_many(appends.into()))
+            };
+            let calls: Vec<_> = (0..8).map(submit).collect();
+            for (payload, answers) in calls {
+                for (place, answer) in (0..).zip(block_on(answers)) {
+                    match answer {
+                        Ok(appended) => {
+                            let at = (place, appended.offset);
+                            let doubled = answered.insert(at, payload.clone());
+                            assert_eq!(doubled, None, "{capacity}: one answer per offset");
+                        }
+                        refused => {
+                            assert_eq!(refused, Err(AppendError::NotWritten(NotWritten::NoRoom)))
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(engine.failure(), None);
+        let image = disk.after_power_cut(0);
+        for engine in [&engine, &open(&image).unwrap()] {
+            let mut found = std::collections::BTreeMap::new();
+            for (number, place) in places.into_iter().enumerate() {
+                for entry in read_all(engine, place) {
+                    let payload = String::from_utf8(entry.payload.to_vec()).unwrap();
+                    found.insert((number, entry.offset), payload);
+                }
+            }
+            assert_eq!(found, answered, "{capacity}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::trial::{check_page, expect_entries};
+use super::trial::{check_dense, check_page, expect_entries};
 use super::{Trial, close, data};
 use crate::{AppendError, LogEngine, NotWritten, Place, ReadFrom};
 
@@ -104,6 +104,7 @@ async fn follow(engine: Arc<dyn LogEngine>, place: Place, total: u64) {
         let mut outcomes = engine.read_many(vec![read], Duration::from_secs(40)).await;
         let (page, bounds) = expect_entries(outcomes.remove(0));
         check_page(&page, next, 64, bounds);
+        check_dense(&page, next, bounds);
         assert!(!page.is_empty() && bounds.next >= before);
         for entry in &page {
             assert_eq!(entry.payload, entry.offset.to_string());

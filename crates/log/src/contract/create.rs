@@ -12,10 +12,11 @@ pub async fn create_is_idempotent(trial: &mut Trial) {
     let log = trial.new_log_id();
     let create = || trial.engine().create(Trial::GROUP, log, LogSpec::default());
     let place = create().await.expect("a new log is created");
-    trial.append(data(place, "a")).await;
+    let first = trial.append(data(place, "a")).await;
     assert_eq!(create().await, Ok(place));
     assert_eq!(trial.payloads(place).await, ["a"]);
-    assert_eq!(trial.append(data(place, "b")).await.offset, 1);
+    let second = trial.append(data(place, "b")).await;
+    assert!(second.offset > first.offset);
 }
 
 /// Calls at the same time for the same ids agree on the place.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::trial::{check_page, expect_entries};
+use super::trial::{check_dense, check_page, expect_entries};
 use super::{Trial, close, data};
 use crate::{EntryKind, ReadFrom, ReadOutcome};
 
@@ -34,6 +34,7 @@ pub async fn a_page_holds_at_least_one_entry(trial: &mut Trial) {
     for bytes_max in [0, 1, 999, 1000, 1999] {
         let (page, bounds) = expect_entries(trial.read(log, 0, bytes_max).await);
         check_page(&page, 0, bytes_max, bounds);
+        check_dense(&page, 0, bounds);
         assert_eq!(page.len(), 1, "of at most {bytes_max} bytes");
     }
 }
@@ -63,6 +64,7 @@ pub async fn one_read_serves_several_logs(trial: &mut Trial) {
     for (index, first) in [(0, "b"), (1, "d"), (3, "a")] {
         let (page, bounds) = expect_entries(outcomes[index].clone());
         check_page(&page, wanted[index].1, wanted[index].2, bounds);
+        check_dense(&page, wanted[index].1, bounds);
         assert_eq!(page[0].payload, first);
     }
 }

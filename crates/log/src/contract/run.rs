@@ -42,6 +42,38 @@ where
     run_on(&runtime.expect("a runtime starts"), false, &factory, case);
 }
 
+/// As [`run`], for a case that is about dense offsets: an engine without them has nothing to show.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_dense<F, C>(factory: F, case: C)
+where
+    F: AsyncFn(Arc<dyn WallClock>) -> Subject,
+    C: AsyncFnOnce(&mut Trial),
+{
+    run(factory, async |trial: &mut Trial| {
+        if trial.engine().caps().dense_offsets {
+            case(trial).await;
+        }
+    });
+}
+
+/// As [`run_on_threads`], for a case that is about dense offsets.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_dense_on_threads<F, C>(factory: F, case: C)
+where
+    F: AsyncFn(Arc<dyn WallClock>) -> Subject,
+    C: AsyncFnOnce(&mut Trial),
+{
+    run_on_threads(factory, async |trial: &mut Trial| {
+        if trial.engine().caps().dense_offsets {
+            case(trial).await;
+        }
+    });
+}
+
 /// Runs a case of a snapshot store.
 ///
 /// # Panics

@@ -3,3 +3,4 @@
 mod faults;
 mod memory;
 mod room;
+mod sparse;

@@ -20,6 +20,9 @@ pub(crate) struct Health {
 #[derive(Serialize)]
 struct Report {
     status: &'static str,
+    /// Why it is not ok.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     version: &'static str,
     durability: &'static str,
     engine: &'static str,
@@ -88,15 +91,23 @@ impl Health {
         }
     }
 
-    /// The answer; once the stream service has failed, a 503 that says so.
+    /// The answer: a 503 that says why once the stream service has failed, the log takes no more writes, or the disk
+    /// has no room for records.
     pub(crate) fn answer(&self, has_failed: bool) -> Answer {
-        let (http_status, status) = if has_failed {
-            (StatusCode::SERVICE_UNAVAILABLE, "failed")
+        let failure = self.local.as_ref().and_then(|local| local.failure());
+        let has_room = self.local.as_ref().is_none_or(|local| local.has_room());
+        let (http_status, status, reason) = if has_failed || failure.is_some() {
+            (StatusCode::SERVICE_UNAVAILABLE, "failed", failure)
+        } else if !has_room {
+            let reason = "the disk has no room: records are refused, reads go on";
+            let reason = Some(reason.to_owned());
+            (StatusCode::SERVICE_UNAVAILABLE, "no room", reason)
         } else {
-            (StatusCode::OK, "ok")
+            (StatusCode::OK, "ok", None)
         };
         let report = Report {
             status,
+            reason,
             version: env!("CARGO_PKG_VERSION"),
             durability: self.durability,
             engine: self.engine,

@@ -148,6 +148,10 @@ pub struct SettingsSource {
     /// has it; faster on slow disks, and a power cut loses acknowledged records.
     #[arg(long, env = "MILLSTREAM_DURABILITY", value_enum)]
     pub durability: Option<Durability>,
+    /// Free space in bytes on the data folder's disk below which records are refused with ServiceUnavailable. Default
+    /// 268435456. Lower: more of the disk holds records. Higher: more is left to others and to compaction.
+    #[arg(long, env = "MILLSTREAM_DISK_FREE_BYTES_MIN", value_name = "BYTES")]
+    pub disk_free_bytes_min: Option<u64>,
     /// What keeps the logs. Default local: files in the data folder. memory: nothing is kept, tables included.
     #[arg(long, env = "MILLSTREAM_ENGINE", value_enum)]
     pub engine: Option<EngineKind>,
@@ -261,6 +265,7 @@ impl SettingsSource {
             transition,
             account_shards_max,
             durability,
+            disk_free_bytes_min,
             engine,
             realtime,
             shutdown_grace,
@@ -305,6 +310,7 @@ impl SettingsSource {
                 None => None,
             },
             durability: self.durability.unwrap_or(Durability::Fsync),
+            disk_free_bytes_min: self.disk_free_bytes_min.unwrap_or(256 << 20),
             engine: self.engine.unwrap_or(EngineKind::Local),
             realtime: self.realtime.unwrap_or(Switch::On),
             idle_bell: None,

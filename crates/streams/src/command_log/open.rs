@@ -94,15 +94,12 @@ pub(crate) async fn open(
         if entries.is_empty() {
             break;
         }
-        for entry in entries {
+        for (offset, entry) in entries {
             if let Err(reason) = catalog.apply(&entry) {
                 tracing::debug!(%reason, ?entry, "a command in the log has no effect");
             }
-            next += 1;
+            next = offset + 1;
         }
-    }
-    if next < end {
-        return Err(CommandLogError::Missing(next));
     }
     for stream in catalog.streams() {
         changing.add_interrupted(stream);
@@ -122,12 +119,12 @@ pub(crate) async fn open(
     Ok((view, owner, commands))
 }
 
-/// Some commands from `from` on; none at the end of the log.
+/// Some commands at or above `from`, each with its own offset; none if no entry is there.
 pub(super) async fn read_commands(
     engine: &dyn LogEngine,
     place: Place,
     from: u64,
-) -> Result<Vec<CommandEntry>, CommandLogError> {
+) -> Result<Vec<(u64, CommandEntry)>, CommandLogError> {
     let read = ReadFrom {
         place,
         from,
@@ -145,6 +142,7 @@ pub(super) async fn read_commands(
         .map(|entry| {
             let offset = entry.offset;
             CommandEntry::decode(&entry.payload)
+                .map(|command| (offset, command))
                 .map_err(|source| CommandLogError::Command { offset, source })
         })
         .collect()

@@ -40,7 +40,7 @@ pub(crate) struct Owner {
     view: Arc<View>,
     changing: Arc<Changing>,
     place: Place,
-    /// Offset of the next command to apply.
+    /// Every command below is applied.
     next: u64,
     proposals: mpsc::Receiver<Proposal>,
     unresolved: Option<Unresolved>,
@@ -127,22 +127,33 @@ impl Owner {
             id: Some(random_append_id().ok_or(ProposeError::Overloaded)?),
         };
         match self.append(&append).await {
-            Ok(appended) if appended.offset == self.next => Ok(self.apply(&entry)?),
-            // Entries that this task has not read stand before it: read them all, in order.
-            Ok(_) | Err(AppendError::OutcomeUnknown) => {
-                tracing::error!(
-                    ?entry,
-                    "outcome of a command unknown; no more commands until it is known"
-                );
-                self.unresolved = Some(Unresolved {
-                    append,
-                    pause: RESOLVE_PAUSE_MIN,
-                    next_attempt: Instant::now(),
-                });
-                Err(ProposeError::OutcomeUnknown)
+            Ok(appended) if appended.offset == self.next => {
+                Ok(self.apply(appended.offset, &entry)?)
+            }
+            // The engine leaves offsets out, or entries that this task has not read stand before it: read them all.
+            Ok(appended) => match self.catch_up(appended.offset).await {
+                Ok(applied) => Ok(applied?),
+                Err(error) => {
+                    tracing::error!(%error, "the command log cannot be followed");
+                    Err(self.unresolved(append))
+                }
+            },
+            Err(AppendError::OutcomeUnknown) => {
+                tracing::error!(?entry, "the outcome of a command is unknown");
+                Err(self.unresolved(append))
             }
             Err(AppendError::NotWritten(reason)) => Err(ProposeError::NotWritten(reason)),
         }
+    }
+
+    /// No more commands until this one's outcome is known.
+    fn unresolved(&mut self, append: Append) -> ProposeError {
+        self.unresolved = Some(Unresolved {
+            append,
+            pause: RESOLVE_PAUSE_MIN,
+            next_attempt: Instant::now(),
+        });
+        ProposeError::OutcomeUnknown
     }
 
     async fn append(&mut self, append: &Append) -> Result<Appended, AppendError> {
@@ -153,9 +164,9 @@ impl Owner {
         }
     }
 
-    /// Applies the command at `next`.
-    fn apply(&mut self, entry: &CommandEntry) -> Result<Applied, Rejected> {
-        self.next += 1;
+    /// Applies the first command that is not applied yet, which stands at `offset`.
+    fn apply(&mut self, offset: u64, entry: &CommandEntry) -> Result<Applied, Rejected> {
+        self.next = offset + 1;
         let applied = self.view.apply(entry)?;
         let changed = applied.stream.and_then(|id| self.view.get(id));
         if let Some(stream) = changed {
@@ -171,7 +182,8 @@ impl Owner {
             return;
         };
         let caught_up = match self.append(&unresolved.append).await {
-            Ok(appended) => self.catch_up(appended.offset).await,
+            Ok(appended) if appended.offset < self.next => Ok(()),
+            Ok(appended) => self.catch_up(appended.offset).await.map(drop),
             Err(error) => Err(CommandLogError::Append(error)),
         };
         match caught_up {
@@ -187,19 +199,25 @@ impl Owner {
         }
     }
 
-    async fn catch_up(&mut self, last: u64) -> Result<(), CommandLogError> {
+    /// Applies every command up to the one at `last`, which is there, and tells how that one ended.
+    async fn catch_up(&mut self, last: u64) -> Result<Result<Applied, Rejected>, CommandLogError> {
+        let mut outcome = None;
         while self.next <= last {
             let entries = read_commands(&*self.engine, self.place, self.next).await?;
             if entries.is_empty() {
                 return Err(CommandLogError::Missing(self.next));
             }
-            for entry in entries {
-                if let Err(reason) = self.apply(&entry) {
+            for (offset, entry) in entries {
+                let applied = self.apply(offset, &entry);
+                if let Err(reason) = &applied {
                     tracing::debug!(%reason, ?entry, "a command in the log has no effect");
+                }
+                if offset == last {
+                    outcome = Some(applied);
                 }
             }
         }
-        Ok(())
+        outcome.ok_or(CommandLogError::Missing(last))
     }
 
     async fn snapshot_saved(&mut self, saved: Option<u64>) {

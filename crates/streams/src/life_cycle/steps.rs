@@ -18,6 +18,9 @@ use crate::command_log::ProposeError;
 /// Logs that are created, or closed, at the same time.
 const TOGETHER_MAX: usize = 128;
 
+/// Bytes of one read that looks for a CLOSE.
+const CLOSE_SEARCH_BYTES: usize = 64 * 1024;
+
 /// Why a step is to be done again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StepError {
@@ -144,25 +147,49 @@ impl LifeCycle {
 
     async fn find_close(&self, shard: ShardId, place: Place) -> Result<ClosedShard, StepError> {
         let bounds = self.engine.bounds(place).await?;
-        let read = ReadFrom {
-            place,
-            from: bounds.next.saturating_sub(1),
-            bytes_max: 1,
-        };
-        let outcome = self
-            .engine
-            .read_many(vec![read], Duration::ZERO)
-            .await
-            .pop();
-        let Some(ReadOutcome::Entries { entries, .. }) = outcome else {
-            return Err(StepError::EndNotFound(shard));
-        };
-        let close = entries.iter().find(|entry| entry.kind == EntryKind::Close);
-        let close = close.ok_or(StepError::EndNotFound(shard))?;
-        Ok(ClosedShard {
-            shard,
-            end: close.offset,
-            closed_ms: close.time,
-        })
+        // The last entry mostly; further back where the engine leaves offsets out, or has entries behind the CLOSE.
+        let mut back = 1;
+        loop {
+            let from = bounds.next.saturating_sub(back).max(bounds.first);
+            if let Some(closed) = self.first_close(shard, place, from).await? {
+                return Ok(closed);
+            }
+            if from == bounds.first {
+                return Err(StepError::EndNotFound(shard));
+            }
+            back = back.saturating_mul(2);
+        }
+    }
+
+    /// The first CLOSE at or above an offset.
+    async fn first_close(
+        &self,
+        shard: ShardId,
+        place: Place,
+        mut from: u64,
+    ) -> Result<Option<ClosedShard>, StepError> {
+        loop {
+            let read = ReadFrom {
+                place,
+                from,
+                bytes_max: CLOSE_SEARCH_BYTES,
+            };
+            let outcome = self.engine.read_many(vec![read], Duration::ZERO).await;
+            let Some(ReadOutcome::Entries { entries, .. }) = outcome.into_iter().next() else {
+                return Err(StepError::EndNotFound(shard));
+            };
+            let Some(last) = entries.last() else {
+                return Ok(None);
+            };
+            from = last.offset + 1;
+            let close = entries.iter().find(|entry| entry.kind == EntryKind::Close);
+            if let Some(close) = close {
+                return Ok(Some(ClosedShard {
+                    shard,
+                    end: close.offset,
+                    closed_ms: close.time,
+                }));
+            }
+        }
     }
 }

@@ -33,8 +33,10 @@ pub(super) fn size_bytes(record: &RecordToPut<'_>) -> usize {
 /// Why the records of an envelope are not known to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PutFailure {
-    /// Not written: no room for the moment, or the shard's children did not open in time.
+    /// Not written: too much waits for the disk, or the shard's children did not open in time.
     Busy,
+    /// Not written: the server's disk has no room. No shard is to blame.
+    NoRoom,
     /// Not written: the stream is being deleted.
     StreamGone,
     /// Written or not.
@@ -46,7 +48,8 @@ pub(super) enum PutFailure {
 impl From<NotWritten> for PutFailure {
     fn from(reason: NotWritten) -> Self {
         match reason {
-            NotWritten::Closed | NotWritten::NoRoom | NotWritten::Overloaded => Self::Busy,
+            NotWritten::Closed | NotWritten::Overloaded => Self::Busy,
+            NotWritten::NoRoom => Self::NoRoom,
             NotWritten::NoSuchLog => Self::StreamGone,
             NotWritten::Stopped | NotWritten::TooLarge => Self::Failed,
         }
@@ -337,8 +340,8 @@ impl Submitted {
             let position = position.expect("a usable stream takes every hash key");
             let known = targets.iter().position(|(one, _)| *one == position);
             let number = known.unwrap_or_else(|| {
-                let room = self.envelopes[from].payload.len();
-                let writer = EnvelopeWriter::with_room(0, room);
+                // Grows with what comes: the children share what the parent had.
+                let writer = EnvelopeWriter::with_room(0, 0);
                 targets.push((position, writer.encrypted(self.encryption_type)));
                 targets.len() - 1
             });

@@ -121,6 +121,7 @@ impl StreamService {
             let (shard, result) = put.results().next().ok_or(Unavailable::Failed)?;
             let sequence_number = result.map_err(|failure| match failure {
                 PutFailure::Busy => ShardThrottled::of(&put.stream, shard.id).into(),
+                PutFailure::NoRoom => Unavailable::NoRoom.into(),
                 PutFailure::StreamGone => {
                     FindStreamError::from(StreamNotFound::of(&put.stream.key)).into()
                 }

@@ -186,11 +186,21 @@ fn route(
 
 fn response(put: &Put) -> Result<PutRecordsResponse, PutRecordsError> {
     let stream = &put.stream;
+    if put
+        .results()
+        .all(|(_, result)| result == Err(PutFailure::NoRoom))
+    {
+        return Err(Unavailable::NoRoom.into());
+    }
     let records = put.results().map(|(shard, result)| match result {
         Ok(number) => Ok(PutRecordsResultEntry::Stored(number)),
         Err(PutFailure::Busy) => Ok(PutRecordsResultEntry::Failed {
             code: ErrorCode::ProvisionedThroughputExceeded,
             message: ShardThrottled::of(stream, shard.id).to_string(),
+        }),
+        Err(PutFailure::NoRoom) => Ok(PutRecordsResultEntry::Failed {
+            code: ErrorCode::InternalFailure,
+            message: Unavailable::NoRoom.to_string(),
         }),
         Err(PutFailure::StreamGone) => {
             Err(FindStreamError::from(StreamNotFound::of(&stream.key)).into())

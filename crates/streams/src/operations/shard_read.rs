@@ -121,6 +121,10 @@ pub(super) async fn read_shard(
                         continue;
                     }
                 }
+                // No entry is there, whatever offsets the engine left out.
+                if entries.is_empty() {
+                    reading.move_to(bounds.next.max(reading.position.offset));
+                }
                 match reading.take(&entries)? {
                     Taken::Full => return Ok(reading.part()),
                     Taken::Close => return Ok(reading.at_end()),
@@ -210,6 +214,10 @@ impl Reading {
 
     fn take(&mut self, entries: &[Entry]) -> Result<Taken, ReadShardError> {
         for entry in entries {
+            // The position's own entry is lost, or was never there: what follows is read from its first record.
+            if entry.offset > self.position.offset {
+                self.move_to(entry.offset);
+            }
             if entry.kind == EntryKind::Close {
                 self.move_to(entry.offset);
                 return Ok(Taken::Close);

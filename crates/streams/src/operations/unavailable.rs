@@ -1,6 +1,6 @@
 //! Failures that have nothing to do with what was asked.
 
-use millstream_log::EngineError;
+use millstream_log::{EngineError, NotWritten};
 use millstream_wire::{ApiError, ErrorCode};
 
 use crate::catalog::Rejected;
@@ -15,6 +15,9 @@ pub enum Unavailable {
     /// As many reads as may wait for the disk at a time; this one did not get its turn.
     #[error("Too many reads are in flight. Try again.")]
     ReadsBusy,
+    /// There is no room on its disk; nothing was written. Retry once the operator has made room.
+    #[error("The server's disk has no room: nothing was written.")]
+    NoRoom,
     /// It failed; a write may or may not have happened. The cause is in the server's log.
     #[error("Internal Service Failure.")]
     Failed,
@@ -23,7 +26,9 @@ pub enum Unavailable {
 impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
         let code = match error {
-            Unavailable::Stopping | Unavailable::ReadsBusy => ErrorCode::ServiceUnavailable,
+            Unavailable::Stopping | Unavailable::ReadsBusy | Unavailable::NoRoom => {
+                ErrorCode::ServiceUnavailable
+            }
             Unavailable::Failed => ErrorCode::InternalFailure,
         };
         Self::new(code, error.to_string())
@@ -43,6 +48,7 @@ impl Unavailable {
         match error {
             ProposeError::Rejected(reason) => Ok(reason),
             ProposeError::Stopping => Err(Self::Stopping),
+            ProposeError::NotWritten(NotWritten::NoRoom) => Err(Self::NoRoom),
             ProposeError::NotWritten(_)
             | ProposeError::OutcomeUnknown
             | ProposeError::Suspended

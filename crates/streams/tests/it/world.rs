@@ -82,12 +82,20 @@ impl World {
     }
 
     pub(crate) async fn with(settings: StreamSettings) -> Self {
+        Self::on(settings, |memory| Arc::new(memory)).await
+    }
+
+    /// On an engine over the one in memory.
+    pub(crate) async fn on(
+        settings: StreamSettings,
+        engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>,
+    ) -> Self {
         let clock = ManualClock::new(START_MS);
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
         // The service has an engine over the same logs; this one is only the handle to them.
-        let engine = memory.reopen();
+        let engine = engine(memory.reopen());
         let snapshots = Arc::new(MemorySnapshots::new());
-        let service = open(Arc::new(engine), &snapshots, &clock, &settings).await;
+        let service = open(engine, &snapshots, &clock, &settings).await;
         Self {
             clock,
             memory,

@@ -8,7 +8,7 @@ use millstream_types::{TimestampMs, WallClock};
 
 use super::super::delete::check_gone;
 use super::super::time::check_lookups;
-use super::super::trial::{check_page, expect_entries};
+use super::super::trial::{check_dense, check_page, expect_entries};
 use super::super::{Trial, close, data};
 use super::operation::{GROUPS, LOGS, NewEntry, Operation};
 use crate::{
@@ -242,6 +242,7 @@ impl Model {
                 let (page, bounds) = expect_entries(outcome);
                 model.check_bounds(bounds);
                 check_page(&page, from, bytes_max, bounds);
+                check_dense(&page, from, bounds);
                 assert_eq!(page, model.from(from)[..page.len()]);
             }
         }
