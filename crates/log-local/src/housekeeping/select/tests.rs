@@ -8,7 +8,7 @@ const TARGET: u64 = 64 << 10;
 const OVERHEAD: u64 = 176;
 
 /// Something that dies as a whole: an entry, with how often it was tidied.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Item {
     bytes: u64,
     is_live: bool,
@@ -94,7 +94,7 @@ fn settle(segments: &mut Vec<Segment>, room: OutputRoom) -> Moved {
             .filter(|item| item.is_live)
             .map(|item| Item {
                 tidied: item.tidied + u32::from(is_tidying),
-                ..item
+                ..*item
             })
             .collect();
         let file_bytes = items.iter().map(|item| item.bytes).sum::<u64>() + OVERHEAD;
