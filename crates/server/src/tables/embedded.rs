@@ -122,11 +122,13 @@ impl Shared {
             return Err(unavailable());
         }
         if let Some(open) = state.open.get(owner) {
-            job = match open.queue.push(job) {
-                Ok(()) => return Ok(()),
-                Err((NotQueued::Full, _)) => return Err(throttled()),
+            let Err(refused) = open.queue.push(job) else {
+                return Ok(());
+            };
+            job = match *refused {
+                (NotQueued::Full, _) => return Err(throttled()),
                 // Its thread is about to end; the next one takes over.
-                Err((NotQueued::Closed, job)) => job,
+                (NotQueued::Closed, job) => job,
             };
             state.open.remove(owner);
         }

@@ -99,15 +99,16 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&self, job: Job) -> Result<(), (NotQueued, Job)> {
+    /// Puts a request at the end. One that is refused comes back.
+    pub(super) fn push(&self, job: Job) -> Result<(), Box<(NotQueued, Job)>> {
         let size_bytes = job.request.size_bytes() + REQUEST_BYTES;
         let mut state = self.state.lock();
         if state.is_closed {
-            return Err((NotQueued::Closed, job));
+            return Err(Box::new((NotQueued::Closed, job)));
         }
         // One request always finds room, however large.
         if state.size_bytes + size_bytes > self.bytes_max && !state.jobs.is_empty() {
-            return Err((NotQueued::Full, job));
+            return Err(Box::new((NotQueued::Full, job)));
         }
         state.size_bytes += size_bytes;
         state.jobs.push_back(job);
