@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 60
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+ADDRESS = re.compile(r"https?://127\.0\.0\.1:\d+")
 
 
 class Trouble(Exception):

@@ -1,0 +1,67 @@
+"""Terraform with AWS's provider, told of nothing but an endpoint, keys and a region."""
+
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+STEP_DEADLINE_S = 120
+CHANGES = 2  # Exit status of `plan -detailed-exitcode` if something is to be changed.
+# The provider is taken from the machine, never from a registry: it has some hundred megabytes.
+MIRRORS = [
+    os.environ.get("MILLSTREAM_TERRAFORM_PLUGINS", ""),
+    str(Path.home() / ".terraform.d" / "plugins"),
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/opt/tf-plugins",
+]
+
+
+def mirror():
+    """Where the provider lies, as the registry's mirror would lay it out; None if it is not there."""
+    named = "registry.terraform.io/hashicorp/aws"
+    return next((path for path in MIRRORS if path and (Path(path) / named).is_dir()), None)
+
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not installed"),
+    pytest.mark.skipif(mirror() is None, reason="the AWS provider of terraform is not on this machine"),
+]
+
+
+@pytest.fixture
+def terraform(endpoint, tmp_path):
+    settings = tmp_path / "terraform.rc"
+    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror()}" }}\n}}\n')
+    env = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": endpoint,
+        "TF_CLI_CONFIG_FILE": str(settings),
+        "TF_VAR_name": f"compat-{uuid.uuid4().hex[:12]}",
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+    def run(*arguments, allowed=(0,)):
+        done = subprocess.run(
+            ["terraform", *arguments, "-no-color"], cwd=tmp_path, env=env, text=True, timeout=STEP_DEADLINE_S,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        assert done.returncode in allowed, done.stdout
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("file", ["streams.tf", "leases.tf"])
+def test_what_was_applied_needs_no_change_and_goes_away(terraform, tmp_path, file):
+    shutil.copy(HERE / file, tmp_path)
+    terraform("init", "-input=false")
+    terraform("apply", "-auto-approve", "-input=false")
+    planned = terraform("plan", "-detailed-exitcode", "-input=false", allowed=(0, CHANGES))
+    assert planned.returncode == 0, planned.stdout
+    terraform("destroy", "-auto-approve", "-input=false")
