@@ -11,20 +11,16 @@ import pytest
 HERE = Path(__file__).resolve().parent
 STEP_DEADLINE_S = 120
 CHANGES = 2  # Exit status of `plan -detailed-exitcode` if something is to be changed.
-# The provider is taken from the machine, never from a registry: it has some hundred megabytes.
-MIRRORS = [
-    os.environ.get("MILLSTREAM_TERRAFORM_PLUGINS", ""),
-    str(Path.home() / ".terraform.d" / "plugins"),
-    "/usr/local/share/terraform/plugins",
-    "/usr/share/terraform/plugins",
-    "/opt/tf-plugins",
-]
+# Where the provider may lie, as Terraform's own mirror lays it out: it has some hundred megabytes, so it is taken from
+# the machine and never downloaded.
+ROOTS = [Path.home() / ".terraform.d", Path("/usr/local/share/terraform"), Path("/usr/share/terraform"), Path("/opt")]
 
 
 def mirror():
-    """Where the provider lies, as the registry's mirror would lay it out; None if it is not there."""
-    named = "registry.terraform.io/hashicorp/aws"
-    return next((path for path in MIRRORS if path and (Path(path) / named).is_dir()), None)
+    """The folder that holds AWS's provider; None if it is not there."""
+    named = os.environ.get("MILLSTREAM_TERRAFORM_PLUGINS")
+    folders = [Path(named)] if named else [folder for root in ROOTS if root.is_dir() for folder in root.iterdir()]
+    return next((folder for folder in folders if folder.is_dir() and any(folder.glob("*/hashicorp/aws"))), None)
 
 
 pytestmark = [
