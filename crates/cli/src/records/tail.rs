@@ -1,5 +1,6 @@
 //! `millstream records tail`: all shards of a stream as one sequence.
 
+mod first_answer;
 mod lineage;
 mod merge;
 mod poll;
@@ -16,6 +17,7 @@ use futures::stream::FuturesUnordered;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
+use self::first_answer::FirstAnswer;
 use self::lineage::Lineage;
 use self::merge::{Arrived, Merge};
 use self::poll::{Cursor, Page, Polled, poll};
@@ -44,7 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Arguments {
     /// Name of the stream
     stream: String,
-    /// Where to start: trim-horizon (the oldest records), latest (new records only), or a time: 2026-11-02T12:00:37Z,
+    /// Where to start: trim-horizon (the oldest records), latest (new records only; after an interruption before the
+    /// first one of a shard perhaps also some of the two seconds before the command began), or a time: 2026-11-02T12:00:37Z,
     /// 1793620837.5, or how long ago (15m)
     #[arg(long, value_name = "PLACE", default_value = "latest")]
     from: From,
@@ -78,7 +81,10 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let mut stop = StopSignals::new()?;
-    let mut tail = Tail::new(client, format, arguments);
+    let began = FirstAnswer::new();
+    let timed = client.config().to_builder().interceptor(began.clone());
+    let client = &Client::from_conf(timed.build());
+    let mut tail = Tail::new(client, began, format, arguments);
     let result = tokio::select! {
         biased;
         () = stop.received() => Ok(()),
@@ -124,6 +130,7 @@ struct Reader {
 /// Follows a stream.
 struct Tail<'a> {
     client: &'a Client,
+    began: FirstAnswer,
     format: Format,
     arguments: &'a Arguments,
     lineage: Lineage,
@@ -134,9 +141,15 @@ struct Tail<'a> {
 }
 
 impl<'a> Tail<'a> {
-    fn new(client: &'a Client, format: Format, arguments: &'a Arguments) -> Self {
+    fn new(
+        client: &'a Client,
+        began: FirstAnswer,
+        format: Format,
+        arguments: &'a Arguments,
+    ) -> Self {
         Self {
             client,
+            began,
             format,
             arguments,
             lineage: Lineage::default(),
@@ -319,13 +332,18 @@ impl<'a> Tail<'a> {
             .readers
             .get_mut(shard)
             .expect("a shard that is read has a reader");
+        // Asked for again, the newest record would be another one.
+        if reader.resume == Position::Latest {
+            match self.began.at_or_before() {
+                Some(moment) => reader.resume = Position::Since(moment),
+                None => output::say(&format!(
+                    "{shard}: interrupted before its first record, and the service does not tell its time; records \
+                     that arrive before the next read are not shown"
+                )),
+            }
+        }
         reader.cursor = Some(Cursor::Position(reader.resume.clone()));
         if failure.is("ExpiredIteratorException") {
-            if reader.resume == Position::Latest {
-                output::say(&format!(
-                    "{shard}: paused for more than five minutes before its first record; going on at the newest one"
-                ));
-            }
             return Ok(());
         }
         let now = Instant::now();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::commands::{World, data_of};
+use crate::commands::{FIRST, World, data_of, json_lines, run_at};
+use crate::scripted_service::ScriptedService;
 
 const HALF: &str = "170141183460469231731687303715884105728";
 
@@ -214,4 +215,40 @@ fn a_missing_stream_is_1_and_a_deleted_one_ends_it() {
     assert_eq!(tail.data(1), ["a"]);
     world.run(&["streams", "delete", "s"]);
     assert_eq!(tail.ended().code(), Some(1));
+}
+
+/// The newest record is another one after an outage: what arrived during it was left out without a word.
+#[test]
+fn an_interruption_before_the_first_record_leaves_nothing_out() {
+    let shard = json!({
+        "ShardId": FIRST,
+        "HashKeyRange": { "StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455" },
+        "SequenceNumberRange": { "StartingSequenceNumber": "1" },
+    });
+    let record = json!({
+        "SequenceNumber": "7", "PartitionKey": "k", "Data": "bWlzc2Vk",
+        "ApproximateArrivalTimestamp": 1_795_881_603.5,
+    });
+    let service = ScriptedService::start(vec![
+        (200, json!({ "Shards": [shard] })),
+        (200, json!({ "ShardIterator": "newest" })),
+        (
+            400,
+            json!({ "__type": "ExpiredIteratorException", "message": "expired" }),
+        ),
+        (200, json!({ "ShardIterator": "since the start" })),
+        (
+            200,
+            json!({ "Records": [record], "NextShardIterator": "next", "MillisBehindLatest": 0 }),
+        ),
+    ]);
+    let arguments = ["records", "tail", "s", "--json", "--limit", "1"];
+    let done = run_at(&service.endpoint, &arguments, b"");
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(json_lines(&done.stdout)[0]["Data"], "missed");
+    let requests = service.requests();
+    assert_eq!(requests[1]["ShardIteratorType"], "LATEST");
+    assert_eq!(requests[3]["ShardIteratorType"], "AT_TIMESTAMP");
+    let asked_for = requests[3]["Timestamp"].as_f64().unwrap();
+    assert!(asked_for < 1_795_881_602.0, "{asked_for}");
 }

@@ -7,6 +7,9 @@ use std::thread;
 
 use serde_json::Value;
 
+/// When the answers are given, by the service's clock.
+const DATE: &str = "Sat, 28 Nov 2026 16:00:02 GMT";
+
 /// One answer per request, in order; the last one again for every further request.
 pub(crate) struct ScriptedService {
     pub(crate) endpoint: String,
@@ -66,7 +69,7 @@ fn answer_with(connection: &mut TcpStream, (status, body): &(u16, Value)) {
     let body = body.to_string();
     write!(
         connection,
-        "HTTP/1.1 {status} Scripted\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\
+        "HTTP/1.1 {status} Scripted\r\ndate: {DATE}\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
         body.len(),
     )
