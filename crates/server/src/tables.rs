@@ -16,6 +16,7 @@ mod operation;
 mod queue;
 mod request;
 mod strict_json;
+mod tag_keys;
 
 use std::fmt;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::names::own_arns;
-use super::{TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups};
+use super::{TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups, tag_keys};
 
 /// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
 /// gives the answers.
@@ -58,11 +58,13 @@ impl OwnerDatabase {
     pub(super) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
         let members = Value::Object(request.into_members());
-        let result = if operation == TableOperation::CreateTable && !self.has_tables {
-            self.create_first_table(members)
-        } else {
-            self.execute(operation, members)
-        };
+        let result = tag_keys::check(&members).and_then(|()| {
+            if operation == TableOperation::CreateTable && !self.has_tables {
+                self.create_first_table(members)
+            } else {
+                self.execute(operation, members)
+            }
+        });
         match result {
             Ok(body) => TableAnswer {
                 status: 200,

@@ -184,6 +184,34 @@ fn point_in_time_recovery_is_kept_with_the_table_and_shown() {
     assert_eq!(recovery(shown), off, "a table made anew");
 }
 
+/// The kind: a name of ours that a client can use too. The setting above is kept under such a key.
+#[test]
+fn keys_that_are_reserved_for_aws_are_refused_wherever_tags_are_given_or_taken() {
+    use TableOperation as Op;
+    let mut database = OwnerDatabase::open(owner(), None).unwrap();
+    let key = "aws:millstream:point-in-time-recovery";
+    let mut create = leases();
+    create["Tags"] = json!([{"Key": "AWS:x", "Value": "y"}]);
+    assert_eq!(call(&mut database, Op::CreateTable, &create).0, 400);
+    assert_eq!(call(&mut database, Op::CreateTable, &leases()).0, 200);
+    let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/leases";
+    let tag = json!({"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}, {"Key": key, "Value": "35"}]});
+    let (status, answer) = call(&mut database, Op::TagResource, &tag);
+    assert_eq!(status, 400, "{answer}");
+    assert!(
+        answer.to_string().contains("reserved for AWS use"),
+        "{answer}"
+    );
+    let untag = json!({"ResourceArn": arn, "TagKeys": [key]});
+    assert_eq!(call(&mut database, Op::UntagResource, &untag).0, 400);
+    let (_, tags) = call(
+        &mut database,
+        Op::ListTagsOfResource,
+        &json!({"ResourceArn": arn}),
+    );
+    assert_eq!(tags, json!({"Tags": []}));
+}
+
 /// Texts that go as deep as the bounds let them, by the member that they go into.
 fn deepest_expressions() -> Vec<(&'static str, String)> {
     let conditions = [
