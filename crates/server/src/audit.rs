@@ -26,13 +26,17 @@ const QUEUE_COUNT_MAX: usize = 8192;
 /// Longest text that a client can put into an event, in bytes: as long as an ARN may be.
 const TEXT_BYTES_MAX: usize = 2048;
 
+/// Longest access key that an event repeats, in bytes: as long as an id may be in the file of access keys.
+const ACCESS_KEY_BYTES_MAX: usize = 128;
+
 /// A client's text, cut where it is longer than anything that it could name.
 pub(crate) fn cut(text: &str) -> String {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+}
+
+/// What a client presented as its access key, cut where it is longer than any key.
+pub(crate) fn cut_access_key(text: &str) -> String {
+    text[..text.floor_char_boundary(ACCESS_KEY_BYTES_MAX)].to_owned()
 }
 
 /// What is written of a request, besides what the server knows of every request.
@@ -273,6 +277,13 @@ mod tests {
             resource: Some("meters".into()),
             error: error.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn what_a_client_says_is_repeated_up_to_a_bound() {
+        assert_eq!(cut_access_key(&"ä".repeat(2_000)).len(), 128);
+        assert_eq!(cut(&"a".repeat(100_000)).len(), TEXT_BYTES_MAX);
+        assert_eq!(cut_access_key("AKIDEXAMPLE"), "AKIDEXAMPLE");
     }
 
     #[test]

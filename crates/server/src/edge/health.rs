@@ -6,7 +6,7 @@ use http::StatusCode;
 use millstream_log_local::{LocalEngine, LocalStats};
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, Service};
 use crate::settings::{Durability, EngineKind};
 
 /// What the server says of itself.
@@ -15,6 +15,12 @@ pub(crate) struct Health {
     durability: &'static str,
     engine: &'static str,
     local: Option<Arc<LocalEngine>>,
+}
+
+/// What a stranger is told.
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
 }
 
 #[derive(Serialize)]
@@ -71,8 +77,8 @@ impl Health {
         }
     }
 
-    /// The answer; once the stream service has failed, a 503 that says so.
-    pub(crate) fn answer(&self, has_failed: bool) -> Answer {
+    /// The answer; once the stream service has failed, a 503 that says so. To strangers it says no more than that.
+    pub(crate) fn answer(&self, has_failed: bool, is_stranger: bool) -> Answer {
         let (http_status, status) = if has_failed {
             (StatusCode::SERVICE_UNAVAILABLE, "failed")
         } else {
@@ -85,7 +91,34 @@ impl Health {
             engine: self.engine,
             storage: self.local.as_ref().map(|local| local.stats().into()),
         };
-        let body = serde_json::to_vec(&report).expect("texts and numbers");
-        Answer::plain(http_status, "application/json", body)
+        let body = if is_stranger {
+            serde_json::to_vec(&Status { status })
+        } else {
+            serde_json::to_vec(&report)
+        };
+        let body = body.expect("texts and numbers");
+        Answer {
+            // No operation of AWS: nobody looks for the ids of one.
+            service: Service::Bare,
+            ..Answer::plain(http_status, "application/json", body)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::AnswerBody;
+
+    #[test]
+    fn a_stranger_hears_the_status_and_nothing_else() {
+        let health = Health::new(Durability::Fsync, EngineKind::Memory, None);
+        let text = |has_failed, is_stranger| match health.answer(has_failed, is_stranger).body {
+            AnswerBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            AnswerBody::Parts(_) => panic!("health comes whole"),
+        };
+        assert_eq!(text(false, true), r#"{"status":"ok"}"#);
+        assert_eq!(text(true, true), r#"{"status":"failed"}"#);
+        assert!(text(false, false).contains(env!("CARGO_PKG_VERSION")));
     }
 }

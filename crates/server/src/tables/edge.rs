@@ -12,9 +12,11 @@ use millstream_wire::sigv4::AuthenticationError;
 
 use super::authorize::authorize;
 use super::{TableAnswer, TableOperation, TableOwner, Tables};
-use crate::audit::{AuditNote, cut};
+use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{Answer, Authenticator, Service, presented_key, target, text_header};
-use crate::http::{AnswerBody, BodyError, ByteBudget, Connection, Unanswerable, read_body};
+use crate::http::{
+    AnswerBody, BodyError, ByteBudget, Connection, Holder, Unanswerable, hold, read_body,
+};
 use crate::kinesis::BODY_BYTES_MAX;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -38,6 +40,7 @@ pub(crate) struct TablesEdge {
     /// Whether somebody reads the audit log.
     pub(crate) is_audited: bool,
     pub(crate) bodies: Arc<ByteBudget>,
+    pub(crate) answers: Arc<ByteBudget>,
     pub(crate) tables: Arc<dyn Tables>,
 }
 
@@ -76,6 +79,7 @@ impl TablesEdge {
             connection,
             &self.bodies,
             BODY_BYTES_MAX,
+            || self.authenticator.sender(head, SERVICE).ok(),
         )
         .await;
         let body = match read {
@@ -83,6 +87,18 @@ impl TablesEdge {
             Err(BodyError::Incomplete) => return Err(Unanswerable),
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(answer(content_type, no_room())),
+            Err(BodyError::Unwelcome) => {
+                let error = self.authenticator.sender(head, SERVICE).err();
+                let refusal = unauthenticated(&error.unwrap_or(AuthenticationError::UnknownKey));
+                let note = self
+                    .is_audited
+                    .then(|| note(head, None, &refusal, b""))
+                    .flatten();
+                return Ok(Answer {
+                    note,
+                    ..answer(content_type, refusal)
+                });
+            }
         };
         let (answered, caller) = match self.check(head, &body.bytes) {
             Ok((operation, caller)) => {
@@ -126,7 +142,18 @@ impl TablesEdge {
             account: caller.account.clone(),
             region: caller.region.clone(),
         };
-        self.tables.call(owner, operation, body).await
+        let holder = Holder::Account(owner.account.clone());
+        let answered = self.tables.call(owner, operation, body).await;
+        let size_bytes = answered.body.len();
+        match hold(&self.answers, || holder, answered.body, size_bytes) {
+            Some(body) => TableAnswer { body, ..answered },
+            // It is done: only a status that leaves open whether it is says so.
+            None => TableAnswer::error(
+                500,
+                "InternalServerError",
+                "Too many bytes of answers are in flight. Try again.",
+            ),
+        }
     }
 }
 
@@ -171,7 +198,7 @@ fn note(
         action: cut(&format!("dynamodb:{name}")),
         access_key: match &caller {
             Some(_) => None,
-            None => presented_key(head).as_deref().map(cut),
+            None => presented_key(head).as_deref().map(cut_access_key),
         },
         principal: caller
             .as_ref()
