@@ -18,6 +18,7 @@ use hyper::body::{Body, Incoming};
 use tracing::Level;
 
 pub(crate) use access::Access;
+use access::Refusal;
 pub(crate) use answer::{Answer, Service};
 pub(crate) use credentials::{Authenticator, presented_key};
 pub(crate) use health::Health;
@@ -63,7 +64,11 @@ impl Handler for Edge {
                     };
                     self.audit.record(&id.to_string(), connection.peer, &note);
                 }
-                return Ok(Answer::access_denied(&refusal.to_string()).into_response(id));
+                let answer = match refusal {
+                    Refusal::NotOneHost => Answer::bad_request(),
+                    Refusal::Host | Refusal::Origin => Answer::access_denied(&refusal.to_string()),
+                };
+                return Ok(answer.into_response(id));
             }
         };
         // What the service holds across a panic is its own: it must be sound at any await, as futures may be dropped.

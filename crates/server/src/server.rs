@@ -137,16 +137,21 @@ pub struct Server {
 pub struct Reloading {
     keys: Option<Arc<KeyRing>>,
     tls: Option<Arc<Tls>>,
+    audit: Option<Arc<Audit>>,
 }
 
 impl Reloading {
-    /// Reads access keys and certificate again. What cannot be used stays as it was, and the log says so. Reads files.
+    /// Reads access keys and certificate again, and opens the audit log by its name again. What cannot be used stays as
+    /// it was, and the log says so. Reads files.
     pub fn reload(&self) {
         if let Some(keys) = &self.keys {
             keys.reload();
         }
         if let Some(tls) = &self.tls {
             tls.reload();
+        }
+        if let Some(audit) = &self.audit {
+            audit.reopen();
         }
     }
 }
@@ -223,12 +228,16 @@ impl Server {
             engine,
             streams,
             tables,
-            reloading: Reloading { keys, tls },
+            reloading: Reloading {
+                keys,
+                tls,
+                audit: Some(Arc::clone(&audit)),
+            },
             audit,
         })
     }
 
-    /// What reads the access keys again while the server runs.
+    /// What reads files again while the server runs.
     pub fn reloading(&self) -> Reloading {
         self.reloading.clone()
     }
@@ -249,7 +258,7 @@ impl Server {
         let stop = async {
             let has_failed = tokio::select! {
                 () = shutdown => false,
-                () = failure(&self.streams) => true,
+                () = failure(&self.streams, &self.audit) => true,
             };
             tracing::info!("stopping: no new connections");
             // They would go on for minutes; their clients subscribe again elsewhere.
@@ -305,11 +314,12 @@ impl Server {
     }
 }
 
-/// Ready once the stream service has failed.
-async fn failure(streams: &StreamService) {
+/// Ready once the stream service has failed. Until then the audit log tells what it only counted.
+async fn failure(streams: &StreamService, audit: &Audit) {
     let mut look = tokio::time::interval(FAILURE_LOOK_INTERVAL);
     loop {
         look.tick().await;
+        audit.tell_counted();
         if streams.has_failed() {
             tracing::error!("the stream service failed: the server ends");
             return;

@@ -85,14 +85,21 @@ pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 impl ApiError {
     /// An error with this code and text, of which at most [`MESSAGE_BYTES_MAX`] bytes are kept.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.len() > MESSAGE_BYTES_MAX {
-            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - 3));
-            message.push_str("...");
-            message.shrink_to_fit();
+        Self {
+            code,
+            message: cut_message(message.into()),
         }
-        Self { code, message }
     }
+}
+
+/// A text of an error, of which at most [`MESSAGE_BYTES_MAX`] bytes are kept.
+pub fn cut_message(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - 3));
+        message.push_str("...");
+        message.shrink_to_fit();
+    }
+    message
 }
 
 #[cfg(test)]

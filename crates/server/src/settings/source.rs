@@ -127,6 +127,7 @@ pub struct SettingsSource {
     #[arg(long, env = "MILLSTREAM_ACCESS_KEYS", value_name = "FILE")]
     pub access_keys: Option<PathBuf>,
     /// File to which denials and control-plane calls are added, one JSON object a line. Default none: only to the log.
+    /// Opened by its name again at SIGHUP.
     #[arg(long, env = "MILLSTREAM_AUDIT_LOG", value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
     /// Certificate in PEM, with its intermediates. Default none: no encryption. Needs --tls-key. Read again at SIGHUP.

@@ -126,6 +126,34 @@ async fn open_requests_over_http2_are_bounded_and_those_beyond_can_be_sent_again
     server.stop_cleanly().await;
 }
 
+#[tokio::test]
+async fn errors_repeat_no_more_than_a_bound_of_what_was_sent() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let created = client
+        .call("CreateStream", r#"{"StreamName":"s","ShardCount":1}"#)
+        .await;
+    assert_eq!(created.status, 200);
+    let long = "!".repeat(1_000_000);
+    let put = format!(r#"{{"StreamName":"s","PartitionKey":"k","Data":"{long}"}}"#);
+    let named = format!(r#"{{"StreamName":"{long}"}}"#);
+    for (operation, body) in [("PutRecord", &put), ("DescribeStream", &named)] {
+        let refused = client.call(operation, body).await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.body.len() < 9_000, "{}", refused.body.len());
+        // What is wrong is said behind what is repeated.
+        let reason = [
+            "can not be converted to a Blob: Invalid",
+            "failed to satisfy constraint: Member must",
+        ];
+        assert!(
+            reason.iter().any(|reason| refused.text().contains(reason)),
+            "{refused:?}"
+        );
+    }
+    server.stop_cleanly().await;
+}
+
 /// Asks for an answer of which no more than `window` bytes are taken.
 async fn ask_with_window(client: &mut Client, window: u8) {
     client.send(PREFACE).await;
