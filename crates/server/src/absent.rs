@@ -11,7 +11,7 @@ use crate::edge::{
     Answer, Arriving, PortService, Protocol, Refused, RequestId, form_field, rpc_v2_names,
     scope_service, target,
 };
-use crate::http::{BodyError, ByteBudget, Unanswerable, read_body};
+use crate::http::{BodyError, ByteBudget, Holder, Unanswerable, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
 /// Longest name that is repeated to its sender.
@@ -80,11 +80,12 @@ impl PortService for Absent {
             connection,
             &self.bodies,
             BODY_BYTES_MAX,
+            || Some(Holder::peer(connection.peer)),
         );
         let body = match read.await {
             Ok(body) => body,
             Err(BodyError::Incomplete) => return Err(Unanswerable),
-            Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
+            Err(BodyError::TooLarge | BodyError::Unwelcome) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(protocol.refuse(id, NO_ROOM)),
         };
         let names = match protocol {

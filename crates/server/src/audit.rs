@@ -2,21 +2,26 @@
 //!
 //! Each event is a line of the log under the target `audit`, and, with `--audit-log`, a JSON object in a file. A thread
 //! owns the file; events wait for it in a queue that is bounded in bytes. What does not fit is dropped, counted, and the
-//! count written as an event of its own, so a request never waits for the disk of the audit log.
+//! count written as an event of its own, so a request never waits for the disk of the audit log. Refusals of senders
+//! that are not known are written up to a number a second; those beyond it are counted, and their count is an event.
 
-use std::fs::OpenOptions;
+mod strangers;
+
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use millstream_types::WallClock;
+use millstream_types::{TimestampMs, WallClock};
 use parking_lot::Mutex;
 use serde::Serialize;
+
+use strangers::Strangers;
 
 /// Most bytes of events that wait for the file.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
@@ -26,13 +31,17 @@ const QUEUE_COUNT_MAX: usize = 8192;
 /// Longest text that a client can put into an event, in bytes: as long as an ARN may be.
 const TEXT_BYTES_MAX: usize = 2048;
 
+/// Longest access key that an event repeats, in bytes: as long as an id may be in the file of access keys.
+const ACCESS_KEY_BYTES_MAX: usize = 128;
+
 /// A client's text, cut where it is longer than anything that it could name.
 pub(crate) fn cut(text: &str) -> String {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+}
+
+/// What a client presented as its access key, cut where it is longer than any key.
+pub(crate) fn cut_access_key(text: &str) -> String {
+    text[..text.floor_char_boundary(ACCESS_KEY_BYTES_MAX)].to_owned()
 }
 
 /// What is written of a request, besides what the server knows of every request.
@@ -75,6 +84,12 @@ struct DroppedLine {
     dropped: u64,
 }
 
+#[derive(Serialize)]
+struct CountedLine {
+    time_ms: u64,
+    refusals_counted: u64,
+}
+
 /// Writes events.
 #[derive(Debug)]
 pub(crate) struct Audit {
@@ -82,10 +97,12 @@ pub(crate) struct Audit {
     /// Whether events go to the log: a server without keys has nobody to tell apart.
     is_logged: bool,
     file: Option<AuditFile>,
+    strangers: Strangers,
 }
 
 #[derive(Debug)]
 struct AuditFile {
+    path: PathBuf,
     queue: Mutex<Option<SyncSender<Vec<u8>>>>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -95,6 +112,8 @@ struct AuditFile {
 struct Shared {
     waiting_bytes: AtomicUsize,
     dropped: AtomicU64,
+    /// The file that is written from now on, if it was opened again.
+    reopened: Mutex<Option<File>>,
 }
 
 impl Audit {
@@ -109,6 +128,7 @@ impl Audit {
             file: file.transpose()?,
             is_logged,
             clock,
+            strangers: Strangers::default(),
         })
     }
 
@@ -117,8 +137,27 @@ impl Audit {
         self.is_logged || self.file.is_some()
     }
 
-    /// Writes an event. Never waits.
+    /// Opens the file by its name again, because it may have been renamed to make room for another. If that fails the
+    /// old one is kept, and the log says so.
+    pub(crate) fn reopen(&self) {
+        let Some(file) = &self.file else {
+            return;
+        };
+        match open_file(&file.path) {
+            Ok(opened) => *file.shared.reopened.lock() = Some(opened),
+            Err(error) => {
+                let path = file.path.display();
+                tracing::error!(%path, %error, "the audit log was not opened again: the old file is written on");
+            }
+        }
+    }
+
+    /// Writes an event. Never waits. Refusals of senders that are not known may be counted instead.
     pub(crate) fn record(&self, request_id: &str, source: IpAddr, note: &AuditNote) {
+        let is_strangers = note.error.is_some() && note.principal.is_none();
+        if is_strangers && !self.strangers.is_written(self.clock.now()) {
+            return;
+        }
         let outcome = note.error.as_deref().unwrap_or("ok");
         if self.is_logged {
             tracing::info!(
@@ -150,8 +189,34 @@ impl Audit {
         }
     }
 
+    /// Writes how many refusals were only counted, once their second is over. To be called about once a second.
+    pub(crate) fn tell_counted(&self) {
+        let now = self.clock.now();
+        self.write_counted(now, self.strangers.take_counted(Some(now)));
+    }
+
+    fn write_counted(&self, now: TimestampMs, counted: Option<u64>) {
+        let Some(refusals_counted) = counted else {
+            return;
+        };
+        if self.is_logged {
+            tracing::warn!(
+                target: "audit",
+                refusals_counted,
+                "more senders that are not known were refused than are written one by one"
+            );
+        }
+        if let Some(file) = &self.file {
+            file.push(line_of(&CountedLine {
+                time_ms: now.0,
+                refusals_counted,
+            }));
+        }
+    }
+
     /// Writes what waits and closes the file. Blocks for as long as its disk takes.
     pub(crate) fn close(&self) {
+        self.write_counted(self.clock.now(), self.strangers.take_counted(None));
         if let Some(file) = &self.file {
             file.close();
         }
@@ -164,20 +229,35 @@ fn line_of(line: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+}
+
 impl AuditFile {
     fn open(path: &Path, clock: Arc<dyn WallClock>) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
+        // A later change of the working folder does not lead elsewhere.
+        let path = std::path::absolute(path)?;
+        let mut file = open_file(&path)?;
         let (sender, receiver) = sync_channel(QUEUE_COUNT_MAX);
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("audit log".into())
-            .spawn(move || write_all(&receiver, file, &of_thread, &*clock))?;
+            .spawn(move || {
+                let write = |line: &[u8]| {
+                    if let Some(reopened) = of_thread.reopened.lock().take() {
+                        file = reopened;
+                    }
+                    file.write_all(line)
+                };
+                write_all(&receiver, write, &of_thread, &*clock);
+            })?;
         Ok(Self {
+            path,
             queue: Mutex::new(Some(sender)),
             shared,
             thread: Mutex::new(Some(thread)),
@@ -212,12 +292,12 @@ impl AuditFile {
 
 fn write_all(
     queue: &Receiver<Vec<u8>>,
-    mut file: impl Write,
+    mut into: impl FnMut(&[u8]) -> io::Result<()>,
     shared: &Shared,
     clock: &dyn WallClock,
 ) {
     let mut write = |line: &[u8]| {
-        if let Err(error) = file.write_all(line) {
+        if let Err(error) = into(line) {
             tracing::error!(%error, "an event of the audit log was not written");
             return false;
         }
@@ -251,94 +331,4 @@ fn tell_dropped(shared: &Shared, clock: &dyn WallClock, write: &mut impl FnMut(&
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use millstream_types::TimestampMs;
-
-    #[derive(Debug)]
-    struct Fixed;
-
-    impl WallClock for Fixed {
-        fn now(&self) -> TimestampMs {
-            TimestampMs(7)
-        }
-    }
-
-    fn note(error: Option<&str>) -> AuditNote {
-        AuditNote {
-            action: "kinesis:CreateStream".into(),
-            principal: Some("arn:aws:iam::111111111111:user/a".into()),
-            access_key: None,
-            account: Some("111111111111".into()),
-            resource: Some("meters".into()),
-            error: error.map(str::to_owned),
-        }
-    }
-
-    #[test]
-    fn events_are_lines_of_json_in_the_order_of_requests() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.json");
-        for round in 0..2 {
-            let audit = Audit::open(Some(&path), false, Arc::new(Fixed)).unwrap();
-            audit.record("r1", IpAddr::from([127, 0, 0, 1]), &note(None));
-            audit.record(
-                "r2",
-                IpAddr::from([10, 0, 0, 1]),
-                &note(Some("AccessDeniedException")),
-            );
-            audit.close();
-            audit.record("r3", IpAddr::from([10, 0, 0, 1]), &note(None));
-            let text = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(text.lines().count(), 2 * (round + 1), "{text}");
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            text.lines().nth(1).unwrap(),
-            r#"{"time_ms":7,"request_id":"r2","source":"10.0.0.1","action":"kinesis:CreateStream","principal":"arn:aws:iam::111111111111:user/a","account":"111111111111","resource":"meters","outcome":"AccessDeniedException"}"#
-        );
-    }
-
-    /// A disk that waits until it is let go.
-    struct Slow(Receiver<()>, Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // A sender that is gone lets everything go.
-            self.0.recv().ok();
-            self.1.lock().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_counted_and_the_count_written() {
-        let (let_go, held) = sync_channel(1);
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let (sender, receiver) = sync_channel(QUEUE_COUNT_MAX);
-        let shared = Arc::new(Shared::default());
-        let (of_thread, disk) = (Arc::clone(&shared), Slow(held, Arc::clone(&written)));
-        let thread = std::thread::spawn(move || write_all(&receiver, disk, &of_thread, &Fixed));
-        let file = AuditFile {
-            queue: Mutex::new(Some(sender)),
-            shared,
-            thread: Mutex::new(Some(thread)),
-        };
-        let line = vec![b'x'; QUEUE_BYTES_MAX / 4];
-        for _ in 0..10 {
-            file.push(line.clone());
-        }
-        let dropped = file.shared.dropped.load(Ordering::Relaxed);
-        assert!((5..=6).contains(&dropped), "{dropped}");
-        drop(let_go);
-        file.close();
-        let text = String::from_utf8(written.lock().clone()).unwrap();
-        let told = format!(r#"{{"time_ms":7,"dropped":{dropped}}}"#);
-        assert!(text.contains(&told), "the count is written");
-        assert_eq!(file.shared.waiting_bytes.load(Ordering::Relaxed), 0);
-    }
-}
+mod tests;

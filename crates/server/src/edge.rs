@@ -21,6 +21,7 @@ use hyper::body::{Body, Incoming};
 use tracing::Level;
 
 pub(crate) use access::Access;
+use access::Refusal;
 pub(crate) use answer::{Answer, Service};
 pub(crate) use credentials::{Authenticator, presented_key, scope_service};
 pub(crate) use health::Health;
@@ -73,7 +74,11 @@ impl Handler for Edge {
                     };
                     self.audit.record(&id.to_string(), connection.peer, &note);
                 }
-                return Ok(refused(&head, id, &refusal.to_string()).into_response(id));
+                let answer = match refusal {
+                    Refusal::NotOneHost => Answer::bad_request(),
+                    Refusal::Host | Refusal::Origin => refused(&head, id, &refusal.to_string()),
+                };
+                return Ok(answer.into_response(id));
             }
         };
         // What the service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
@@ -139,7 +144,11 @@ impl Edge {
         }
         leave(connection, &incoming);
         if is_health(head) {
-            return Ok(self.health.answer(self.kinesis.streams.has_failed()));
+            // The machine's own programs, and who has a key, may know more than that it works.
+            let is_stranger = !connection.peer.to_canonical().is_loopback()
+                && !self.kinesis.authenticator.has_key(head);
+            let has_failed = self.kinesis.streams.has_failed();
+            return Ok(self.health.answer(has_failed, is_stranger));
         }
         Ok(self
             .access

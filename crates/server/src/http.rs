@@ -2,15 +2,19 @@
 
 mod answer_body;
 mod budget;
+mod complaints;
 mod connection;
 mod guard;
+mod held;
 mod listener;
+mod multiplexed;
 mod request_body;
 mod timed_io;
 
 pub(crate) use answer_body::AnswerBody;
-pub(crate) use budget::{ByteBudget, Reservation};
+pub(crate) use budget::{ByteBudget, Holder, Reservation};
 pub(crate) use connection::{Connection, Handler, Unanswerable};
 pub(crate) use guard::{Guard, Verdict};
+pub(crate) use held::hold;
 pub(crate) use listener::{Listening, Stopping};
 pub(crate) use request_body::{BodyError, RequestBody, read_body};

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, Version};
 use millstream_streams::{Caller, StreamService};
+use millstream_types::AccountId;
+use millstream_wire::sigv4::AuthenticationError;
 use millstream_wire::{
     ApiError, Encoding, ErrorCode, OPERATIONS_NOT_SERVED, Operation, Value, cbor, json,
 };
@@ -22,7 +24,7 @@ use crate::absent;
 use crate::edge::{
     Answer, Arriving, Authenticator, PortService, is_media_type, target, text_header,
 };
-use crate::http::{BodyError, ByteBudget, RequestBody, Reservation, Unanswerable, read_body};
+use crate::http::{BodyError, ByteBudget, Holder, RequestBody, Unanswerable, hold, read_body};
 
 /// Longest body that is looked at: 10 MiB of records in base64, and room for the rest.
 pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
@@ -31,9 +33,6 @@ pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 /// The service of credential scopes.
 const SERVICE: &str = "kinesis";
-
-/// Answers from this size on count as long as they are in memory, unsent bytes included.
-const LARGE_BYTES: usize = 16 * 1024;
 
 /// The operations of the stream service behind `POST`.
 #[derive(Debug)]
@@ -46,18 +45,6 @@ pub(crate) struct Kinesis {
     pub(crate) answers: Arc<ByteBudget>,
     /// How long a subscriber may take nothing of an event.
     pub(crate) subscriber_timeout: Duration,
-}
-
-/// An answer whose bytes count until the socket has taken them.
-struct Held {
-    body: Vec<u8>,
-    _reservation: Reservation,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
-    }
 }
 
 /// A request that AWS answers without calling the operation.
@@ -86,12 +73,22 @@ impl PortService for Kinesis {
             ..
         } = request;
         let version: Version = head.version;
-        let read = read_body(incoming, version, connection, &self.bodies, BODY_BYTES_MAX).await;
-        let body = match read {
+        let sender = || self.authenticator.sender(head, SERVICE).ok();
+        let bodies = &self.bodies;
+        let read = read_body(
+            incoming,
+            version,
+            connection,
+            bodies,
+            BODY_BYTES_MAX,
+            sender,
+        );
+        let body = match read.await {
             Ok(body) => body,
             Err(BodyError::Incomplete) => return Err(Unanswerable),
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(no_room(head)),
+            Err(BodyError::Unwelcome) => return Ok(self.refused(head, self.unwelcome(head))),
         };
         Ok(match self.check(head, &body) {
             Ok((encoding, operation, caller)) => self.call(encoding, operation, caller, body).await,
@@ -143,19 +140,32 @@ impl Kinesis {
         })
     }
 
-    fn hold(&self, body: Vec<u8>) -> Result<Bytes, ApiError> {
-        hold(&self.answers, body)
+    /// What is said to somebody who is not known and sends a large body, without waiting for it.
+    fn unwelcome(&self, head: &Parts) -> Refusal {
+        let Some(encoding) = Encoding::from_content_type(text_header(head, "content-type")) else {
+            return Refusal::NoOperation;
+        };
+        match self.authenticator.sender(head, SERVICE) {
+            Err(error) => Refusal::Error(encoding, error.code(), error.to_string()),
+            // The key came into force meanwhile.
+            Ok(_) => Refusal::Error(
+                encoding,
+                ErrorCode::UnrecognizedClient,
+                AuthenticationError::UnknownKey.to_string(),
+            ),
+        }
+    }
+
+    fn hold(&self, account: &AccountId, body: Vec<u8>) -> Result<Bytes, ApiError> {
+        held(&self.answers, account, body)
     }
 }
 
-/// Counts the bytes of an answer while they are in memory.
-fn hold(answers: &Arc<ByteBudget>, body: Vec<u8>) -> Result<Bytes, ApiError> {
-    if body.len() < LARGE_BYTES {
-        return Ok(body.into());
-    }
-    let reservation = answers.try_reserve(body.capacity());
-    let _reservation = reservation.ok_or_else(|| busy("answers"))?;
-    Ok(Bytes::from_owner(Held { body, _reservation }))
+/// Counts the bytes of an answer on an account while they are in memory.
+fn held(answers: &Arc<ByteBudget>, account: &AccountId, body: Vec<u8>) -> Result<Bytes, ApiError> {
+    let size_bytes = body.capacity();
+    let holder = || Holder::Account(account.clone());
+    hold(answers, holder, body, size_bytes).ok_or_else(|| busy("answers"))
 }
 
 fn busy(what: &str) -> ApiError {

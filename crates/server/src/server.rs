@@ -11,6 +11,7 @@ use millstream_log::LogEngine;
 use millstream_log_local::LocalEngine;
 use millstream_streams::{StreamService, StreamSettings};
 use millstream_types::WallClock;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 
@@ -21,6 +22,7 @@ use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
 use crate::engine::{self, EngineOpenError, OpenEngine};
 use crate::http::{ByteBudget, Listening, Stopping};
 use crate::kinesis::Kinesis;
+use crate::process::{connections_within, open_files_limit};
 use crate::settings::{EngineKind, Settings};
 use crate::sts::Sts;
 use crate::tables::{EmbeddedTables, Tables, TablesEdge};
@@ -28,6 +30,10 @@ use crate::tls::{Tls, TlsError};
 
 /// Connections that the system holds until the server takes them.
 const BACKLOG: u32 = 4096;
+/// A client that is silent for so long is asked by the system whether it is still there, then each interval.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 4;
 /// What closing files gets even if requests took all of the shutdown grace.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// How often the server looks whether its stream service still works.
@@ -101,6 +107,12 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, OpenError> {
         };
         // Without it a port stays taken for a minute after a server with open connections ended.
         socket.set_reuseaddr(true)?;
+        // Accepted sockets inherit it: a client whose machine is gone is noticed within two minutes.
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_RETRIES);
+        SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
@@ -127,16 +139,21 @@ pub struct Server {
 pub struct Reloading {
     keys: Option<Arc<KeyRing>>,
     tls: Option<Arc<Tls>>,
+    audit: Option<Arc<Audit>>,
 }
 
 impl Reloading {
-    /// Reads access keys and certificate again. What cannot be used stays as it was, and the log says so. Reads files.
+    /// Reads access keys and certificate again, and opens the audit log by its name again. What cannot be used stays as
+    /// it was, and the log says so. Reads files.
     pub fn reload(&self) {
         if let Some(keys) = &self.keys {
             keys.reload();
         }
         if let Some(tls) = &self.tls {
             tls.reload();
+        }
+        if let Some(audit) = &self.audit {
+            audit.reopen();
         }
     }
 }
@@ -157,7 +174,11 @@ impl Server {
     ///
     /// # Errors
     /// If anything cannot be opened. Nothing is left running.
-    pub async fn open(settings: Settings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
+    pub async fn open(
+        mut settings: Settings,
+        clock: Arc<dyn WallClock>,
+    ) -> Result<Self, OpenError> {
+        settings.http.connections_max = connections_max(&settings);
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
         let folder = table_folder(&settings)?;
         let keys = settings.access_keys.as_deref().map(KeyRing::open);
@@ -209,12 +230,16 @@ impl Server {
             engine,
             streams,
             tables,
-            reloading: Reloading { keys, tls },
+            reloading: Reloading {
+                keys,
+                tls,
+                audit: Some(Arc::clone(&audit)),
+            },
             audit,
         })
     }
 
-    /// What reads the access keys again while the server runs.
+    /// What reads files again while the server runs.
     pub fn reloading(&self) -> Reloading {
         self.reloading.clone()
     }
@@ -228,13 +253,14 @@ impl Server {
         let listening = Listening::new(
             Arc::clone(&self.edge),
             self.settings.http,
+            self.settings.shutdown_grace,
             self.reloading.tls.clone(),
             stopping.clone(),
         );
         let stop = async {
             let has_failed = tokio::select! {
                 () = shutdown => false,
-                () = failure(&self.streams) => true,
+                () = failure(&self.streams, &self.audit) => true,
             };
             tracing::info!("stopping: no new connections");
             // They would go on for minutes; their clients subscribe again elsewhere.
@@ -290,16 +316,37 @@ impl Server {
     }
 }
 
-/// Ready once the stream service has failed.
-async fn failure(streams: &StreamService) {
+/// Ready once the stream service has failed. Until then the audit log tells what it only counted.
+async fn failure(streams: &StreamService, audit: &Audit) {
     let mut look = tokio::time::interval(FAILURE_LOOK_INTERVAL);
     loop {
         look.tick().await;
+        audit.tell_counted();
         if streams.has_failed() {
             tracing::error!("the stream service failed: the server ends");
             return;
         }
     }
+}
+
+/// As many connections as are set, or as there are descriptors for: the rest of those is for records and tables.
+fn connections_max(settings: &Settings) -> usize {
+    let set = settings.http.connections_max;
+    let Some(open_files_max) = open_files_limit() else {
+        return set;
+    };
+    let max = set.min(connections_within(
+        open_files_max,
+        settings.tables.databases_max,
+    ));
+    if max < set {
+        tracing::warn!(
+            open_files_max,
+            connections_max = max,
+            "the limit of open files leaves room for fewer connections than --connections-max says"
+        );
+    }
+    max
 }
 
 fn edge(
@@ -312,6 +359,7 @@ fn edge(
     local: Option<Arc<LocalEngine>>,
 ) -> Edge {
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
+    let answers = ByteBudget::new(settings.http.answers_bytes_max);
     Edge {
         access: Access::new(settings.cors_origin.clone(), settings.access_keys.is_none()),
         health: Health::new(settings.durability, settings.engine, local),
@@ -322,7 +370,7 @@ fn edge(
             authenticator: Arc::clone(&authenticator),
             streams: streams.clone(),
             bodies: Arc::clone(&bodies),
-            answers: ByteBudget::new(settings.http.answers_bytes_max),
+            answers: Arc::clone(&answers),
             subscriber_timeout: settings.http.write_timeout,
         },
         sts: Sts {
@@ -337,6 +385,7 @@ fn edge(
             is_audited: audit.is_on(),
             authenticator,
             bodies,
+            answers,
             tables: Arc::clone(tables),
         },
     }

@@ -77,14 +77,19 @@ pub struct HttpSettings {
     pub bodies_bytes_max: usize,
     /// Most bytes of large answers in memory at a time, those that wait for a slow reader included.
     pub answers_bytes_max: usize,
+    /// Most bytes that open HTTP/2 requests, and heads of requests that come in pieces, count for; each request counts for
+    /// 8 KiB beside its body.
+    pub requests_bytes_max: usize,
     /// Most GetRecords calls and events of subscriptions that may wait for the disk at the same time; others wait.
     pub reads_max: usize,
     /// How long a request's head may take from its first byte.
     pub head_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of an answer.
+    /// How long a client may take nothing of an answer; over HTTP/2 at most twice that.
     pub write_timeout: Duration,
+    /// How long a client may ask for nothing; at most twice that.
+    pub idle_timeout: Duration,
 }
 
 /// What the tables take before they refuse.
@@ -104,10 +109,12 @@ impl Default for HttpSettings {
             connections_max: 20_000,
             bodies_bytes_max: 256 * 1024 * 1024,
             answers_bytes_max: 256 * 1024 * 1024,
+            requests_bytes_max: 128 * 1024 * 1024,
             reads_max: 32,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(300),
         }
     }
 }

@@ -54,11 +54,12 @@ impl PortService for Sts {
             connection,
             &self.bodies,
             BODY_BYTES_MAX,
+            || None,
         );
         let body = match read.await {
             Ok(body) => body,
             Err(BodyError::Incomplete) => return Err(Unanswerable),
-            Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
+            Err(BodyError::TooLarge | BodyError::Unwelcome) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(Protocol::Query.refuse(id, absent::NO_ROOM)),
         };
         let Some(action) = form_field(&body.bytes, "Action") else {

@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use millstream_types::{AccountId, Region};
+use millstream_wire::cut_message;
 
 pub(crate) use edge::TablesEdge;
 pub(crate) use embedded::EmbeddedTables;
@@ -93,7 +94,7 @@ impl TableAnswer {
         let body = if message.is_empty() {
             serde_json::json!({ "__type": error_type })
         } else {
-            serde_json::json!({ "__type": error_type, "message": message })
+            serde_json::json!({ "__type": error_type, "message": cut_message(message.into()) })
         };
         Self {
             status,

@@ -79,12 +79,42 @@ pub struct ApiError {
     pub message: String,
 }
 
+/// Longest text of an error, in bytes. Texts repeat what was sent; what is longer is cut.
+pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
 impl ApiError {
-    /// An error with this code and text.
+    /// An error with this code and text, of which at most [`MESSAGE_BYTES_MAX`] bytes are kept.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: cut_message(message.into()),
         }
+    }
+}
+
+/// A text of an error, of which at most [`MESSAGE_BYTES_MAX`] bytes are kept.
+pub fn cut_message(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - 3));
+        message.push_str("...");
+        message.shrink_to_fit();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_never_repeats_more_than_its_bound_of_what_was_sent() {
+        for piece in ["a", "ü", "日", "😀"] {
+            let error = ApiError::new(ErrorCode::Validation, piece.repeat(1_000_000));
+            assert!(error.message.len() <= MESSAGE_BYTES_MAX);
+            assert!(error.message.len() > MESSAGE_BYTES_MAX - 8);
+            assert!(error.message.ends_with("..."));
+        }
+        let whole = "a".repeat(MESSAGE_BYTES_MAX);
+        assert_eq!(ApiError::new(ErrorCode::Validation, &*whole).message, whole);
     }
 }

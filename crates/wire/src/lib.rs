@@ -28,6 +28,6 @@ pub use encode::{
     encode_subscribe_to_shard_event,
 };
 pub use encoding::Encoding;
-pub use error_code::{ApiError, ErrorCode};
+pub use error_code::{ApiError, ErrorCode, MESSAGE_BYTES_MAX, cut_message};
 pub use operation::{OPERATIONS_NOT_SERVED, Operation};
 pub use value::{DEPTH_MAX, ParseError, VALUES_MAX, Value};

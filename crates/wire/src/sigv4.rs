@@ -19,7 +19,7 @@ pub use date::amz_date;
 pub use presented::Presented;
 pub use secret_key::SecretKey;
 pub use sign::Signer;
-pub use verify::{SKEW_MAX_S, verify};
+pub use verify::{SKEW_MAX_S, check_head, verify};
 
 use sha2::{Digest, Sha256};
 

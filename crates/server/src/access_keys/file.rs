@@ -45,6 +45,14 @@ pub enum InvalidKeys {
         /// Its mode.
         mode: u32,
     },
+    /// Others than its owner can write a policy.
+    #[error("the policy {path} has mode {mode:04o}: others could write it. chmod go-w {path}")]
+    PolicyMode {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// Longer than any such file should be.
     #[error("{0} has more than {FILE_BYTES_MAX} bytes")]
     TooLong(PathBuf),
@@ -94,9 +102,11 @@ impl InvalidKeys {
             | Self::Secret(id)
             | Self::Twice(id)
             | Self::Policy { id, .. } => Some(id),
-            Self::Unreadable { .. } | Self::Mode { .. } | Self::TooLong(_) | Self::Form { .. } => {
-                None
-            }
+            Self::Unreadable { .. }
+            | Self::Mode { .. }
+            | Self::PolicyMode { .. }
+            | Self::TooLong(_)
+            | Self::Form { .. } => None,
         }
     }
 }
@@ -224,11 +234,7 @@ fn permissions(folder: &Path, entry: &Entry) -> Result<Permissions, InvalidKeys>
             (format!("{}", at + 1), policy.clone())
         } else {
             let path = folder.join(policy);
-            let file = File::open(&path).map_err(|source| InvalidKeys::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
-            (policy.clone(), bounded(&path, file)?)
+            (policy.clone(), policy_text(&path)?)
         };
         let parsed = Policy::parse(Kind::Identity, &text);
         policies.push(parsed.map_err(|reason| InvalidKeys::Policy {
@@ -238,6 +244,23 @@ fn permissions(folder: &Path, entry: &Entry) -> Result<Permissions, InvalidKeys>
         })?);
     }
     Ok(Permissions::new(policies))
+}
+
+/// A policy's text, if nobody but its owner can change it: it says what keys may do, and is no secret.
+fn policy_text(path: &Path) -> Result<String, InvalidKeys> {
+    let unreadable = |source| InvalidKeys::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(InvalidKeys::PolicyMode {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    bounded(path, file)
 }
 
 fn allow_everything() -> Policy {

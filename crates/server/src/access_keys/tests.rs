@@ -211,3 +211,21 @@ fn a_file_in_another_layout_is_left_alone() {
     );
     assert_eq!(std::fs::read_to_string(folder.keys()).unwrap(), inline);
 }
+
+#[test]
+fn a_policy_that_others_may_write_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, policy) = (folder.path().join("k.toml"), folder.path().join("p.json"));
+    let text = "[[key]]\nid = \"A\"\nsecret = \"0123456789abcdef\"\naccount = \"111111111111\"\npolicies = [\"p.json\"]";
+    std::fs::write(&keys, text).unwrap();
+    let allow = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    std::fs::write(&policy, allow).unwrap();
+    let chmod = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod(&keys, 0o600);
+    for (mode, is_accepted) in [(0o644, true), (0o600, true), (0o664, false), (0o646, false)] {
+        chmod(&policy, mode);
+        assert_eq!(KeyRing::open(&keys).is_ok(), is_accepted, "{mode:o}");
+    }
+}

@@ -11,7 +11,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::{Answer, Service};
 
@@ -35,6 +35,9 @@ pub(crate) enum Refusal {
     /// Another machine's name for this address: what a web page sees after its name was pointed here.
     #[error("The Host of a request must be a loopback name such as localhost or 127.0.0.1")]
     Host,
+    /// Two hosts, of which others on the way may have looked at the other one, or none where there must be one.
+    #[error("A request names its Host, and only one")]
+    NotOneHost,
     /// A web page of another origin.
     #[error(
         "Web pages of this Origin may not call this server; --cors-origin names those that may"
@@ -57,11 +60,12 @@ impl Access {
 
     /// Checks where a request came from; the origin of the web page that sent it, if one did.
     pub(crate) fn check(&self, head: &Parts) -> Result<Option<AllowedOrigin>, Refusal> {
+        check_one_host(head)?;
         let host = match head.uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
             None => head.headers.get(HOST).map(HeaderValue::as_bytes),
         };
-        // Browsers always name a host. What does not is no browser.
+        // Browsers always name a host. What does not, over HTTP/1.0, is no browser.
         if self.is_loopback_only && host.is_some_and(|host| !is_loopback(host)) {
             return Err(Refusal::Host);
         }
@@ -127,6 +131,27 @@ impl AllowedOrigin {
 }
 
 /// Whether a host, its port aside, is `localhost`, a name below it, or a loopback address.
+/// One host, as RFC 9112 §3.2 and RFC 9113 §8.3.1 demand; HTTP/1.0 knows requests without.
+fn check_one_host(head: &Parts) -> Result<(), Refusal> {
+    let mut named = head.headers.get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    let authority = match head.version {
+        Version::HTTP_2 => head.uri.authority(),
+        // A target in absolute form says again what the header says, or overrides it.
+        _ => None,
+    };
+    let is_one = match (first, authority) {
+        (Some(host), Some(authority)) => host.as_bytes() == authority.as_str().as_bytes(),
+        (None, None) => head.version <= Version::HTTP_10,
+        (Some(_), None) | (None, Some(_)) => true,
+    };
+    if is_one && second.is_none() {
+        Ok(())
+    } else {
+        Err(Refusal::NotOneHost)
+    }
+}
+
 fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {
         return false;
@@ -196,11 +221,34 @@ mod tests {
             let refused = access.check(&head(&[("host", bad)]));
             assert_eq!(refused, Err(Refusal::Host), "{bad:?}");
         }
-        assert_eq!(access.check(&head(&[])), Ok(None));
         let with_keys = Access::new(Vec::new(), false);
         assert_eq!(with_keys.check(&head(&[("host", "example.com")])), Ok(None));
         let page = [("host", "example.com"), ("origin", "https://other.com")];
         assert_eq!(with_keys.check(&head(&page)), Err(Refusal::Origin));
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let access = Access::new(Vec::new(), false);
+        let check = |version, uri: &str, hosts: &[&str]| {
+            let hosts: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            let mut head = head(&hosts);
+            head.version = version;
+            head.uri = uri.parse().unwrap();
+            access.check(&head)
+        };
+        let refused = Err(Refusal::NotOneHost);
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+            assert_eq!(check(version, "/", &["a"]), Ok(None));
+            assert_eq!(check(version, "/", &["a", "a"]), refused);
+            assert_eq!(check(version, "/", &["a", "b"]), refused);
+        }
+        assert_eq!(check(Version::HTTP_10, "/", &[]), Ok(None));
+        assert_eq!(check(Version::HTTP_11, "/", &[]), refused);
+        assert_eq!(check(Version::HTTP_2, "/", &[]), refused);
+        assert_eq!(check(Version::HTTP_2, "http://a/", &[]), Ok(None));
+        assert_eq!(check(Version::HTTP_2, "http://a/", &["a"]), Ok(None));
+        assert_eq!(check(Version::HTTP_2, "http://a/", &["b"]), refused);
     }
 
     #[test]

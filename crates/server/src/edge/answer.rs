@@ -117,6 +117,15 @@ impl Answer {
         }
     }
 
+    /// A request that HTTP does not allow.
+    pub(crate) fn bad_request() -> Self {
+        Self {
+            service: Service::Bare,
+            content_type: None,
+            ..Self::plain(StatusCode::BAD_REQUEST, "", Bytes::new())
+        }
+    }
+
     /// A body that is longer than AWS looks at.
     pub(crate) fn body_too_large() -> Self {
         Self {

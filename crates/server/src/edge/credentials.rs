@@ -10,6 +10,7 @@ use millstream_types::{AccountId, WallClock};
 use millstream_wire::sigv4::{self, AuthenticationError, Body, Header, Presented, SignedRequest};
 
 use crate::access_keys::KeyRing;
+use crate::http::Holder;
 
 /// Says who sends requests.
 #[derive(Debug)]
@@ -24,6 +25,43 @@ pub(crate) enum Authenticator {
 }
 
 impl Authenticator {
+    /// Whether a request without a body is signed with a key.
+    pub(crate) fn has_key(&self, head: &Parts) -> bool {
+        matches!(self, Self::Keys { .. }) && self.authenticate(head, b"", "kinesis").is_ok()
+    }
+
+    /// On whose account a request's bytes are while its body is on its way, by its head alone: the sender is who it says
+    /// it is, or somebody who knows the name of its key.
+    pub(crate) fn sender(
+        &self,
+        head: &Parts,
+        service: &'static str,
+    ) -> Result<Holder, AuthenticationError> {
+        let headers = headers(head);
+        let query = head.uri.query().unwrap_or("");
+        let presented = Presented::of(query, &headers)?;
+        match self {
+            Self::Anyone(account) => {
+                let own = presented.access_key().parse().ok();
+                Ok(Holder::Account(own.unwrap_or_else(|| account.clone())))
+            }
+            Self::Keys { keys, clock } => {
+                let key = keys.get(presented.access_key());
+                let request = SignedRequest {
+                    method: head.method.as_str(),
+                    path: head.uri.path(),
+                    query,
+                    headers: &headers,
+                    body: Body::Whole(b""),
+                };
+                let secret = key.as_ref().map(|key| &key.secret);
+                sigv4::check_head(&presented, &request, service, secret, clock.now())?;
+                let key = key.ok_or(AuthenticationError::UnknownKey)?;
+                Ok(Holder::Account(key.account.clone()))
+            }
+        }
+    }
+
     /// The sender of a request to a service.
     pub(crate) fn authenticate(
         &self,

@@ -6,7 +6,7 @@ use http::StatusCode;
 use millstream_log_local::{LocalEngine, LocalStats};
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, Service};
 use crate::settings::{Durability, EngineKind};
 
 /// What the server says of itself.
@@ -15,6 +15,12 @@ pub(crate) struct Health {
     durability: &'static str,
     engine: &'static str,
     local: Option<Arc<LocalEngine>>,
+}
+
+/// What a stranger is told.
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
 }
 
 #[derive(Serialize)]
@@ -92,8 +98,8 @@ impl Health {
     }
 
     /// The answer: a 503 that says why once the stream service has failed, the log takes no more writes, or the disk
-    /// has no room for records.
-    pub(crate) fn answer(&self, has_failed: bool) -> Answer {
+    /// has no room for records. Strangers hear the status alone.
+    pub(crate) fn answer(&self, has_failed: bool, is_stranger: bool) -> Answer {
         let failure = self.local.as_ref().and_then(|local| local.failure());
         let has_room = self.local.as_ref().is_none_or(|local| local.has_room());
         let (http_status, status, reason) = if has_failed || failure.is_some() {
@@ -113,7 +119,34 @@ impl Health {
             engine: self.engine,
             storage: self.local.as_ref().map(|local| local.stats().into()),
         };
-        let body = serde_json::to_vec(&report).expect("texts and numbers");
-        Answer::plain(http_status, "application/json", body)
+        let body = if is_stranger {
+            serde_json::to_vec(&Status { status })
+        } else {
+            serde_json::to_vec(&report)
+        };
+        let body = body.expect("texts and numbers");
+        Answer {
+            // No operation of AWS: nobody looks for the ids of one.
+            service: Service::Bare,
+            ..Answer::plain(http_status, "application/json", body)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::AnswerBody;
+
+    #[test]
+    fn a_stranger_hears_the_status_and_nothing_else() {
+        let health = Health::new(Durability::Fsync, EngineKind::Memory, None);
+        let text = |has_failed, is_stranger| match health.answer(has_failed, is_stranger).body {
+            AnswerBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            AnswerBody::Parts(_) => panic!("health comes whole"),
+        };
+        assert_eq!(text(false, true), r#"{"status":"ok"}"#);
+        assert_eq!(text(true, true), r#"{"status":"failed"}"#);
+        assert!(text(false, false).contains(env!("CARGO_PKG_VERSION")));
     }
 }

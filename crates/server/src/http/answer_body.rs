@@ -11,6 +11,57 @@ use futures::Stream;
 use http_body::{Body, Frame, SizeHint};
 
 use super::Connection;
+use super::multiplexed::OpenRequest;
+
+/// An answer to an HTTP/2 request is handed over in parts of at most so many bytes: what is handed over is held until
+/// the client takes it, and shows whether it does.
+const PART_BYTES_MAX: usize = 64 * 1024;
+
+/// An answer's body on its way.
+#[derive(Debug)]
+pub(crate) struct SentBody {
+    body: AnswerBody,
+    /// The HTTP/2 request that it answers.
+    open: Option<Arc<OpenRequest>>,
+}
+
+impl SentBody {
+    pub(super) fn new(body: AnswerBody, open: Option<Arc<OpenRequest>>) -> Self {
+        Self { body, open }
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        let Some(open) = &this.open else {
+            return Pin::new(&mut this.body).poll_frame(cx);
+        };
+        if let AnswerBody::Whole(bytes) = &mut this.body
+            && bytes.len() > PART_BYTES_MAX
+        {
+            let part = open.hand_over(bytes.split_to(PART_BYTES_MAX));
+            return Poll::Ready(Some(Ok(Frame::data(part))));
+        }
+        Pin::new(&mut this.body).poll_frame(cx).map(|frame| {
+            frame.map(|frame| frame.map(|frame| frame.map_data(|part| open.hand_over(part))))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// The body of an answer.
 pub(crate) enum AnswerBody {

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use tokio::sync::Notify;
 
-use super::AnswerBody;
+use super::multiplexed::Multiplexed;
+use super::{AnswerBody, ByteBudget};
 
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + fmt::Debug + 'static {
@@ -38,6 +40,10 @@ pub(crate) struct Deadlines {
     pub(crate) body: Duration,
     /// Taking anything of an answer that waits.
     pub(crate) write: Duration,
+    /// Asking for nothing, at least; at most twice that.
+    pub(crate) idle: Duration,
+    /// Sending the rest of a request once the server was asked to stop.
+    pub(crate) stop: Duration,
 }
 
 /// What an HTTP/1.1 connection waits for from its client.
@@ -59,19 +65,57 @@ pub(crate) struct Connection {
     /// Number of the request in the upper bits, phase in the lowest two.
     progress: AtomicU32,
     lingers: AtomicBool,
+    is_stopping: AtomicBool,
+    /// Set, and told, when bodies that have not arrived will not be waited for any more.
+    is_body_time_over: AtomicBool,
+    body_time_over: Notify,
     /// Where the client is.
     pub(crate) peer: IpAddr,
     pub(super) deadlines: Deadlines,
+    /// What it holds if it is HTTP/2.
+    pub(super) multiplexed: Multiplexed,
 }
 
 impl Connection {
-    pub(crate) fn new(peer: IpAddr, deadlines: Deadlines) -> Arc<Self> {
+    /// A connection whose open requests are in the budget `requests`.
+    pub(crate) fn new(peer: IpAddr, deadlines: Deadlines, requests: Arc<ByteBudget>) -> Arc<Self> {
         Arc::new(Self {
             progress: AtomicU32::new(0),
             lingers: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            is_body_time_over: AtomicBool::new(false),
+            body_time_over: Notify::new(),
             peer,
             deadlines,
+            multiplexed: Multiplexed::new(peer, requests),
         })
+    }
+
+    /// The server was asked to stop: clients get little more time for what they owe.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Bodies of HTTP/2 requests that have not arrived are not waited for any more.
+    pub(super) fn end_body_time(&self) {
+        self.is_body_time_over.store(true, Ordering::Release);
+        self.body_time_over.notify_waiters();
+    }
+
+    /// Ready when an HTTP/2 request's body that is waited for from now on has not come in time.
+    pub(super) async fn body_is_overdue(&self) {
+        let told = self.body_time_over.notified();
+        if self.is_body_time_over.load(Ordering::Acquire) {
+            return;
+        }
+        tokio::select! {
+            () = told => {}
+            () = tokio::time::sleep(self.deadlines.body) => {}
+        }
     }
 
     /// Which request is at which point; a number that differs names another request or point.
@@ -143,7 +187,10 @@ mod tests {
                 head: second,
                 body: second,
                 write: second,
+                idle: second,
+                stop: second,
             },
+            ByteBudget::new(0),
         );
         let mut seen = std::collections::HashSet::new();
         assert_eq!(connection.progress().1, Phase::Head);

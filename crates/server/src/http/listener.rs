@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
@@ -18,9 +20,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Connection, Deadlines, Handler};
+use super::answer_body::SentBody;
+use super::connection::{Connection, Deadlines, Handler, Unanswerable};
 use super::guard::guarded;
+use super::multiplexed::OpenRequest;
 use super::timed_io::TimedIo;
+use super::{ByteBudget, complaints::Complaints};
 use crate::settings::HttpSettings;
 use crate::tls::Tls;
 
@@ -28,7 +33,7 @@ use crate::tls::Tls;
 const STREAMS_MAX: u32 = 4096;
 /// What a client may send on one stream, and on one connection, before the server takes it up.
 const WINDOW_BYTES: u32 = 1024 * 1024;
-/// Most bytes of all header fields of a request.
+/// Most bytes of all header fields of a request over HTTP/2.
 const HEADERS_BYTES_MAX: u32 = 64 * 1024;
 /// An HTTP/2 client that is silent for so long is asked for a sign of life.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -95,17 +100,33 @@ where
 pub(crate) struct Listening<H> {
     handler: Arc<H>,
     settings: HttpSettings,
+    deadlines: Deadlines,
     tls: Option<Arc<Tls>>,
     connections: Arc<Semaphore>,
+    /// What open HTTP/2 requests, and heads that come in pieces, may take.
+    requests: Arc<ByteBudget>,
+    complaints: Complaints,
     tasks: TaskTracker,
     stopping: Stopping,
     builder: auto::Builder<Owned>,
 }
 
+/// Why a request gets no answer.
+#[derive(Debug, thiserror::Error)]
+enum NotAnswered {
+    #[error(transparent)]
+    Unanswerable(#[from] Unanswerable),
+    /// Its stream is reset with a reason by which clients know that it can be sent again.
+    #[error("too many requests are open")]
+    TooMany(#[source] h2::Error),
+}
+
 impl<H: Handler> Listening<H> {
+    /// A listener that gives clients a quarter of `shutdown_grace` for the rest of what they owe when it ends.
     pub(crate) fn new(
         handler: Arc<H>,
         settings: HttpSettings,
+        shutdown_grace: Duration,
         tls: Option<Arc<Tls>>,
         stopping: Stopping,
     ) -> Arc<Self> {
@@ -113,7 +134,16 @@ impl<H: Handler> Listening<H> {
         Arc::new(Self {
             handler,
             settings,
+            deadlines: Deadlines {
+                head: settings.head_timeout,
+                body: settings.body_timeout,
+                write: settings.write_timeout,
+                idle: settings.idle_timeout,
+                stop: shutdown_grace / 4,
+            },
             tls,
+            requests: ByteBudget::new(settings.requests_bytes_max),
+            complaints: Complaints::default(),
             connections: Arc::new(Semaphore::new(settings.connections_max)),
             builder: protocol(Owned(tasks.clone())),
             tasks,
@@ -132,7 +162,7 @@ impl<H: Handler> Listening<H> {
             match accepted {
                 Ok((socket, peer)) => self.take(socket, peer.ip()),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    self.complaints.not_accepted(&error);
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
@@ -155,10 +185,7 @@ impl<H: Handler> Listening<H> {
     fn take(self: &Arc<Self>, socket: TcpStream, peer: IpAddr) {
         // One connection too many is closed at once: the socket is dropped.
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            tracing::debug!(
-                max = self.settings.connections_max,
-                "a connection too many was closed"
-            );
+            self.complaints.one_too_many(self.settings.connections_max);
             return;
         };
         if let Err(error) = socket.set_nodelay(true) {
@@ -200,31 +227,15 @@ impl<H: Handler> Listening<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection::new(
-            peer,
-            Deadlines {
-                head: self.settings.head_timeout,
-                body: self.settings.body_timeout,
-                write: self.settings.write_timeout,
-            },
-        );
+        let connection = Connection::new(peer, self.deadlines, Arc::clone(&self.requests));
         let io = TimedIo::new(socket, Arc::clone(&connection));
-        let handler = Arc::clone(&self.handler);
-        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            let (handler, connection) = (Arc::clone(&handler), Arc::clone(&connection));
-            connection.begin(request.version());
-            async move {
-                let mut answer = handler.handle(&connection, request).await;
-                match &mut answer {
-                    // What comes in parts is work until its last one: the client owes nothing before.
-                    Ok(answer) if answer.body().is_in_parts() => {
-                        answer.body_mut().end_with(connection);
-                    }
-                    Ok(_) | Err(_) => connection.end(),
-                }
-                answer
-            }
-        });
+        let service = {
+            let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&connection));
+            service_fn(move |request| {
+                connection.begin(request.version());
+                answer(Arc::clone(&handler), Arc::clone(&connection), request)
+            })
+        };
         let mut served = pin!(self.builder.serve_connection(io, service));
         let mut stopped = pin!(self.stopping.stop.cancelled());
         let mut aborted = pin!(self.stopping.abort.cancelled());
@@ -240,6 +251,7 @@ impl<H: Handler> Listening<H> {
                 State::Finishing if is_finishing => {}
                 State::Finishing => {
                     is_finishing = true;
+                    connection.stop();
                     served.as_mut().graceful_shutdown();
                 }
                 State::Aborting => return Poll::Ready(Ok(())),
@@ -250,6 +262,27 @@ impl<H: Handler> Listening<H> {
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// Answers one request: over HTTP/2 it is open until its answer is gone.
+async fn answer<H: Handler>(
+    handler: Arc<H>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<SentBody>, NotAnswered> {
+    let open = if request.version() == Version::HTTP_2 {
+        let open = OpenRequest::begin(&connection, request.headers());
+        Some(open.ok_or_else(|| NotAnswered::TooMany(h2::Reason::REFUSED_STREAM.into()))?)
+    } else {
+        None
+    };
+    let mut answer = handler.handle(&connection, request).await;
+    match &mut answer {
+        // What comes in parts is work until its last one: the client owes nothing before.
+        Ok(answer) if answer.body().is_in_parts() => answer.body_mut().end_with(connection),
+        Ok(_) | Err(_) => connection.end(),
+    }
+    Ok(answer?.map(|body| SentBody::new(body, open)))
 }
 
 fn protocol(executor: Owned) -> auto::Builder<Owned> {

@@ -5,7 +5,7 @@ use millstream_wire::{ErrorCode, Operation, Value, cbor, json};
 
 use super::dispatch::Call;
 use super::{Encoding, Kinesis, Refusal};
-use crate::audit::{AuditNote, cut};
+use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{Answer, presented_key, target};
 
 /// The members that name what a call is about, the most telling first.
@@ -52,7 +52,7 @@ impl Kinesis {
             Box::new(AuditNote {
                 action: cut(target(head)),
                 principal: None,
-                access_key: presented_key(head).as_deref().map(cut),
+                access_key: presented_key(head).as_deref().map(cut_access_key),
                 account: None,
                 resource: None,
                 error: Some(code.name().to_owned()),

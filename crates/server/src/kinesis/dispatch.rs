@@ -161,7 +161,7 @@ impl Kinesis {
             | Operation::PutRecords
             | Operation::SubscribeToShard => unreachable!("these are answered in place"),
         }?;
-        self.hold(body)
+        self.hold(&call.caller.account, body)
     }
 }
 

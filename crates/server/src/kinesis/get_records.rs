@@ -11,6 +11,9 @@ impl Kinesis {
         let request = decode_get_records(call.encoding, &call.body.bytes)?;
         let output = self.streams.get_records(&call.caller, request).await?;
         // Nothing waits between the records and here, where their bytes begin to count.
-        self.hold(encode_get_records(call.encoding, &output))
+        self.hold(
+            &call.caller.account,
+            encode_get_records(call.encoding, &output),
+        )
     }
 }

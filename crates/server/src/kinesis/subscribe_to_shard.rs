@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use http::StatusCode;
 use millstream_streams::{Lifetime, Subscription};
+use millstream_types::AccountId;
 use millstream_wire::event_stream::{
     EVENT_STREAM_CONTENT_TYPE, event_frame, exception_frame, initial_response_frame,
 };
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::dispatch::Call;
-use super::{Kinesis, hold};
+use super::{Kinesis, held};
 use crate::edge::Answer;
 use crate::http::{AnswerBody, ByteBudget, Guard, Verdict};
 
@@ -41,6 +42,7 @@ impl Kinesis {
             encoding: call.encoding,
             subscription,
             answers: Arc::clone(&self.answers),
+            account: call.caller.account.clone(),
             rest: initial_response_frame(call.encoding).into(),
             is_over: false,
         };
@@ -67,6 +69,7 @@ struct Sending {
     /// Of the present frame, what is not sent.
     rest: Bytes,
     answers: Arc<ByteBudget>,
+    account: AccountId,
     progress: Arc<Progress>,
     is_over: bool,
     /// Tells the watch when this is dropped.
@@ -100,7 +103,8 @@ impl Sending {
             // Nothing waits between the records and here, where their bytes begin to count.
             return match next? {
                 Ok(event) => {
-                    let held = hold(&self.answers, event_frame(self.encoding, &event));
+                    let frame = event_frame(self.encoding, &event);
+                    let held = held(&self.answers, &self.account, frame);
                     // Without room the stream ends before the event, and the client subscribes again from there.
                     held.inspect_err(|error| tracing::warn!(%error, "a subscription ended early"))
                         .ok()

@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::{HttpSettings, Settings, TableSettings, TlsSettings};
 
+/// Shortest time that a client, or a queue, may be given.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
 /// When a record counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -92,6 +95,15 @@ pub enum InvalidSettings {
         /// The smallest value.
         min: u64,
     },
+    /// A time in which nothing can happen.
+    #[error(
+        "{setting} must be at least {}",
+        humantime::format_duration(TIMEOUT_MIN)
+    )]
+    TooShort {
+        /// The setting's name.
+        setting: &'static str,
+    },
     /// One half of a certificate, or two certificates.
     #[error("--tls-cert and --tls-key belong together, and neither goes with --tls-self-signed")]
     Tls,
@@ -115,6 +127,7 @@ pub struct SettingsSource {
     #[arg(long, env = "MILLSTREAM_ACCESS_KEYS", value_name = "FILE")]
     pub access_keys: Option<PathBuf>,
     /// File to which denials and control-plane calls are added, one JSON object a line. Default none: only to the log.
+    /// Opened by its name again at SIGHUP.
     #[arg(long, env = "MILLSTREAM_AUDIT_LOG", value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
     /// Certificate in PEM, with its intermediates. Default none: no encryption. Needs --tls-key. Read again at SIGHUP.
@@ -187,6 +200,11 @@ pub struct SettingsSource {
     /// with ServiceUnavailable. Higher: more slow readers at once. Lower: less memory.
     #[arg(long, env = "MILLSTREAM_ANSWERS_BYTES_MAX", value_name = "BYTES")]
     pub answers_bytes_max: Option<usize>,
+    /// Most bytes that open HTTP/2 requests count for, at least 1048576. Default 134217728. Each counts for 8 KiB beside
+    /// its body, and no address gets more than four fifths. Over it requests are refused with REFUSED_STREAM. Higher:
+    /// more subscriptions and waiting requests over HTTP/2. Lower: less memory.
+    #[arg(long, env = "MILLSTREAM_REQUESTS_BYTES_MAX", value_name = "BYTES")]
+    pub requests_bytes_max: Option<usize>,
     /// Most GetRecords calls and pushed events that may wait for the disk at the same time, at least 1. Default 32. Each
     /// may hold 10 MiB; others wait for their turn. What is in memory is read without.
     #[arg(long, env = "MILLSTREAM_READS_MAX", value_name = "COUNT")]
@@ -205,6 +223,11 @@ pub struct SettingsSource {
     #[arg(long, env = "MILLSTREAM_WRITE_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(deserialize_with = "duration")]
     pub write_timeout: Option<Duration>,
+    /// Time that a client may ask for nothing before its connection is closed, which may take twice as long. Default 5m.
+    /// Longer: clients that come seldom connect less often. Shorter: connections that nobody uses are gone sooner.
+    #[arg(long, env = "MILLSTREAM_IDLE_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    pub idle_timeout: Option<Duration>,
     /// Most bytes of requests that wait for one account's and region's tables, at least 1048576. Default 16777216.
     /// Over it requests are refused with ProvisionedThroughputExceededException.
     #[arg(long, env = "MILLSTREAM_TABLES_QUEUE_BYTES_MAX", value_name = "BYTES")]
@@ -274,10 +297,12 @@ impl SettingsSource {
             connections_max,
             bodies_bytes_max,
             answers_bytes_max,
+            requests_bytes_max,
             reads_max,
             head_timeout,
             body_timeout,
             write_timeout,
+            idle_timeout,
             tables_queue_bytes_max,
             tables_queue_timeout,
             tables_databases_max,
@@ -356,10 +381,17 @@ impl SettingsSource {
                 self.answers_bytes_max.unwrap_or(default.answers_bytes_max),
                 32 * 1024 * 1024,
             )?,
+            requests_bytes_max: at_least(
+                "requests-bytes-max",
+                self.requests_bytes_max
+                    .unwrap_or(default.requests_bytes_max),
+                1024 * 1024,
+            )?,
             reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
-            head_timeout: self.head_timeout.unwrap_or(default.head_timeout),
-            body_timeout: self.body_timeout.unwrap_or(default.body_timeout),
-            write_timeout: self.write_timeout.unwrap_or(default.write_timeout),
+            head_timeout: some_time("head-timeout", self.head_timeout, default.head_timeout)?,
+            body_timeout: some_time("body-timeout", self.body_timeout, default.body_timeout)?,
+            write_timeout: some_time("write-timeout", self.write_timeout, default.write_timeout)?,
+            idle_timeout: some_time("idle-timeout", self.idle_timeout, default.idle_timeout)?,
         })
     }
 
@@ -372,7 +404,11 @@ impl SettingsSource {
                     .unwrap_or(default.queue_bytes_max),
                 1024 * 1024,
             )?,
-            queue_timeout: self.tables_queue_timeout.unwrap_or(default.queue_timeout),
+            queue_timeout: some_time(
+                "tables-queue-timeout",
+                self.tables_queue_timeout,
+                default.queue_timeout,
+            )?,
             databases_max: at_least(
                 "tables-databases-max",
                 self.tables_databases_max.unwrap_or(default.databases_max),
@@ -388,6 +424,19 @@ fn at_least(setting: &'static str, value: usize, min: usize) -> Result<usize, In
         return Err(InvalidSettings::TooSmall { setting, min });
     }
     Ok(value)
+}
+
+/// A time in which something can happen: with none, every request would be too late.
+fn some_time(
+    setting: &'static str,
+    value: Option<Duration>,
+    default: Duration,
+) -> Result<Duration, InvalidSettings> {
+    let time = value.unwrap_or(default);
+    if time < TIMEOUT_MIN {
+        return Err(InvalidSettings::TooShort { setting });
+    }
+    Ok(time)
 }
 
 fn check_listen(text: &str, has_keys: bool) -> Result<SocketAddr, InvalidSettings> {

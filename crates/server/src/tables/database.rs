@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dynoxide::{Database, DynoxideError};
+use millstream_wire::{MESSAGE_BYTES_MAX, cut_message};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -229,7 +230,31 @@ fn failed(operation: TableOperation, error: &DynoxideError) -> TableAnswer {
     }
     TableAnswer {
         status,
-        body: error.to_json().into(),
+        body: with_cut_texts(error.to_json()).into(),
+    }
+}
+
+/// An error's JSON with its texts cut, which repeat what was sent; an item that is a part of the answer stays whole.
+fn with_cut_texts(json: String) -> String {
+    if json.len() <= MESSAGE_BYTES_MAX {
+        return json;
+    }
+    let Ok(mut error) = serde_json::from_str::<serde_json::Value>(&json) else {
+        return json;
+    };
+    cut_texts(&mut error);
+    if let Some(reasons) = error.get_mut("CancellationReasons") {
+        let reasons = reasons.as_array_mut().into_iter().flatten();
+        reasons.for_each(cut_texts);
+    }
+    error.to_string()
+}
+
+fn cut_texts(error: &mut serde_json::Value) {
+    for name in ["message", "Message"] {
+        if let Some(serde_json::Value::String(text)) = error.get_mut(name) {
+            *text = cut_message(std::mem::take(text));
+        }
     }
 }
 

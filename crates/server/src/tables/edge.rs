@@ -12,12 +12,12 @@ use millstream_wire::sigv4::AuthenticationError;
 use super::request::Touched;
 use super::{TableAnswer, TableOperation, Tables, gate};
 use crate::absent;
-use crate::audit::{AuditNote, cut};
+use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{
     Answer, Arriving, Authenticator, PortService, Service, is_media_type, presented_key, target,
     text_header,
 };
-use crate::http::{AnswerBody, BodyError, ByteBudget, Unanswerable, read_body};
+use crate::http::{AnswerBody, BodyError, ByteBudget, Holder, Unanswerable, hold, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -41,6 +41,7 @@ pub(crate) struct TablesEdge {
     /// Whether somebody reads the audit log.
     pub(crate) is_audited: bool,
     pub(crate) bodies: Arc<ByteBudget>,
+    pub(crate) answers: Arc<ByteBudget>,
     pub(crate) tables: Arc<dyn Tables>,
 }
 
@@ -84,6 +85,7 @@ impl PortService for TablesEdge {
             connection,
             &self.bodies,
             BODY_BYTES_MAX,
+            || self.authenticator.sender(head, SERVICE).ok(),
         )
         .await;
         let body = match read {
@@ -91,17 +93,30 @@ impl PortService for TablesEdge {
             Err(BodyError::Incomplete) => return Err(Unanswerable),
             Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
             Err(BodyError::NoRoom) => return Ok(answer(content_type, no_room())),
+            Err(BodyError::Unwelcome) => {
+                let error = self.authenticator.sender(head, SERVICE).err();
+                let error = error.unwrap_or(AuthenticationError::UnknownKey);
+                return Ok(self.finished(
+                    content_type,
+                    head,
+                    Called::unauthenticated(unauthenticated(&error)),
+                ));
+            }
         };
         let called = self.call(head, &body.bytes).await;
-        let note = self.is_audited.then(|| note(head, &called)).flatten();
-        Ok(Answer {
-            note,
-            ..answer(content_type, called.answer)
-        })
+        Ok(self.finished(content_type, head, called))
     }
 }
 
 impl TablesEdge {
+    fn finished(&self, content_type: &'static str, head: &Parts, called: Called) -> Answer {
+        let note = self.is_audited.then(|| note(head, &called)).flatten();
+        Answer {
+            note,
+            ..answer(content_type, called.answer)
+        }
+    }
+
     async fn call(&self, head: &Parts, body: &Bytes) -> Called {
         let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
         let Some(operation) = TableOperation::from_name(name) else {
@@ -114,8 +129,22 @@ impl TablesEdge {
             Err(error) => return Called::unauthenticated(unauthenticated(&error)),
         };
         let gated = gate::pass(&*self.tables, &caller, operation, body).await;
+        let holder = Holder::Account(caller.account.clone());
+        let size_bytes = gated.answer.body.len();
+        let answer = match hold(&self.answers, || holder, gated.answer.body, size_bytes) {
+            Some(body) => TableAnswer {
+                body,
+                ..gated.answer
+            },
+            // It is done: only a status that leaves open whether it is says so.
+            None => TableAnswer::error(
+                500,
+                "InternalServerError",
+                "Too many bytes of answers are in flight. Try again.",
+            ),
+        };
         Called {
-            answer: gated.answer,
+            answer,
             caller: Some((operation, caller)),
             touched: gated.touched,
         }
@@ -170,7 +199,7 @@ fn note(head: &Parts, called: &Called) -> Option<Box<AuditNote>> {
         action: cut(&format!("dynamodb:{name}")),
         access_key: match caller {
             Some(_) => None,
-            None => presented_key(head).as_deref().map(cut),
+            None => presented_key(head).as_deref().map(cut_access_key),
         },
         principal: caller.and_then(|caller| caller.arn()).map(str::to_owned),
         account: caller.map(|caller| caller.account.to_string()),

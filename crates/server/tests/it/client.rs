@@ -52,6 +52,10 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         socket.set_nodelay(true).unwrap();
+        Self::from_socket(socket)
+    }
+
+    pub(crate) fn from_socket(socket: TcpStream) -> Self {
         Self {
             socket,
             received: Vec::new(),
@@ -203,6 +207,22 @@ impl Client {
         let chunk = self.received.drain(..size).collect();
         self.received.drain(..2);
         Some(chunk)
+    }
+
+    /// Waits for an HTTP/2 frame of a kind, on a connection that has received nothing else but frames.
+    pub(crate) async fn frame(&mut self, kind: u8) {
+        let mut at = 0;
+        loop {
+            while self.received.len() < at + 9 {
+                self.receive().await.expect("the server sends frames");
+            }
+            let head = &self.received[at..at + 9];
+            if head[3] == kind {
+                return;
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            at += 9 + usize::try_from(length).unwrap();
+        }
     }
 
     async fn receive(&mut self) -> Option<()> {

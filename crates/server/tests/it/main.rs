@@ -15,6 +15,7 @@ mod client;
 mod events;
 mod every_operation;
 mod fan_out;
+mod hostile_clients;
 mod http2;
 mod kinesis;
 mod neighbours;

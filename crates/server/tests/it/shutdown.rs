@@ -1,7 +1,5 @@
 //! How the server ends.
 
-use std::time::Duration;
-
 use millstream_server::{Ended, OpenError, bind};
 use tokio::net::TcpStream;
 
@@ -48,26 +46,6 @@ async fn accepted_requests_are_finished_and_new_ones_refused() {
         .unwrap();
     assert_eq!(ended, Ended::Cleanly);
     assert!(TcpStream::connect(address).await.is_err());
-}
-
-#[tokio::test]
-async fn a_request_that_never_ends_is_cut_off_after_the_grace() {
-    let server = TestServer::with(|settings| {
-        settings.shutdown_grace = Duration::from_millis(100);
-    })
-    .await;
-    let mut busy = server.client().await;
-    busy.send(&half("{}").0).await;
-    assert_eq!(
-        server.client().await.call("ListStreams", "{}").await.status,
-        200
-    );
-    let ended = tokio::time::timeout(PATIENCE, server.stop())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(ended, Ended::CutOff);
-    assert_eq!(busy.closed().await, b"");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::types::echoed;
 use crate::model::{Kind, Member, Shape};
 use crate::value::Value;
 
@@ -57,7 +58,10 @@ impl Report {
         if self.is_full() {
             return;
         }
-        let value = value.map_or_else(|| "Value".to_owned(), |value| format!("Value {value}"));
+        let value = value.map_or_else(
+            || "Value".to_owned(),
+            |value| format!("Value {}", echoed(&value)),
+        );
         let path = &self.path;
         self.broken.push(format!(
             "{value} at '{path}' failed to satisfy constraint: {constraint}"

@@ -112,7 +112,12 @@ fn boolean(value: &mut Value<'_>) -> Result<(), String> {
         Value::Text(text) => match text.to_uppercase().as_str() {
             "TRUE" | "1" | "YES" => true,
             "FALSE" | "0" | "NO" => false,
-            upper => return Err(format!("'{upper}' can not be converted to an Boolean")),
+            upper => {
+                return Err(format!(
+                    "'{}' can not be converted to an Boolean",
+                    echoed(upper)
+                ));
+            }
         },
         other => {
             return Err(format!(
@@ -142,6 +147,20 @@ fn blob(value: &mut Value<'_>) -> Result<(), String> {
     }
 }
 
+/// Longest part of a text that is repeated in what is said about it, in bytes.
+const ECHO_BYTES_MAX: usize = 4096;
+
+/// As much of a text as is repeated in what is said about it.
+pub(super) fn echoed(text: &str) -> Cow<'_, str> {
+    if text.len() <= ECHO_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!(
+        "{}...",
+        &text[..text.floor_char_boundary(ECHO_BYTES_MAX)]
+    ))
+}
+
 /// What the service says about text that is not base64.
 fn base64_text(text: &str) -> String {
     let length = text.encode_utf16().count();
@@ -152,6 +171,7 @@ fn base64_text(text: &str) -> String {
     } else {
         "Invalid last non-pad Base64 character dectected".to_owned()
     };
+    let text = echoed(text);
     format!("'{text}' can not be converted to a Blob: {reason}")
 }
 

@@ -17,6 +17,27 @@ pub const SKEW_MAX_S: u64 = 300;
 /// Longest that a presigned request may be good for, in seconds: a week.
 const EXPIRES_MAX_S: u64 = 604_800;
 
+/// What the head of a request says rightly of its sender, as far as that can be seen without its body.
+struct Plausible<'a> {
+    signed: AmzDate,
+    key: &'a SecretKey,
+    signature: [u8; 32],
+}
+
+/// The checks of [`verify`] that need no body: whether it is worth waiting for one. The request's body is not looked at.
+///
+/// # Errors
+/// What [`verify`] would say of it, whatever the body is.
+pub fn check_head(
+    presented: &Presented<'_>,
+    request: &SignedRequest<'_>,
+    service: &'static str,
+    key: Option<&SecretKey>,
+    now: TimestampMs,
+) -> Result<(), AuthenticationError> {
+    plausible(presented, request, service, key, now).map(|_| ())
+}
+
 /// Verifies the signature of a request to `service`, signed with `key` (`None` if the access key is not known), at the
 /// time `now`.
 ///
@@ -32,6 +53,36 @@ pub fn verify(
     key: Option<&SecretKey>,
     now: TimestampMs,
 ) -> Result<(), AuthenticationError> {
+    let Plausible {
+        signed,
+        key,
+        signature,
+    } = plausible(presented, request, service, key, now)?;
+    let credential = presented.credential();
+    let hash = canonical::hash(request, &presented.signed_headers, presented.is_presigned)
+        .ok_or(AuthenticationError::Mismatch)?;
+    let scope = KeyScope {
+        day: credential.day,
+        region: credential.region,
+        service: credential.service,
+    };
+    let (derived, was_kept) = key.derive(scope);
+    to_sign(derived.clone(), &signed, scope, &hash)
+        .verify_slice(&signature)
+        .map_err(|_| AuthenticationError::Mismatch)?;
+    if !was_kept {
+        key.keep(scope, derived);
+    }
+    Ok(())
+}
+
+fn plausible<'a>(
+    presented: &Presented<'_>,
+    request: &SignedRequest<'_>,
+    service: &'static str,
+    key: Option<&'a SecretKey>,
+    now: TimestampMs,
+) -> Result<Plausible<'a>, AuthenticationError> {
     let signed = AmzDate::parse(&presented.date).ok_or_else(|| {
         AuthenticationError::Incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
@@ -48,26 +99,14 @@ pub fn verify(
     let key = key.filter(|_| !presented.token);
     let key = key.ok_or(AuthenticationError::UnknownKey)?;
     check_time(presented, &signed, now)?;
-    let credential = presented.credential();
-    check_scope(&credential, &signed, service)?;
+    check_scope(&presented.credential(), &signed, service)?;
     check_signed_headers(presented, request)?;
-
-    let hash = canonical::hash(request, &presented.signed_headers, presented.is_presigned)
-        .ok_or(AuthenticationError::Mismatch)?;
     let signature = unhex(presented.signature.as_bytes()).ok_or(AuthenticationError::Mismatch)?;
-    let scope = KeyScope {
-        day: credential.day,
-        region: credential.region,
-        service: credential.service,
-    };
-    let (derived, was_kept) = key.derive(scope);
-    to_sign(derived.clone(), &signed, scope, &hash)
-        .verify_slice(&signature)
-        .map_err(|_| AuthenticationError::Mismatch)?;
-    if !was_kept {
-        key.keep(scope, derived);
-    }
-    Ok(())
+    Ok(Plausible {
+        signed,
+        key,
+        signature,
+    })
 }
 
 /// A derived key that has taken the string to sign.

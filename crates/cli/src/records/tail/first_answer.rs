@@ -31,8 +31,8 @@ impl FirstAnswer {
 
     fn note(&self, header: &str, elapsed: Duration) {
         let moment = DateTime::from_str(header, DateTimeFormat::HttpDate)
-            .and_then(|date| date.to_millis().map_err(Into::into))
             .ok()
+            .and_then(|date| date.to_millis().ok())
             .zip(i64::try_from(elapsed.as_millis()).ok())
             .map(|(date_ms, elapsed_ms)| DateTime::from_millis(date_ms - elapsed_ms - 1));
         let mut slot = self.slot();

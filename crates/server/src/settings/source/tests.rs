@@ -19,6 +19,28 @@ fn defaults_are_a_durable_server_on_the_loopback_address() {
 }
 
 #[test]
+fn times_in_which_nothing_can_happen_are_refused() {
+    type Change = fn(&mut SettingsSource, Option<Duration>);
+    let settings: [(&str, Change); 5] = [
+        ("head-timeout", |source, time| source.head_timeout = time),
+        ("body-timeout", |source, time| source.body_timeout = time),
+        ("write-timeout", |source, time| source.write_timeout = time),
+        ("idle-timeout", |source, time| source.idle_timeout = time),
+        ("tables-queue-timeout", |source, time| {
+            source.tables_queue_timeout = time;
+        }),
+    ];
+    for (name, change) in settings {
+        let mut source = SettingsSource::default();
+        change(&mut source, Some(Duration::ZERO));
+        let refused = source.clone().check().unwrap_err().to_string();
+        assert!(refused.contains(name), "{refused}");
+        change(&mut source, Some(Duration::from_millis(1)));
+        source.check().unwrap();
+    }
+}
+
+#[test]
 fn only_loopback_addresses_are_served() {
     for good in [
         "127.0.0.1:0",
