@@ -56,7 +56,7 @@ async fn a_record_is_read_until_the_last_millisecond_of_its_period() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_for_a_second_trims_nothing() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     world.create("meters", 1).await;
     world.put("meters", "k", b"old").await;
     world.split("meters", "0", 1 << 127).await.unwrap();

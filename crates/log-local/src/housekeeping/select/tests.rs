@@ -94,7 +94,7 @@ fn settle(segments: &mut Vec<Segment>, room: OutputRoom) -> Moved {
             .filter(|item| item.is_live)
             .map(|item| Item {
                 tidied: item.tidied + u32::from(is_tidying),
-                ..item
+                ..*item
             })
             .collect();
         let file_bytes = items.iter().map(|item| item.bytes).sum::<u64>() + OVERHEAD;
