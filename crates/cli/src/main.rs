@@ -7,8 +7,10 @@ mod keys;
 mod moment;
 mod output;
 mod records;
+mod repair;
 mod serve;
 mod streams;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,10 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(Box<serve::Arguments>),
+    /// Read all of a data folder on which no server runs, and say what is wrong and what it costs
+    Verify(verify::Arguments),
+    /// Make a damaged data folder one that a server starts on, with everything in it that can be read
+    Repair(repair::Arguments),
     /// Make, list and revoke access keys in the file that `serve --access-keys` reads
     Keys(keys::Arguments),
     /// Create, list, describe, delete and reshard streams, on Millstream or AWS
@@ -40,6 +46,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),

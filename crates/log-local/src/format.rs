@@ -22,7 +22,7 @@ pub(crate) use footer::{
     TRAILER_BYTES, Trailer, decode_run_refs, encode_footer, ids_bytes,
 };
 pub(crate) use frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader};
-pub(crate) use manifest::{Manifest, ManifestLog, ManifestSegment};
+pub(crate) use manifest::{Manifest, ManifestError, ManifestLog, ManifestSegment};
 pub(crate) use run::{RUN_HEADER_BYTES, RunHeader, RunKind, entry_bytes, put_entry_header};
 pub(crate) use segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
 pub(crate) use snapshot_file::{SNAPSHOT_HEADER_BYTES, SnapshotHeader};

@@ -14,7 +14,8 @@ use crate::shared::{SEGMENTS, segment_path};
 use crate::state::{SegmentRow, State};
 use crate::table::{ActiveLog, LogRow, SKIPPED, SegmentRef};
 
-pub(crate) use scan::Scanner;
+pub(crate) use candidates::read_footer;
+pub(crate) use scan::{ScannedFrame, Scanner, indexed};
 
 /// Offsets left out in every log that is not closed after an unclean end in `os` mode. A log would have to lose
 /// more entries than that in one power cut for an offset to be given twice; the entries of a log that were written
@@ -34,8 +35,8 @@ pub enum OpenError {
     /// The settings contradict themselves.
     #[error("invalid settings: {0}")]
     Settings(String),
-    /// Stored bytes are damaged: starting would lose acknowledged entries. Restore the folder from a backup, or
-    /// move the file away to start without what it holds.
+    /// Stored bytes are damaged: starting would lose acknowledged entries. [`Salvage`](crate::Salvage) tells all that is
+    /// wrong and makes a folder of the rest.
     #[error("{file} at byte {position}: {what}")]
     Damaged {
         /// The file, relative to the data folder.

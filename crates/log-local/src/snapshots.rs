@@ -44,6 +44,17 @@ impl LocalSnapshots {
         }
     }
 
+    /// Stores a snapshot, in the caller's thread.
+    pub(crate) fn save_now(
+        disk: Arc<dyn Disk>,
+        lock: Arc<FolderLock>,
+        snapshot: &Snapshot,
+    ) -> Result<(), EngineError> {
+        disk.create_directory(SNAPSHOTS)
+            .map_err(failed("making the folder of snapshots"))?;
+        Self::new(disk, lock).inner.save(snapshot)
+    }
+
     /// Runs an operation on a thread of its own: it waits for the disk, and is rare.
     fn on_thread<T: Send + 'static>(
         &self,

@@ -32,8 +32,9 @@ pub enum EngineOpenError {
     },
     /// Starting would lose acknowledged records in silence.
     #[error(
-        "the data folder {folder} is damaged: {file} at byte {position}: {what}. Nothing was changed. Restore the \
-         folder from a backup; or, to go on without what that file holds, move it away"
+        "the data folder {folder} is damaged: {file} at byte {position}: {what}. Nothing was changed. \
+         `millstream verify --data-dir {folder}` says what that costs, `millstream repair --data-dir {folder}` makes a \
+         folder of the rest and keeps the damaged files"
     )]
     Damaged {
         /// The folder.

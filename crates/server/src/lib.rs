@@ -9,6 +9,7 @@
 mod absent;
 mod access_keys;
 mod audit;
+mod data_folder;
 mod edge;
 mod engine;
 mod http;
@@ -23,6 +24,7 @@ mod tls;
 pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
+pub use data_folder::{DataFolder, DataFolderError};
 pub use engine::EngineOpenError;
 pub use millstream_log_local::IdleBell;
 pub use process::{log_to_standard_error, raise_open_files_limit};

@@ -90,7 +90,10 @@ pub enum OpenError {
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
     /// The stream service does not open.
-    #[error("the stream service does not open")]
+    #[error(
+        "the stream service does not open. If its files are damaged, `millstream verify` says what that costs and \
+         `millstream repair` makes a folder of the rest"
+    )]
     Streams(#[source] millstream_streams::OpenError),
 }
 

@@ -9,5 +9,6 @@ mod keys;
 mod records_get;
 mod records_put;
 mod records_tail;
+mod repair;
 mod scripted_service;
 mod streams;

@@ -70,7 +70,11 @@ pub(crate) fn read_piece(
             let start = footer.runs.partition_point(|run| run.first_offset <= from);
             let file = shared.files.get(&*shared.disk, source.number, waiting);
             let file = file.map_err(|error| ReadError::io(&error, source.number, 0))?;
-            (file, &footer.runs[start.saturating_sub(1)..])
+            // Behind a gap the same segment may have more of the log.
+            let end = footer
+                .runs
+                .partition_point(|run| run.first_offset < source.end);
+            (file, &footer.runs[start.saturating_sub(1)..end])
         }
     };
     let wanted: usize =

@@ -123,7 +123,8 @@ fn inspect(disk: &dyn Disk, number: u32) -> io::Result<Inspected> {
     }))
 }
 
-fn read_footer(
+/// Trailer and tables of a sealed segment, if they and all lists of runs are whole.
+pub(crate) fn read_footer(
     file: &dyn DiskFile,
     generation: u64,
     file_bytes: u64,

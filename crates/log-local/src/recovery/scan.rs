@@ -55,6 +55,26 @@ impl Scanner {
         Ok(decode_frame(bytes, header, generation, position))
     }
 
+    /// The runs of a frame up to the first that is damaged.
+    pub(crate) fn runs_before_damage(
+        &mut self,
+        position: u64,
+        header: FrameHeader,
+    ) -> io::Result<ScannedFrame> {
+        let generation = self.generation;
+        let bytes = u64::from(header.bytes).min(self.file_bytes.saturating_sub(position));
+        let bytes = self.bytes(position, bytes)?.unwrap_or_default();
+        let mut frame = ScannedFrame::new(header);
+        let mut at = FRAME_HEADER_BYTES;
+        for _ in 0..header.runs {
+            match take_run(&mut frame, bytes, at, generation, position) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        Ok(frame)
+    }
+
     /// The frame header at a position, whether or not the rest is whole.
     pub(crate) fn header(&mut self, position: u64) -> io::Result<Option<FrameHeader>> {
         let generation = self.generation;
@@ -68,6 +88,16 @@ impl Scanner {
         position: u64,
         limit: u64,
         lsn: u64,
+    ) -> io::Result<Option<u64>> {
+        self.find_header(position, limit, |header| header.durable_lsn > lsn)
+    }
+
+    /// Looks from `position` up to `limit` for a frame header that is wanted.
+    pub(crate) fn find_header(
+        &mut self,
+        position: u64,
+        limit: u64,
+        is_wanted: impl Fn(&FrameHeader) -> bool,
     ) -> io::Result<Option<u64>> {
         let magic = FRAME_MAGIC.to_le_bytes();
         let limit = limit.min(self.file_bytes);
@@ -85,7 +115,7 @@ impl Scanner {
                 .collect();
             for place in places {
                 let header = self.header(place)?;
-                if header.is_some_and(|header| header.durable_lsn > lsn) {
+                if header.as_ref().is_some_and(&is_wanted) {
                     return Ok(Some(place));
                 }
             }
@@ -122,36 +152,53 @@ impl Scanner {
     pub(crate) const FIRST: u64 = SEGMENT_HEADER_BYTES;
 }
 
+impl ScannedFrame {
+    fn new(header: FrameHeader) -> Self {
+        Self {
+            header,
+            control_ops: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+}
+
 fn decode_frame(
     bytes: &[u8],
     header: FrameHeader,
     generation: u64,
     position: u64,
 ) -> Option<ScannedFrame> {
-    let mut frame = ScannedFrame {
-        header,
-        control_ops: Vec::new(),
-        runs: Vec::new(),
-    };
+    let mut frame = ScannedFrame::new(header);
     let mut at = FRAME_HEADER_BYTES;
     for _ in 0..header.runs {
-        let run = bytes.get(at..)?;
-        if run.len() < RUN_HEADER_BYTES {
-            return None;
-        }
-        let run_at = position + at as u64;
-        let header = RunHeader::decode(run, generation, run_at)?;
-        let run = &run[..header.bytes as usize];
-        match header.kind {
-            RunKind::Control => frame.control_ops.extend(header.control_ops(run)?),
-            RunKind::Data => frame.runs.push(indexed(&header, run, run_at)?),
-        }
-        at += align(u64::from(header.bytes)) as usize;
+        at = take_run(&mut frame, bytes, at, generation, position)?;
     }
     (at == bytes.len()).then_some(frame)
 }
 
-fn indexed(header: &RunHeader, run: &[u8], position: u64) -> Option<IndexedRun> {
+/// Adds the run at `at` to the frame; where the next one is.
+fn take_run(
+    frame: &mut ScannedFrame,
+    bytes: &[u8],
+    at: usize,
+    generation: u64,
+    position: u64,
+) -> Option<usize> {
+    let run = bytes.get(at..)?;
+    if run.len() < RUN_HEADER_BYTES {
+        return None;
+    }
+    let run_at = position + at as u64;
+    let header = RunHeader::decode(run, generation, run_at)?;
+    let run = &run[..header.bytes as usize];
+    match header.kind {
+        RunKind::Control => frame.control_ops.extend(header.control_ops(run)?),
+        RunKind::Data => frame.runs.push(indexed(&header, run, run_at)?),
+    }
+    Some(at + align(u64::from(header.bytes)) as usize)
+}
+
+pub(crate) fn indexed(header: &RunHeader, run: &[u8], position: u64) -> Option<IndexedRun> {
     let mut found = IndexedRun {
         key: header.key,
         run: RunRef {

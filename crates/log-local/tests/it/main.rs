@@ -9,7 +9,7 @@ mod failing_disk;
 mod folder;
 mod frozen;
 mod gaps;
-
 mod room;
+mod salvage;
 mod space;
 mod workload;

@@ -1,0 +1,228 @@
+//! A data folder on which no server runs: what is wrong in it, what that costs, and a folder of the rest.
+
+mod tables;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use millstream_log::{GroupId, LogId};
+use millstream_log_local::{Loss, Repair, Salvage};
+use millstream_streams::catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
+use millstream_types::{TimestampMs, WallClock};
+
+/// The command log, in the group of commands.
+const COMMAND_LOG: LogId = LogId(0);
+
+/// Why a data folder cannot be looked at or repaired.
+#[derive(Debug, thiserror::Error)]
+pub enum DataFolderError {
+    /// A server runs on it.
+    #[error("the data folder {0} is in use by a server: stop that one first")]
+    InUse(PathBuf),
+    /// It cannot be read or written at all.
+    #[error("the data folder {folder}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something in it was written by a newer version.
+    #[error("the catalog in {folder} cannot be understood by this version")]
+    Catalog {
+        /// The folder.
+        folder: PathBuf,
+        /// What.
+        #[source]
+        source: InvalidCatalog,
+    },
+}
+
+/// A data folder that was read whole. Holds its lock.
+#[derive(Debug)]
+pub struct DataFolder {
+    folder: PathBuf,
+    salvage: Salvage,
+    catalog: SalvagedCatalog,
+    tables: Vec<String>,
+}
+
+impl DataFolder {
+    /// Reads everything in a folder. `progress` is told how many bytes of how many were read.
+    ///
+    /// # Errors
+    /// See [`DataFolderError`].
+    pub fn read(
+        folder: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, DataFolderError> {
+        use millstream_log_local::OpenError;
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| DataFolderError::Folder {
+            folder: folder.to_owned(),
+            source,
+        };
+        let salvage = Salvage::read(folder, progress).map_err(|error| match error {
+            OpenError::InUse => DataFolderError::InUse(folder.to_owned()),
+            error => failed(Box::new(error)),
+        })?;
+        let commands = salvage.commands(COMMAND_LOG);
+        let commands = commands.map_err(|error| failed(Box::new(error)))?;
+        let end = salvage.next_offset(GroupId::COMMANDS, COMMAND_LOG);
+        let catalog = SalvagedCatalog::read(salvage.snapshots(), &commands, end, &|first, next| {
+            salvage.given(GroupId::COMMANDS, COMMAND_LOG, first, next)
+        });
+        let catalog = catalog.map_err(|source| DataFolderError::Catalog {
+            folder: folder.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            tables: tables::check(&folder.join("tables")),
+            folder: folder.to_owned(),
+            salvage,
+            catalog,
+        })
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.is_log_sound() && self.tables.is_empty()
+    }
+
+    fn is_log_sound(&self) -> bool {
+        self.salvage.findings().is_empty() && self.catalog.missing().is_empty()
+    }
+
+    /// What is wrong and what it costs, line by line.
+    pub fn report(&self) -> Vec<String> {
+        let salvage = &self.salvage;
+        let mut lines: Vec<String> = salvage
+            .findings()
+            .iter()
+            .map(|found| format!("{} at byte {}: {}", found.file, found.position, found.what))
+            .collect();
+        lines.extend(self.tables.iter().cloned());
+        let shards = self.catalog.shard_logs();
+        // What the catalog lacks is told below: a snapshot may have it.
+        let losses = salvage.losses().iter();
+        let losses = losses.filter(|loss| loss.group != GroupId::COMMANDS);
+        // Without a manifest a trim that is gone by now looks the same.
+        let how = if salvage.is_end_unknown() {
+            "lost, or removed with their retention period"
+        } else {
+            "lost"
+        };
+        lines.extend(losses.map(|loss| format!("{how}: {}", describe(loss, &shards))));
+        for (first, next) in self.catalog.missing() {
+            let last = next - 1;
+            lines.push(format!(
+                "lost: commands {first} to {last} of the catalog: streams that they made are not there, others may be \
+                 as they were before"
+            ));
+        }
+        let named = |group: &GroupId| shards.iter().any(|shard| shard.group == *group);
+        let logs = salvage.logs();
+        let nameless = logs.iter().filter(|(group, _)| *group != GroupId::COMMANDS);
+        let nameless = nameless.filter(|(group, _)| !named(group)).count();
+        if nameless > 0 && !self.is_log_sound() {
+            lines.push(format!(
+                "{nameless} logs belong to no stream that the catalog knows; they are kept"
+            ));
+        }
+        if salvage.is_end_unknown() {
+            lines.push(
+                "where the logs ended cannot be told: if the newest segment is missing, its records are lost, and \
+                 nothing says which"
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+
+    /// How much was read.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} segments, {} bytes, {} logs, {} snapshots",
+            self.salvage.segments(),
+            self.salvage.bytes(),
+            self.salvage.logs().len(),
+            self.salvage.snapshots().len()
+        )
+    }
+
+    /// Makes the folder one that a server starts on, with everything that can be read; what it replaces is kept in a new
+    /// folder inside it, whose name is answered. Files of tables stay as they are.
+    ///
+    /// # Errors
+    /// If the disk fails; it can be done again then.
+    pub fn repair(self, clock: &dyn WallClock) -> Result<String, DataFolderError> {
+        let now = clock.now();
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| DataFolderError::Folder {
+            folder: self.folder.clone(),
+            source,
+        };
+        let kept_in = format!("repaired-{}", now.0);
+        if self.folder.join(&kept_in).exists() {
+            return Err(failed(Box::new(io::Error::from(
+                io::ErrorKind::AlreadyExists,
+            ))));
+        }
+        let shards = self.catalog.shard_logs();
+        let open = shards.iter().filter(|shard| shard.is_open);
+        let mut logs: Vec<_> = open.map(|shard| (shard.group, shard.log)).collect();
+        logs.push((GroupId::COMMANDS, COMMAND_LOG));
+        let known = self.salvage.logs();
+        let repair = Repair {
+            kept_in: kept_in.clone(),
+            logs,
+            snapshot: Some(self.catalog.into_snapshot(&known)),
+            now,
+        };
+        let repaired = self.salvage.repair(repair);
+        repaired.map_err(|error| failed(Box::new(error)))?;
+        Ok(kept_in)
+    }
+}
+
+fn describe(loss: &Loss, shards: &[ShardLog]) -> String {
+    let Loss {
+        group,
+        log,
+        first,
+        next,
+        from,
+        to,
+    } = *loss;
+    let time = |time: Option<TimestampMs>| match time {
+        Some(TimestampMs(ms)) => {
+            let time = UNIX_EPOCH.checked_add(Duration::from_millis(ms));
+            time.map_or_else(
+                || format!("{ms} ms"),
+                |time| humantime::format_rfc3339_millis(time).to_string(),
+            )
+        }
+        None => "an unknown time".to_owned(),
+    };
+    let shard = shards
+        .iter()
+        .find(|shard| (shard.group, shard.log) == (group, log));
+    let what = match shard {
+        Some(shard) => format!(
+            "{}, {}: {} entries (the records of one request each), sequence numbers from {} to below {}",
+            shard.stream,
+            shard.shard,
+            next - first,
+            shard.number_at(first, from.unwrap_or_default()),
+            shard.number_at(next, to.or(from).unwrap_or_default())
+        ),
+        None => format!(
+            "log {}/{}: {} entries, {first} to {}",
+            group.0,
+            log.0,
+            next - first,
+            next - 1
+        ),
+    };
+    format!("{what}, between {} and {}", time(from), time(to))
+}
