@@ -25,10 +25,11 @@ pub struct PowerCutDisk {
 pub struct Faults {
     /// This operation and all later ones fail; the operation itself may have taken effect. Counted from 1.
     pub power_cut_at: Option<u64>,
-    /// This sync fails, and what it should have synced never gets durable by a later one. Counted from 1.
-    pub sync_fails_at: Option<u64>,
-    /// This write fails without effect. Counted from 1.
-    pub write_fails_at: Option<u64>,
+    /// The next sync of a file by the thread of this name fails, and what it should have synced never gets durable by
+    /// a later one. Other threads go on, whenever they come.
+    pub next_sync_fails_on: Option<&'static str>,
+    /// The next write by the thread of this name fails without effect.
+    pub next_write_fails_on: Option<&'static str>,
     /// All reads fail.
     pub reads_fail: bool,
     /// Bytes that files may have together.
@@ -44,8 +45,6 @@ struct Inner {
     directories: BTreeSet<String>,
     faults: Faults,
     operations: u64,
-    syncs: u64,
-    writes: u64,
     nowait_reads: u64,
     locked: bool,
 }
@@ -149,6 +148,15 @@ impl Inner {
     }
 }
 
+/// Whether the fault that waits for a thread is this one's; it is over then.
+fn is_this_thread(waits_for: &mut Option<&'static str>) -> bool {
+    let is_met = waits_for.is_some() && *waits_for == std::thread::current().name();
+    if is_met {
+        *waits_for = None;
+    }
+    is_met
+}
+
 fn no_power() -> io::Error {
     io::Error::other("the power is cut")
 }
@@ -167,16 +175,6 @@ impl PowerCutDisk {
     /// Operations so far.
     pub fn operations(&self) -> u64 {
         self.inner.lock().operations
-    }
-
-    /// Syncs of files so far.
-    pub fn syncs(&self) -> u64 {
-        self.inner.lock().syncs
-    }
-
-    /// Writes so far.
-    pub fn writes(&self) -> u64 {
-        self.inner.lock().writes
     }
 
     /// What the disk may hold after a power cut at this moment. Other seeds give other images; seed 0 loses all that
@@ -431,8 +429,7 @@ impl DiskFile for PowerCutFile {
     fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         let mut inner = self.disk.inner.lock();
-        inner.writes += 1;
-        if inner.faults.write_fails_at == Some(inner.writes) {
+        if is_this_thread(&mut inner.faults.next_write_fails_on) {
             return Err(io::Error::other("a write failed"));
         }
         inner.grow(self.file, position as usize + bytes.len())?;
@@ -445,8 +442,7 @@ impl DiskFile for PowerCutFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
-        inner.syncs += 1;
-        let fails = inner.faults.sync_fails_at == Some(inner.syncs);
+        let fails = is_this_thread(&mut inner.faults.next_sync_fails_on);
         if inner.operate()? {
             return Err(no_power());
         }

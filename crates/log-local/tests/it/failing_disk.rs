@@ -9,27 +9,20 @@ use millstream_log::{
 };
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 
-use crate::folder::{append_one, create, wait_until};
+use crate::folder::{append_one, create};
 use crate::workload::{open, read_all};
 
-/// Fails the next sync or write of the committing thread; the helpers are done with theirs.
+/// Fails the next sync or write of the committing thread, whatever the others do meanwhile.
 fn fail_next(disk: &PowerCutDisk, sync: bool) {
-    let (mut syncs, mut writes) = (0, 0);
-    wait_until("quiet", || {
-        let now = (disk.syncs(), disk.writes());
-        let is_quiet = now == (syncs, writes) && disk.paths().len() >= 4;
-        (syncs, writes) = now;
-        std::thread::yield_now();
-        is_quiet
-    });
+    const COMMITTING: Option<&str> = Some("log-commit");
     disk.set_faults(if sync {
         Faults {
-            sync_fails_at: Some(disk.syncs() + 1),
+            next_sync_fails_on: COMMITTING,
             ..Faults::default()
         }
     } else {
         Faults {
-            write_fails_at: Some(disk.writes() + 1),
+            next_write_fails_on: COMMITTING,
             ..Faults::default()
         }
     });
