@@ -55,7 +55,7 @@ pub(crate) struct AuditNote {
     pub(crate) access_key: Option<String>,
     /// The account that it was made for.
     pub(crate) account: Option<String>,
-    /// As the request names it.
+    /// What permission was asked for; `None` if the request was refused before.
     pub(crate) resource: Option<String>,
     /// The error's name; `None` if it was done.
     pub(crate) error: Option<String>,

@@ -6,8 +6,10 @@ use millstream_policy::{Denial, Permissions, Policy, Question, decide};
 use millstream_types::{AccountId, Region};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
+use crate::Asked;
+
 /// The account that a request is made for, the region that it is scoped to, and who makes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// From the access key.
     pub account: AccountId,
@@ -15,6 +17,8 @@ pub struct Caller {
     pub region: Region,
     /// Who makes it.
     pub identity: Identity,
+    /// Keeps what it is asked for whether this caller may do it.
+    pub asked: Asked,
 }
 
 /// Who makes a request.
@@ -61,6 +65,7 @@ impl Caller {
             account,
             region,
             identity: Identity::Anyone,
+            asked: Asked::default(),
         }
     }
 
@@ -78,7 +83,7 @@ impl Caller {
     }
 
     /// Whether the caller's policies, and the resource's, allow an operation. `arn` names the resource; it is asked for
-    /// only if somebody's policies have to be looked at.
+    /// only if somebody's policies have to be looked at, or [`Asked`] keeps it.
     pub(crate) fn authorize(
         &self,
         operation: Operation,
@@ -86,21 +91,32 @@ impl Caller {
         arn: impl FnOnce() -> String,
     ) -> Result<(), AccessDenied> {
         let Identity::User(user) = &self.identity else {
+            self.asked.allowed(arn);
             return Ok(());
         };
         let is_own = *resource.owner == self.account;
         if is_own && resource.policy.is_none() && user.permissions.may_do_everything() {
+            self.asked.allowed(arn);
             return Ok(());
         }
+        let arn = arn();
         let question = Question {
             account: &self.account,
             arn: &user.arn,
             action: &format!("kinesis:{}", operation.name()),
-            resource: &arn(),
+            resource: &arn,
             owner: resource.owner,
         };
-        decide(&question, &user.permissions, resource.policy)
-            .map_err(|denial| AccessDenied(Box::new(denial)))
+        match decide(&question, &user.permissions, resource.policy) {
+            Ok(()) => {
+                self.asked.allowed(|| arn);
+                Ok(())
+            }
+            Err(denial) => {
+                self.asked.denied(arn);
+                Err(AccessDenied(Box::new(denial)))
+            }
+        }
     }
 
     /// The same for an operation that is about no stream in particular.

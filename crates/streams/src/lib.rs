@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: HTTP, encodings, who a caller is.
 
+mod asked;
 mod caller;
 pub mod catalog;
 mod close_entry;
@@ -28,6 +29,7 @@ mod tasks;
 mod tokens;
 mod view;
 
+pub use asked::Asked;
 pub use caller::{AccessDenied, Caller, Identity, User};
 pub use operations::*;
 pub use service::{OpenError, StreamService};

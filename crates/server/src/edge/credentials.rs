@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
-use millstream_streams::{Caller, Identity};
+use millstream_streams::{Asked, Caller, Identity};
 use millstream_types::{AccountId, WallClock};
 use millstream_wire::sigv4::{self, AuthenticationError, Body, Header, Presented, SignedRequest};
 
@@ -95,6 +95,7 @@ impl Authenticator {
             account: key.account.clone(),
             region: presented.region,
             identity: Identity::User(Arc::clone(&key.user)),
+            asked: Asked::default(),
         })
     }
 }

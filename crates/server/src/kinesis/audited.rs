@@ -1,43 +1,48 @@
 //! What the audit log says of the calls of the stream service: every denial, and every call of the control plane.
 
 use http::request::Parts;
-use millstream_wire::{ErrorCode, Operation, Value, cbor, json};
+use millstream_streams::Asked;
+use millstream_wire::{ErrorCode, Operation};
 
 use super::dispatch::Call;
-use super::{Encoding, Kinesis, Refusal};
+use super::{Kinesis, Refusal};
 use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{Answer, presented_key, target};
-
-/// The members that name what a call is about, the most telling first.
-const NAMES: [&str; 4] = ["ConsumerARN", "ResourceARN", "StreamARN", "StreamName"];
 
 /// What will be said of a call once it is known how it went.
 pub(super) struct Pending(Option<Told>);
 
 struct Told {
     note: Box<AuditNote>,
+    /// What the operation is going to ask permission for.
+    asked: Asked,
     is_control: bool,
 }
 
 impl Kinesis {
-    /// What a call is, before it takes its body away.
-    pub(super) fn note(&self, call: &Call) -> Pending {
+    /// What a call is, before it is made; from here on what it asks about is kept.
+    pub(super) fn note(&self, call: &mut Call) -> Pending {
         let is_control = is_control(call.operation);
         // Calls on data are told only if they are denied, which nobody is whom no policy binds.
         if !self.is_audited || !(is_control || call.caller.arn().is_some()) {
             return Pending(None);
         }
+        let asked = if is_control {
+            Asked::of_every_call()
+        } else {
+            Asked::of_denials()
+        };
+        call.caller.asked = asked.clone();
         Pending(Some(Told {
             note: Box::new(AuditNote {
                 action: format!("kinesis:{}", call.operation.name()),
                 principal: call.caller.arn().map(str::to_owned),
                 access_key: None,
                 account: Some(call.caller.account.to_string()),
-                resource: is_control
-                    .then(|| resource(call.encoding, &call.body.bytes))
-                    .flatten(),
+                resource: None,
                 error: None,
             }),
+            asked,
             is_control,
         }))
     }
@@ -72,6 +77,7 @@ impl Pending {
             return None;
         }
         let mut note = told.note;
+        note.resource = told.asked.resource().as_deref().map(cut);
         note.error = error.map(|code| code.name().to_owned());
         Some(note)
     }
@@ -99,16 +105,4 @@ fn is_control(operation: Operation) -> bool {
             | Operation::PutRecords
             | Operation::SubscribeToShard
     )
-}
-
-fn resource(encoding: Encoding, body: &[u8]) -> Option<String> {
-    let parsed = match encoding {
-        Encoding::Json => json::parse(body),
-        Encoding::Cbor => cbor::parse(body),
-    };
-    let parsed = parsed.ok()?;
-    NAMES.iter().find_map(|name| match parsed.get(name) {
-        Some(Value::Text(text)) => Some(cut(text)),
-        _ => None,
-    })
 }

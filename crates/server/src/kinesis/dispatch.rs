@@ -29,13 +29,13 @@ impl Kinesis {
         caller: Caller,
         body: RequestBody,
     ) -> Answer {
-        let call = Call {
+        let mut call = Call {
             encoding,
             operation,
             caller,
             body,
         };
-        let note = self.note(&call);
+        let note = self.note(&mut call);
         let whole = |body| Answer::success(encoding, body);
         let answered = match operation {
             Operation::PutRecord => self.put_record(call).await.map(whole),

@@ -111,7 +111,7 @@ async fn what_was_right_is_refused_five_minutes_later() {
 }
 
 /// A request that the operation would answer, were it allowed.
-fn body(operation: Operation, iterator: &str) -> String {
+pub(crate) fn body(operation: Operation, iterator: &str) -> String {
     let named = |more: &str| format!(r#"{{"StreamARN":"{STREAM}"{more}}}"#);
     let resource = |more: &str| format!(r#"{{"ResourceARN":"{STREAM}"{more}}}"#);
     let consumer = format!("{STREAM}/consumer/billing:1795435200");

@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod arns;
+mod asked_about;
 mod audit;
 mod bad_input;
 mod bounds;

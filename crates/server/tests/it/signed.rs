@@ -61,7 +61,7 @@ pub(crate) struct SignedServer {
 pub(crate) struct Signed {
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What is signed, and how.
@@ -146,7 +146,7 @@ impl SignedServer {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         client
-            .request("POST", &signed.path, &headers, signed.body.as_bytes())
+            .request("POST", &signed.path, &headers, &signed.body)
             .await
     }
 }
@@ -158,7 +158,8 @@ fn write_keys(path: &std::path::Path, keys: &str) {
 
 impl Signing<'_> {
     /// A request with its signature in a header. The content type is not signed, as some clients do.
-    pub(crate) fn sign(self, target: &str, body: &str) -> Signed {
+    pub(crate) fn sign(self, target: &str, body: impl AsRef<[u8]>) -> Signed {
+        let body = body.as_ref();
         let (date, secret) = (amz_date(self.time), SecretKey::new(self.key.1));
         let headers: [Header<'_>; 3] = [
             ("host", HOST.as_bytes()),
@@ -188,9 +189,11 @@ impl Signing<'_> {
             ("host", HOST.as_bytes()),
             ("x-amz-target", target.as_bytes()),
         ];
-        let query =
-            self.signer(&secret)
-                .presigned_query(&request(&headers, body), self.time, expires_s);
+        let query = self.signer(&secret).presigned_query(
+            &request(&headers, body.as_bytes()),
+            self.time,
+            expires_s,
+        );
         Signed {
             path: format!("/?{query}"),
             headers: vec![
@@ -212,12 +215,12 @@ impl Signing<'_> {
     }
 }
 
-fn request<'a>(headers: &'a [Header<'a>], body: &'a str) -> SignedRequest<'a> {
+fn request<'a>(headers: &'a [Header<'a>], body: &'a [u8]) -> SignedRequest<'a> {
     SignedRequest {
         method: "POST",
         path: "/",
         query: "",
         headers,
-        body: Body::Whole(body.as_bytes()),
+        body: Body::Whole(body),
     }
 }

@@ -86,7 +86,7 @@ fn a_scope_has_five_parts_and_a_region() {
             "{short}"
         );
     }
-    assert_eq!(with("k/d//s/t"), Err(AuthenticationError::Region));
+    assert_eq!(with("k/d//s/t").unwrap_err(), AuthenticationError::Region);
     assert_eq!(
         with("k/d/a b/s/t").unwrap_err().code(),
         ErrorCode::IncompleteSignature

@@ -54,6 +54,7 @@ fn caller() -> Caller {
             arn: "arn:aws:iam::111111111111:user/ann".into(),
             permissions: Permissions::new(vec![policy]),
         })),
+        asked: millstream_streams::Asked::default(),
     }
 }
 
