@@ -6,10 +6,14 @@
 mod authorize;
 mod continuous_backups;
 mod database;
+mod definitions;
 mod edge;
 mod embedded;
 mod expression;
 mod gate;
+mod gzip;
+mod legacy_expected;
+mod legacy_reads;
 mod members;
 mod names;
 mod operation;
@@ -17,6 +21,9 @@ mod queue;
 mod request;
 mod strict_json;
 mod tag_keys;
+mod updated_attributes;
+mod updates;
+mod value_operands;
 
 use std::fmt;
 use std::time::Duration;

@@ -9,7 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::names::own_arns;
-use super::{TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups, tag_keys};
+use super::{
+    TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups, definitions,
+    legacy_expected, legacy_reads, tag_keys, updates, value_operands,
+};
 
 /// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
 /// gives the answers.
@@ -58,14 +61,19 @@ impl OwnerDatabase {
 
     pub(super) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
-        let members = Value::Object(request.into_members());
-        let result = tag_keys::check(&members).and_then(|()| {
-            if operation == TableOperation::CreateTable && !self.has_tables {
-                self.create_first_table(members)
-            } else {
-                self.execute(operation, members)
-            }
-        });
+        let mut members = request.into_members();
+        let completed = definitions::complete(operation, &mut members);
+        value_operands::resolve(&mut members);
+        let members = Value::Object(members);
+        let result = completed
+            .and_then(|()| tag_keys::check(&members))
+            .and_then(|()| {
+                if operation == TableOperation::CreateTable && !self.has_tables {
+                    self.create_first_table(members)
+                } else {
+                    self.execute(operation, members)
+                }
+            });
         match result {
             Ok(body) => TableAnswer {
                 status: 200,
@@ -95,9 +103,15 @@ impl OwnerDatabase {
         self.execute(operation, members)
     }
 
-    fn execute(&self, operation: TableOperation, members: Value) -> Result<Vec<u8>, DynoxideError> {
+    fn execute(
+        &self,
+        operation: TableOperation,
+        mut members: Value,
+    ) -> Result<Vec<u8>, DynoxideError> {
         use TableOperation as Op;
         let database = &self.database;
+        legacy_expected::settle(database, operation, &mut members);
+        let members = legacy_reads::in_expressions(database, operation, members)?;
         match operation {
             Op::BatchExecuteStatement => {
                 encode(&database.batch_execute_statement(decode(members)?)?)
@@ -131,7 +145,7 @@ impl OwnerDatabase {
             Op::UpdateContinuousBackups => {
                 encode(&continuous_backups::update(database, decode(members)?)?)
             }
-            Op::UpdateItem => encode(&database.update_item(enveloped(decode(members))?)?),
+            Op::UpdateItem => encode(&updates::update_item(database, members)?),
             Op::UpdateTable => self.describe(&database.update_table(decode(members)?)?),
             Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(members)?)?),
         }
@@ -154,7 +168,7 @@ fn unwritable(error: &serde_json::Error) -> DynoxideError {
 }
 
 /// Reads an operation's input.
-fn decode<T: DeserializeOwned>(members: Value) -> Result<T, DynoxideError> {
+pub(super) fn decode<T: DeserializeOwned>(members: Value) -> Result<T, DynoxideError> {
     serde_json::from_value(members).map_err(|error| unreadable(&error))
 }
 
@@ -213,7 +227,7 @@ fn wrong_type(text: &str) -> String {
 }
 
 /// DynamoDB words a refused member of these operations as one of a list.
-fn enveloped<T>(decoded: Result<T, DynoxideError>) -> Result<T, DynoxideError> {
+pub(super) fn enveloped<T>(decoded: Result<T, DynoxideError>) -> Result<T, DynoxideError> {
     decoded.map_err(|error| match error {
         DynoxideError::EnvelopedValidation(text) => {
             DynoxideError::ValidationException(format!("1 validation error detected: {text}"))
@@ -279,5 +293,7 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+mod differences;
 #[cfg(test)]
 mod tests;

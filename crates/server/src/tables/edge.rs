@@ -9,6 +9,7 @@ use millstream_streams::Caller;
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
+use super::gzip::{InflateError, Inflated, inflate};
 use super::request::Touched;
 use super::{TableAnswer, TableOperation, Tables, gate};
 use crate::absent;
@@ -103,7 +104,12 @@ impl PortService for TablesEdge {
                 ));
             }
         };
-        let called = self.call(head, &body.bytes).await;
+        let called = match self.call(head, &body.bytes).await {
+            Ok(called) => called,
+            Err(InflateError::TooLarge) => return Ok(Answer::body_too_large()),
+            Err(InflateError::Malformed) => return Ok(answer(content_type, malformed_gzip())),
+            Err(InflateError::NoRoom) => return Ok(answer(content_type, no_room())),
+        };
         Ok(self.finished(content_type, head, called))
     }
 }
@@ -117,16 +123,24 @@ impl TablesEdge {
         }
     }
 
-    async fn call(&self, head: &Parts, body: &Bytes) -> Called {
+    async fn call(&self, head: &Parts, body: &Bytes) -> Result<Called, InflateError> {
         let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
         let Some(operation) = TableOperation::from_name(name) else {
             let text = absent::missing(Some("DynamoDB"), name);
             let unknown = TableAnswer::framework_error(400, "UnknownOperationException", &text);
-            return Called::unauthenticated(unknown);
+            return Ok(Called::unauthenticated(unknown));
         };
         let caller = match self.authenticator.authenticate(head, body, SERVICE) {
             Ok(caller) => caller,
-            Err(error) => return Called::unauthenticated(unauthenticated(&error)),
+            Err(error) => return Ok(Called::unauthenticated(unauthenticated(&error))),
+        };
+        // What is signed is what came.
+        let inflated: Inflated;
+        let body = if text_header(head, "content-encoding").eq_ignore_ascii_case("gzip") {
+            inflated = inflate(body, &self.bodies, BODY_BYTES_MAX).await?;
+            &inflated.bytes
+        } else {
+            body
         };
         let gated = gate::pass(&*self.tables, &caller, operation, body).await;
         let holder = Holder::Account(caller.account.clone());
@@ -143,11 +157,11 @@ impl TablesEdge {
                 "Too many bytes of answers are in flight. Try again.",
             ),
         };
-        Called {
+        Ok(Called {
             answer,
             caller: Some((operation, caller)),
             touched: gated.touched,
-        }
+        })
     }
 }
 
@@ -216,6 +230,10 @@ fn resource(touched: &[Touched]) -> Option<String> {
         .filter(|resource| !resource.is_empty())
         .collect();
     (!resources.is_empty()).then(|| cut(&resources.join(",")))
+}
+
+fn malformed_gzip() -> TableAnswer {
+    TableAnswer::serialization("The body is no gzip")
 }
 
 fn no_room() -> TableAnswer {

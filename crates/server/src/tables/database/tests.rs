@@ -2,14 +2,18 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn owner() -> TableOwner {
+pub(super) fn owner() -> TableOwner {
     TableOwner {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     }
 }
 
-fn call(database: &mut OwnerDatabase, operation: TableOperation, body: &Value) -> (u16, Value) {
+pub(super) fn call(
+    database: &mut OwnerDatabase,
+    operation: TableOperation,
+    body: &Value,
+) -> (u16, Value) {
     let read = TableRequest::read(&owner(), operation, &body.to_string().into());
     let answer = match read {
         Ok(request) => match request.refusal() {
@@ -21,7 +25,7 @@ fn call(database: &mut OwnerDatabase, operation: TableOperation, body: &Value) -
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
 
-fn leases() -> Value {
+pub(super) fn leases() -> Value {
     json!({
         "TableName": "leases",
         "AttributeDefinitions": [{"AttributeName": "leaseKey", "AttributeType": "S"}],
