@@ -14,8 +14,8 @@ test:       ## Set up what the tests need, run them all, count them
 bench:      ## Measure against a bare server of the same stack (wants a quiet machine)
 	@scripts/bench
 
-soak:       ## The long versions of the crash, kill and bad-input tests
-	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} scripts/test --soak
+soak:       ## The long versions of the crash, kill and bad-input tests, and an hour of all of it mixed
+	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} MILLSTREAM_SOAK_MINUTES=$${MILLSTREAM_SOAK_MINUTES:-60} scripts/test --soak
 
 fuzz:       ## Run each fuzz target under libFuzzer for SECONDS_EACH (default 60); needs cargo-fuzz
 	@cd fuzz/libfuzzer && for target in fuzz_targets/*.rs; do \

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 
-/// Acknowledged puts: payload to (shard, sequence number).
+/// Acknowledged puts: payload, without what stands behind its first space, to (shard, sequence number).
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<HashMap<String, (String, String)>>);
 
@@ -42,7 +42,9 @@ impl Ledger {
         for shard in shard_ids(client, stream).await {
             let mut number_before = String::new();
             for record in read_shard(client, stream, &shard).await {
-                let payload = String::from_utf8_lossy(record.data().as_ref()).into_owned();
+                let data = String::from_utf8_lossy(record.data().as_ref());
+                // Padding may follow.
+                let payload = data.split(' ').next().unwrap_or_default().to_owned();
                 let number = record.sequence_number().to_owned();
                 if number <= number_before {
                     findings

@@ -8,6 +8,7 @@
 mod kill;
 mod ledger;
 mod load;
+mod mixed;
 mod power_cut;
 mod server;
 mod terminate;
