@@ -4,6 +4,7 @@ use dynoxide::DynoxideError;
 use serde_json::{Map, Value};
 
 use super::TableOperation;
+use super::request::shortened;
 
 /// Longest name of an attribute that is a key of a table or an index, in bytes.
 const KEY_NAME_BYTES_MAX: usize = 255;
@@ -47,8 +48,9 @@ fn check_names(members: &Map<String, Value>, list: &str) -> Result<(), DynoxideE
         let name = attribute["AttributeName"].as_str().unwrap_or_default();
         if name.len() > KEY_NAME_BYTES_MAX {
             return Err(DynoxideError::ValidationException(format!(
-                "1 validation error detected: Value '{name}' at '{list}.{}.member.attributeName' failed to satisfy \
+                "1 validation error detected: Value '{}' at '{list}.{}.member.attributeName' failed to satisfy \
                  constraint: Member must have length less than or equal to {KEY_NAME_BYTES_MAX}",
+                shortened(name),
                 at + 1
             )));
         }

@@ -33,7 +33,7 @@ pub(super) fn in_expressions(
         rewriting.conditions("KeyConditionExpression", &keys, " AND ");
     }
     let joiner = match rewriting.take("ConditionalOperator") {
-        Some(operator) if operator == "OR" => " OR ",
+        Some(Value::String(operator)) if operator.eq_ignore_ascii_case("OR") => " OR ",
         _ => " AND ",
     };
     if let Some(filters) = rewriting.take_conditions(filter) {
@@ -194,11 +194,11 @@ impl Rewriting {
     }
 
     fn name(&mut self, attribute: &str) -> String {
-        free(&mut self.names, "#m", attribute.into())
+        free(&mut self.names, "#millstream", attribute.into())
     }
 
     fn value(&mut self, value: &Value) -> String {
-        free(&mut self.values, ":m", value.clone())
+        free(&mut self.values, ":millstream", value.clone())
     }
 
     fn done(mut self) -> Value {

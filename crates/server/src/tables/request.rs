@@ -359,7 +359,7 @@ fn no_arn(operation: TableOperation, text: &str) -> TableAnswer {
 }
 
 /// What of a client's text is repeated to it.
-fn shortened(text: &str) -> &str {
+pub(super) fn shortened(text: &str) -> &str {
     let end = text
         .char_indices()
         .map(|(at, _)| at)

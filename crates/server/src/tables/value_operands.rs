@@ -154,8 +154,8 @@ fn plain(value: &Value) -> Option<(&str, &Value)> {
 
 fn free(values: &Map<String, Value>) -> String {
     let mut number = values.len();
-    while values.contains_key(&format!(":m{number}")) {
+    while values.contains_key(&format!(":millstream{number}")) {
         number += 1;
     }
-    format!(":m{number}")
+    format!(":millstream{number}")
 }

@@ -467,3 +467,37 @@ async fn nothing_that_is_not_kept_is_answered_with_success() {
     assert!(made["TableDescription"]["LatestStreamArn"].is_null());
     server.stop_cleanly().await;
 }
+
+#[tokio::test]
+async fn a_compressed_request_is_read_and_a_compressed_flood_refused() {
+    use std::io::Write;
+
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    create_lease_table(&mut client).await;
+    let headers = [
+        ("x-amz-target", "DynamoDB_20120810.DescribeTable"),
+        ("content-type", "application/x-amz-json-1.0"),
+        ("content-encoding", "gzip"),
+        ("authorization", crate::client::AUTHORIZATION),
+        ("x-amz-date", "20261123T120000Z"),
+    ];
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let body = gzip(br#"{"TableName": "app"}"#);
+    let answer = client.post(&headers, &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["Table"]["TableName"], "app");
+    assert_table_headers(&answer);
+    let answer = client.post(&headers, br#"{"TableName": "app"}"#).await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "com.amazon.coral.service#SerializationException")
+    );
+    let answer = client.post(&headers, &gzip(&vec![b' '; 32 << 20])).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+    server.stop_cleanly().await;
+}

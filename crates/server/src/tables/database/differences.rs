@@ -259,9 +259,9 @@ fn legacy_key_conditions_go_with_a_filter_expression() {
         json!({
             "TableName": "leases",
             "KeyConditions": {"leaseKey": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "k"}]}},
-            "FilterExpression": "#m0 > :m0",
-            "ExpressionAttributeNames": {"#m0": "a"},
-            "ExpressionAttributeValues": {":m0": {"N": value}},
+            "FilterExpression": "#millstream0 > :millstream0",
+            "ExpressionAttributeNames": {"#millstream0": "a"},
+            "ExpressionAttributeValues": {":millstream0": {"N": value}},
         })
     };
     for (value, count) in [("4", 1), ("5", 0)] {
