@@ -116,6 +116,10 @@ fn fill_and_delete(capacity_bytes: u64, floor_bytes: u64) {
     });
     let (kept, deleted) = (create(&engine, 1, 1), create(&engine, 2, 2));
     append(&engine, kept, 0, 12);
+    // A delete on a full disk has the reserve, once there is one; both together are more than one segment.
+    wait_until("a ready segment and the reserve", || {
+        engine.stats().prepared_bytes > SEGMENT
+    });
     disk.set_faults(Faults {
         capacity_bytes: Some(capacity_bytes),
         ..Faults::default()
