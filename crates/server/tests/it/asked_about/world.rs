@@ -18,10 +18,17 @@ const UNTOLD: &str = "never-told";
 pub(super) struct World {
     pub(super) server: SignedServer,
     pub(super) given: Given,
+    /// Calls that the clerk made.
+    pub(super) calls_count: usize,
     clerk: Client,
     /// Bytes of the audit log that are read.
     read: usize,
     lines: VecDeque<Value>,
+}
+
+/// A stream that there is not.
+pub(super) fn missing() -> String {
+    METERS.replace("meters", "missing")
 }
 
 fn keys() -> String {
@@ -45,6 +52,7 @@ impl World {
             clerk: server.server.client().await,
             server,
             given: Given::default(),
+            calls_count: 0,
             read: 0,
             lines: VecDeque::new(),
         };
@@ -88,9 +96,13 @@ impl World {
         self.done(ADMIN, "PutResourcePolicy", body).await;
     }
 
-    /// Puts back what the clerk was allowed to take away.
+    /// Puts back what the clerk was allowed to take away, and takes away what it was allowed to make.
     pub(super) async fn restore(&mut self, operation: Operation) {
         match operation {
+            Operation::CreateStream => {
+                self.done(ADMIN, "DeleteStream", json!({"StreamARN": missing()}))
+                    .await;
+            }
             Operation::DeleteStream => self.create_meters().await,
             Operation::DeregisterStreamConsumer => {
                 self.given.billing = self.register(METERS, "billing").await;
@@ -186,6 +198,7 @@ impl World {
         body: &[u8],
         encoding: Encoding,
     ) -> Answer {
+        self.calls_count += 1;
         let target = format!("Kinesis_20131202.{}", operation.name());
         let mut signed = self.server.signing(CLERK).sign(&target, body);
         for (name, value) in &mut signed.headers {
