@@ -29,7 +29,7 @@ class Guarded:
         self.keys = folder / "keys.toml"
         policy = folder / "read-only.json"
         policy.write_text(READ_ONLY)
-        self.admin = self.create("--account", "123456789012", "--name", "admin")
+        self.admin = self.create("--account", "123456789012", "--name", "admin", "--allow-everything")
         self.reader = self.create("--account", "123456789012", "--name", "reader", "--policy", policy)
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder / "data", "--engine", "memory",

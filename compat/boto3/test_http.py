@@ -115,11 +115,17 @@ def test_another_content_type_for_no_operation(send):
     assert (status, body) == (403, ACCESS_DENIED)
 
 
-@pytest.mark.parametrize("target", [None, "", "Kinesis_20131202", "Kinesis_20131202.Nothing", "Other_1.ListStreams"])
+@pytest.mark.parametrize("target", [None, "", "Kinesis_20131202", "Kinesis_20131202.Nothing"])
 def test_an_unknown_operation(send, target):
     status, _, body = send(target=target)
     assert status == 400
     assert json.loads(body) == {"__type": "UnknownOperationException"}
+
+
+def test_an_operation_of_a_service_that_is_not_here(send):
+    status, _, body = send(target="Other_1.ListStreams")
+    assert status == 400
+    assert json.loads(body)["__type"] == "UnknownOperationException"
 
 
 def test_operations_are_case_sensitive(send):
