@@ -10,7 +10,8 @@ use crate::verify::{print, read, refuse};
 
 const EXIT_CODES: &str = "\
 Says what is lost, asks, then writes a manifest, a snapshot of the catalog, and segments with what is whole of damaged
-ones. Every file that it replaces is kept in FOLDER/repaired-TIME. Files of tables stay as they are.
+ones. What it replaces is kept in FOLDER/repaired-TIME, but for snapshots older than the two newest. Files of tables stay
+as they are.
 
 Exit codes:
   0  the folder is repaired, or nothing was wrong
