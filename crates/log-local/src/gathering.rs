@@ -142,6 +142,7 @@ mod tests {
 
     use millstream_log::{
         Append, AppendError, Appended, EntryKind, GroupId, LogEngine, LogFuture, LogId, LogSpec,
+        Place,
     };
     use millstream_types::SystemClock;
     use tokio::sync::oneshot;
@@ -254,6 +255,7 @@ mod tests {
     ) -> (
         LocalEngine,
         IdleBell,
+        Place,
         LogFuture<Vec<Result<Appended, AppendError>>>,
     ) {
         let bell = IdleBell::default();
@@ -264,8 +266,9 @@ mod tests {
         };
         let engine = LocalEngine::open(settings, Arc::new(SystemClock)).unwrap();
         let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+        let place = created.await.unwrap();
         let append = Append {
-            place: created.await.unwrap(),
+            place,
             kind: EntryKind::Data,
             payload: "data".into(),
             id: None,
@@ -275,23 +278,37 @@ mod tests {
         let mut appended = engine.append_many(vec![append]);
         let mut cx = Context::from_waker(Waker::noop());
         assert!(appended.as_mut().poll(&mut cx).is_pending(), "nobody rang");
-        (engine, bell, appended)
+        (engine, bell, place, appended)
     }
 
     #[tokio::test]
     async fn an_append_that_waits_is_committed_when_the_bell_rings() {
         let folder = tempfile::tempdir().unwrap();
-        let (engine, bell, appended) = waiting_append(&folder).await;
+        let (engine, bell, _, appended) = waiting_append(&folder).await;
         bell.ring();
         let answers = timeout(Duration::from_secs(60), appended).await.unwrap();
         assert!(answers[0].is_ok());
         engine.stop().await.unwrap();
     }
 
+    /// A trim beyond the end is one up to the end, as it is durable then: what is on its way is not in the log yet.
+    #[tokio::test]
+    async fn a_trim_never_reaches_an_append_that_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (engine, bell, place, appended) = waiting_append(&folder).await;
+        engine.trim(place, 1).await.unwrap();
+        bell.ring();
+        let answers = timeout(Duration::from_secs(60), appended).await.unwrap();
+        assert!(answers[0].is_ok());
+        let bounds = engine.bounds(place).await.unwrap();
+        assert_eq!((bounds.first, bounds.next), (0, 1));
+        engine.stop().await.unwrap();
+    }
+
     #[tokio::test]
     async fn a_stop_waits_for_no_bell() {
         let folder = tempfile::tempdir().unwrap();
-        let (engine, _bell, appended) = waiting_append(&folder).await;
+        let (engine, _bell, _, appended) = waiting_append(&folder).await;
         let stopped = timeout(Duration::from_secs(60), engine.stop()).await;
         stopped.unwrap().unwrap();
         assert!(appended.await[0].is_ok());

@@ -90,7 +90,7 @@ pub(crate) fn recover(
             .map_err(OpenError::io(format!("creating {directory}")))?;
     }
     // What a process saw before it was killed may not be durable yet.
-    for directory in ["", SEGMENTS] {
+    for directory in ["", SEGMENTS, crate::snapshots::SNAPSHOTS] {
         disk.sync_directory(directory)
             .map_err(OpenError::io("syncing the data folder"))?;
     }

@@ -209,6 +209,23 @@ impl PowerCutDisk {
         }
     }
 
+    /// What the disk holds for the next process after this one was killed at this moment: the page cache is still there,
+    /// and what was not synced is not durable yet. A power cut of the result may lose it.
+    pub fn after_kill(&self) -> Self {
+        let inner = self.inner.lock();
+        let image = Inner {
+            files: inner.files.clone(),
+            names: inner.names.clone(),
+            durable_names: inner.durable_names.clone(),
+            pending_names: inner.pending_names.clone(),
+            directories: inner.directories.clone(),
+            ..Inner::default()
+        };
+        Self {
+            inner: Arc::new(Mutex::new(image)),
+        }
+    }
+
     /// Names of the files.
     pub fn paths(&self) -> Vec<String> {
         self.inner.lock().names.keys().cloned().collect()

@@ -1,13 +1,15 @@
 //! Bits flip anywhere: nothing wrong is ever served, and what is not served is named.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
 use millstream_log::{LogEngine, ReadFrom, ReadOutcome};
-use millstream_log_local::OpenError;
 use millstream_log_local::disk::power_cut::PowerCutDisk;
+use millstream_log_local::{LocalEngine, LocalSettings, OpenError};
 
-use crate::workload::{Model, Rng, cases, open, run};
+use crate::folder::{append_one, create, has_entries};
+use crate::workload::{Model, Rng, TestClock, cases, open, run, small_settings};
 
 /// A disk with a workload on it, stopped or not.
 fn disk(seed: u64) -> (Model, PowerCutDisk) {
@@ -163,5 +165,53 @@ fn a_lost_footer_is_made_again_from_the_frames() {
         image.damage(path, 64 + 100, 1);
         let refused = matches!(read(&image), Err(OpenError::Damaged { file, .. }) if file == *path);
         assert!(refused, "{path}");
+    }
+}
+
+/// A segment that is newer than the manifest is gone, with its neighbours on both sides still there.
+#[test]
+fn frames_that_are_missing_between_two_segments_refuse_the_start() {
+    let disk = PowerCutDisk::new();
+    let first_manifest = {
+        let settings = LocalSettings {
+            compaction_bytes_per_s: 0,
+            ..small_settings()
+        };
+        let clock = Arc::new(TestClock::default());
+        let engine = LocalEngine::open_on(Arc::new(disk.clone()), settings, clock).unwrap();
+        let place = create(&engine, 1, 1);
+        let manifest = disk.contents("manifest").unwrap();
+        for number in 0..60 {
+            append_one(&engine, place, &format!("{number:0>900}")).unwrap();
+        }
+        manifest
+    };
+    let written: Vec<String> = disk
+        .paths()
+        .into_iter()
+        .filter(|path| path.ends_with(".seg") && has_entries(&disk, path))
+        .collect();
+    assert!(written.len() >= 3, "{written:?}");
+    let without = |missing: Option<&String>| {
+        let rest = PowerCutDisk::new();
+        rest.place("manifest", first_manifest.clone());
+        for path in written.iter().filter(|path| Some(*path) != missing) {
+            rest.place(path, disk.contents(path).unwrap());
+        }
+        rest
+    };
+    drop(open(&without(None)).unwrap());
+    for (place, missing) in written.iter().enumerate().take(written.len() - 1) {
+        match open(&without(Some(missing))).unwrap_err() {
+            OpenError::Damaged { file, what, .. } => {
+                assert_eq!(
+                    file,
+                    written[place + 1],
+                    "what comes behind the gap is named"
+                );
+                assert!(what.contains("are missing before this segment"), "{what}");
+            }
+            other => panic!("{other}"),
+        }
     }
 }

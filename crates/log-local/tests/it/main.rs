@@ -9,6 +9,7 @@ mod failing_disk;
 mod folder;
 mod frozen;
 mod gaps;
+mod held_disk;
 mod room;
 mod salvage;
 mod space;

@@ -1,0 +1,129 @@
+//! A reader that is slow while the ground moves: its segment is compacted away between its plan and its read.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+use millstream_log::{LogEngine, ReadFrom, ReadOutcome};
+use millstream_log_local::LocalEngine;
+use millstream_log_local::disk::power_cut::PowerCutDisk;
+use millstream_log_local::disk::{Disk, DiskFile};
+use parking_lot::{Condvar, Mutex};
+
+use crate::folder::{append_one, create, wait_until};
+use crate::workload::{TestClock, small_settings};
+
+/// A disk on which threads that read for clients wait before they open a file, for as long as it is told.
+#[derive(Debug, Clone, Default)]
+struct HeldDisk {
+    disk: PowerCutDisk,
+    gate: Arc<(Mutex<Gate>, Condvar)>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: bool,
+    /// What somebody waits to open.
+    waits_for: Option<String>,
+}
+
+impl HeldDisk {
+    fn shut(&self) {
+        self.gate.0.lock().is_shut = true;
+    }
+
+    fn open_gate(&self) {
+        self.gate.0.lock().is_shut = false;
+        self.gate.1.notify_all();
+    }
+
+    fn waits_for(&self) -> Option<String> {
+        self.gate.0.lock().waits_for.clone()
+    }
+
+    fn pass(&self, path: &str) {
+        let is_reader = std::thread::current()
+            .name()
+            .is_none_or(|name| name.starts_with("log-read-"));
+        let (gate, bell) = &*self.gate;
+        let mut gate = gate.lock();
+        while is_reader && gate.is_shut {
+            gate.waits_for = Some(path.to_owned());
+            bell.wait(&mut gate);
+        }
+        gate.waits_for = None;
+    }
+}
+
+impl Disk for HeldDisk {
+    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+        self.disk.lock()
+    }
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.create(path)
+    }
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.pass(path);
+        self.disk.open(path)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn unlink(&self, path: &str) -> io::Result<()> {
+        self.disk.unlink(path)
+    }
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        self.disk.list(directory)
+    }
+    fn create_directory(&self, directory: &str) -> io::Result<()> {
+        self.disk.create_directory(directory)
+    }
+    fn sync_directory(&self, directory: &str) -> io::Result<()> {
+        self.disk.sync_directory(directory)
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
+    }
+}
+
+#[test]
+fn a_read_whose_segment_is_compacted_away_is_planned_again() {
+    let held = HeldDisk::default();
+    let clock = Arc::new(TestClock::default());
+    let engine = LocalEngine::open_on(Arc::new(held.clone()), small_settings(), clock).unwrap();
+    let engine = Arc::new(engine);
+    let kept = create(&engine, 1, 1);
+    let trimmed = create(&engine, 1, 2);
+    held.shut();
+    for round in 0..60u64 {
+        append_one(&engine, kept, &format!("{round:0>100}")).unwrap();
+        append_one(&engine, trimmed, &format!("{round:0>900}")).unwrap();
+    }
+    let reader = {
+        let engine = Arc::clone(&engine);
+        std::thread::spawn(move || {
+            let read = ReadFrom {
+                place: kept,
+                from: 0,
+                bytes_max: 1,
+            };
+            block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0)
+        })
+    };
+    wait_until("a read of a file", || held.waits_for().is_some());
+    let planned = held.waits_for().unwrap();
+    block_on(engine.trim(trimmed, 60)).unwrap();
+    wait_until("the end of the segment", || {
+        held.disk.contents(&planned).is_none()
+    });
+    held.open_gate();
+    match reader.join().unwrap() {
+        ReadOutcome::Entries { entries, .. } => {
+            assert_eq!(entries[0].offset, 0);
+            assert_eq!(entries[0].payload, format!("{:0>100}", 0));
+        }
+        other => panic!("{other:?}"),
+    }
+    block_on(engine.stop()).unwrap();
+}
