@@ -10,6 +10,7 @@ const ORDER: &[&str] = &[
     "log",
     "log-local",
     "streams",
+    "tables",
     "server",
     "aggregation",
     "consumer",
@@ -18,7 +19,15 @@ const ORDER: &[&str] = &[
 
 /// Clients must work against AWS too, so they never see the server's inside.
 const CLIENTS: &[&str] = &["aggregation", "consumer"];
-const SERVER_SIDE: &[&str] = &["log", "log-local", "streams", "server", "wire", "policy"];
+const SERVER_SIDE: &[&str] = &[
+    "log",
+    "log-local",
+    "streams",
+    "tables",
+    "server",
+    "wire",
+    "policy",
+];
 
 /// Beside the building: nothing that ships depends on them.
 const BESIDE: &[&str] = &["testkit", "bench", "fuzz"];

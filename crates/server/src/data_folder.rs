@@ -1,7 +1,5 @@
 //! A data folder on which no server runs: what is wrong in it, what that costs, and a folder of the rest.
 
-mod tables;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use millstream_log::{GroupId, LogId};
 use millstream_log_local::{Loss, Repair, Salvage};
 use millstream_streams::catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
+use millstream_tables::check_folder;
 use millstream_types::{TimestampMs, WallClock};
 
 /// The command log, in the group of commands.
@@ -78,7 +77,7 @@ impl DataFolder {
             source,
         })?;
         Ok(Self {
-            tables: tables::check(&folder.join("tables")),
+            tables: check_folder(&folder.join("tables")),
             folder: folder.to_owned(),
             salvage,
             catalog,

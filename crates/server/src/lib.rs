@@ -1,10 +1,12 @@
 //! The server: one port for everything that applications of Kinesis speak.
 //!
 //! [`Settings`] say what to run, [`Server`] runs it. A request comes in through `http` (connections, deadlines,
-//! bounds), is checked and routed by `edge`, and goes to the service that claims it: `kinesis` (the stream service), `tables` (where
-//! the KCL keeps its leases), `sts` (who calls), or `absent`, which says what is not here. A handler decodes, calls and encodes; it holds no rule of the service.
+//! bounds), is checked and routed by `edge`, and goes to the service that claims it:
+//! `kinesis` (the stream service), `tables` (where the KCL keeps its leases), `sts` (who calls), or `absent`, which says
+//! what is not here. A handler decodes, calls and encodes; it holds no rule of the service.
 //!
-//! Deliberately absent: what a stream is (`millstream-streams`), what a body looks like (`millstream-wire`).
+//! Deliberately absent: what a stream is (`millstream-streams`), what a table is (`millstream-tables`), what a body looks
+//! like (`millstream-wire`).
 
 mod absent;
 mod access_keys;
@@ -27,10 +29,11 @@ pub use access_keys::{
 pub use data_folder::{DataFolder, DataFolderError};
 pub use engine::EngineOpenError;
 pub use millstream_log_local::IdleBell;
+pub use millstream_tables::TableSettings;
 pub use process::{log_to_standard_error, raise_open_files_limit};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{
     Durability, EngineKind, HttpSettings, InvalidSettings, LogFormat, Settings, SettingsSource,
-    Switch, TableSettings, TlsSettings,
+    Switch, TlsSettings,
 };
 pub use tls::{TlsError, self_signed_certificate};

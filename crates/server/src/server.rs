@@ -10,6 +10,7 @@ use std::time::Duration;
 use millstream_log::LogEngine;
 use millstream_log_local::LocalEngine;
 use millstream_streams::{StreamService, StreamSettings};
+use millstream_tables::TableService;
 use millstream_types::WallClock;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket};
@@ -25,7 +26,7 @@ use crate::kinesis::Kinesis;
 use crate::process::{connections_within, open_files_limit};
 use crate::settings::{EngineKind, Settings};
 use crate::sts::Sts;
-use crate::tables::{EmbeddedTables, Tables, TablesEdge};
+use crate::tables::TablesEdge;
 use crate::tls::{Tls, TlsError};
 
 /// Connections that the system holds until the server takes them.
@@ -132,7 +133,7 @@ pub struct Server {
     edge: Arc<Edge>,
     engine: Arc<dyn LogEngine>,
     streams: StreamService,
-    tables: Arc<dyn Tables>,
+    tables: TableService,
     reloading: Reloading,
     audit: Arc<Audit>,
 }
@@ -217,7 +218,7 @@ impl Server {
                 return Err(OpenError::Streams(error));
             }
         };
-        let tables: Arc<dyn Tables> = Arc::new(EmbeddedTables::new(folder, settings.tables));
+        let tables = TableService::new(folder, settings.tables);
         let edge = edge(
             &settings,
             ids,
@@ -358,7 +359,7 @@ fn edge(
     authenticator: Arc<Authenticator>,
     audit: &Arc<Audit>,
     streams: &StreamService,
-    tables: &Arc<dyn Tables>,
+    tables: &TableService,
     local: Option<Arc<LocalEngine>>,
 ) -> Edge {
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
@@ -389,7 +390,7 @@ fn edge(
             authenticator,
             bodies,
             answers,
-            tables: Arc::clone(tables),
+            tables: tables.clone(),
         },
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use millstream_log_local::IdleBell;
+use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
 pub use source::{Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch};
@@ -92,17 +93,6 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
 }
 
-/// What the tables take before they refuse.
-#[derive(Debug, Clone, Copy)]
-pub struct TableSettings {
-    /// Most bytes of requests that wait for one database.
-    pub queue_bytes_max: usize,
-    /// How long a request may wait for its database before it is refused undone.
-    pub queue_timeout: Duration,
-    /// Most databases (one per account and region) open at a time.
-    pub databases_max: usize,
-}
-
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
@@ -115,16 +105,6 @@ impl Default for HttpSettings {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(300),
-        }
-    }
-}
-
-impl Default for TableSettings {
-    fn default() -> Self {
-        Self {
-            queue_bytes_max: 16 * 1024 * 1024,
-            queue_timeout: Duration::from_secs(10),
-            databases_max: 64,
         }
     }
 }

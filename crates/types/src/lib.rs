@@ -6,6 +6,7 @@
 //! Start with [`SequenceNumber`] (a place in a shard as clients see it) and [`HashKey`] (where a record goes).
 
 mod arn;
+mod call;
 mod clock;
 mod hash_key;
 pub mod limits;
@@ -15,6 +16,9 @@ mod sequence_number;
 mod shard_id;
 
 pub use arn::{ArnParts, ConsumerArn, InvalidArn, InvalidConsumerArn, Partition, StreamArn};
+pub use call::{
+    CallError, CallRecord, CallRecorder, ErrorClass, NoRecorder, Plane, ShardUse, StreamUse,
+};
 pub use clock::{SystemClock, TimestampMs, WallClock};
 pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
 pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 use serde::{Deserialize, Deserializer};
 
-use super::{HttpSettings, Settings, TableSettings, TlsSettings};
+use super::{HttpSettings, Settings, TlsSettings};
 
 /// Shortest time that a client, or a queue, may be given.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);

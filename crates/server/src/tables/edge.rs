@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use millstream_streams::Caller;
+use millstream_streams::{Caller, Identity};
+use millstream_tables::{
+    TableAnswer, TableCaller, TableOperation, TableService, TableUser, Touched,
+};
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
 use super::gzip::{InflateError, Inflated, inflate};
-use super::request::Touched;
-use super::{TableAnswer, TableOperation, Tables, gate};
 use crate::absent;
 use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{
@@ -21,7 +22,6 @@ use crate::edge::{
 use crate::http::{AnswerBody, BodyError, ByteBudget, Holder, Unanswerable, hold, read_body};
 use crate::kinesis::BODY_BYTES_MAX;
 
-const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 /// The service of credential scopes.
 const SERVICE: &str = "dynamodb";
 const JSON: &str = "application/x-amz-json-1.0";
@@ -43,13 +43,13 @@ pub(crate) struct TablesEdge {
     pub(crate) is_audited: bool,
     pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) answers: Arc<ByteBudget>,
-    pub(crate) tables: Arc<dyn Tables>,
+    pub(crate) tables: TableService,
 }
 
 impl TablesEdge {
     /// Whether an `X-Amz-Target` is this service's.
     pub(crate) fn is_target(target: &str) -> bool {
-        target.starts_with(TARGET_PREFIX)
+        TableService::claims(target)
     }
 
     /// The request failed inside; the outcome of a write is unknown.
@@ -124,7 +124,7 @@ impl TablesEdge {
     }
 
     async fn call(&self, head: &Parts, body: &Bytes) -> Result<Called, InflateError> {
-        let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
+        let name = TableService::operation_name(target(head));
         let Some(operation) = TableOperation::from_name(name) else {
             let text = absent::missing(Some("DynamoDB"), name);
             let unknown = TableAnswer::framework_error(400, "UnknownOperationException", &text);
@@ -142,13 +142,16 @@ impl TablesEdge {
         } else {
             body
         };
-        let gated = gate::pass(&*self.tables, &caller, operation, body).await;
+        let done = self
+            .tables
+            .call(table_caller(&caller), operation, body)
+            .await;
         let holder = Holder::Account(caller.account.clone());
-        let size_bytes = gated.answer.body.len();
-        let answer = match hold(&self.answers, || holder, gated.answer.body, size_bytes) {
+        let size_bytes = done.answer.body.len();
+        let answer = match hold(&self.answers, || holder, done.answer.body, size_bytes) {
             Some(body) => TableAnswer {
                 body,
-                ..gated.answer
+                ..done.answer
             },
             // It is done: only a status that leaves open whether it is says so.
             None => TableAnswer::error(
@@ -160,7 +163,7 @@ impl TablesEdge {
         Ok(Called {
             answer,
             caller: Some((operation, caller)),
-            touched: gated.touched,
+            touched: done.touched,
         })
     }
 }
@@ -180,6 +183,20 @@ impl Called {
             caller: None,
             touched: Vec::new(),
         }
+    }
+}
+
+fn table_caller(caller: &Caller) -> TableCaller<'_> {
+    TableCaller {
+        account: &caller.account,
+        region: &caller.region,
+        user: match &caller.identity {
+            Identity::Anyone => None,
+            Identity::User(user) => Some(TableUser {
+                arn: &user.arn,
+                permissions: &user.permissions,
+            }),
+        },
     }
 }
 
@@ -207,7 +224,7 @@ fn note(head: &Parts, called: &Called) -> Option<Box<AuditNote>> {
     if !is_denial && !is_control {
         return None;
     }
-    let name = target(head).strip_prefix(TARGET_PREFIX).unwrap_or("");
+    let name = TableService::operation_name(target(head));
     let caller = called.caller.as_ref().map(|(_, caller)| caller);
     Some(Box::new(AuditNote {
         action: cut(&format!("dynamodb:{name}")),

@@ -1,21 +1,24 @@
 //! Whether a caller may do something to the tables that a request touches.
 
 use millstream_policy::{Denial, Permissions, Question, decide};
-use millstream_streams::{Caller, Identity};
 
-use super::names::table_arn;
-use super::{TableAnswer, TableOperation, TableOwner, TableRequest};
+use crate::answer::TableAnswer;
+use crate::caller::TableCaller;
+use crate::names::table_arn;
+use crate::operation::TableOperation;
+use crate::owner::TableOwner;
+use crate::request::TableRequest;
 
 /// Decides, by asking the caller's policies about everything that the request touches.
 ///
 /// # Errors
 /// The answer to a caller that may not.
 pub(super) fn authorize(
-    caller: &Caller,
+    caller: TableCaller<'_>,
     owner: &TableOwner,
     request: &TableRequest,
 ) -> Result<(), TableAnswer> {
-    let Identity::User(user) = &caller.identity else {
+    let Some(user) = caller.user else {
         return Ok(());
     };
     if user.permissions.may_do_everything() {
@@ -25,7 +28,7 @@ pub(super) fn authorize(
     let nothing = Permissions::default();
     let permissions = match names_tables_in_statements(operation) {
         true => &nothing,
-        false => &user.permissions,
+        false => user.permissions,
     };
     for touched in request.touched() {
         let resource = match operation {
@@ -33,8 +36,8 @@ pub(super) fn authorize(
             _ => table_arn(owner, &touched.resource()),
         };
         let question = Question {
-            account: &caller.account,
-            arn: &user.arn,
+            account: caller.account,
+            arn: user.arn,
             action: &format!("dynamodb:{}", touched.action),
             resource: &resource,
             owner: &owner.account,

@@ -2,7 +2,7 @@
 
 impl TableOperation {
     /// Whether it changes tables themselves rather than what is in them.
-    pub(crate) fn is_control(self) -> bool {
+    pub fn is_control(self) -> bool {
         matches!(
             self,
             Self::CreateTable
@@ -20,20 +20,20 @@ macro_rules! operations {
     ($($name:ident,)*) => {
         /// An operation on tables.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub(crate) enum TableOperation {
-            $($name,)*
+        pub enum TableOperation {
+            $(#[doc = concat!("`", stringify!($name), "`")] $name,)*
         }
 
         impl TableOperation {
             /// Its name.
-            pub(crate) fn name(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
                 }
             }
 
             /// The operation with this name; upper and lower case matter.
-            pub(crate) fn from_name(name: &str) -> Option<Self> {
+            pub fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $(stringify!($name) => Some(Self::$name),)*
                     _ => None,

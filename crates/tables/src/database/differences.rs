@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::OwnerDatabase;
 use super::tests::{call, leases, owner};
-use crate::tables::TableOperation as Op;
+use crate::operation::TableOperation as Op;
 
 /// With the table `leases`.
 fn database() -> OwnerDatabase {

@@ -3,8 +3,8 @@
 use dynoxide::DynoxideError;
 use serde_json::{Map, Value};
 
-use super::TableOperation;
-use super::request::shortened;
+use crate::operation::TableOperation;
+use crate::request::shortened;
 
 /// Longest name of an attribute that is a key of a table or an index, in bytes.
 const KEY_NAME_BYTES_MAX: usize = 255;

@@ -8,7 +8,6 @@ use dynoxide::actions;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millstream_policy::{Kind, Permissions, Policy};
-use millstream_streams::{Identity, User};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -16,6 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::caller::TableUser;
+use crate::owner::TableOwner;
 
 /// Keeps nothing, and remembers what reached it.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ impl Tables for Recorder {
 }
 
 /// May do everything to the table `open`, and is denied everything about `secret`.
-fn caller() -> Caller {
+fn permissions() -> Permissions {
     let policy = json!({"Statement": [
         {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:eu-west-1:111111111111:table/open"},
         {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},
@@ -47,15 +48,7 @@ fn caller() -> Caller {
         ]},
     ]});
     let policy = Policy::parse(Kind::Identity, &policy.to_string()).unwrap();
-    Caller {
-        account: "111111111111".parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-        identity: Identity::User(Arc::new(User {
-            arn: "arn:aws:iam::111111111111:user/ann".into(),
-            permissions: Permissions::new(vec![policy]),
-        })),
-        asked: millstream_streams::Asked::default(),
-    }
+    Permissions::new(vec![policy])
 }
 
 /// A request of each operation that is about the table `open`.
@@ -257,14 +250,28 @@ fn reached(request: &TableRequest) -> BTreeSet<String> {
 }
 
 /// Calls, and checks that what was reached is what was asked about and told.
-fn check(operation: TableOperation, body: &str) -> Result<Gated, TestCaseError> {
-    let tables = Recorder::default();
+fn check(operation: TableOperation, body: &str) -> Result<Called, TestCaseError> {
+    let tables = Arc::new(Recorder::default());
+    let service = TableService {
+        tables: Arc::clone(&tables) as Arc<dyn Tables>,
+    };
+    let permissions = permissions();
+    let (account, region) = ("111111111111".parse(), "eu-west-1".parse());
+    let caller = TableCaller {
+        account: &account.unwrap(),
+        region: &region.unwrap(),
+        user: Some(TableUser {
+            arn: "arn:aws:iam::111111111111:user/ann",
+            permissions: &permissions,
+        }),
+    };
     let body = Bytes::from(body.to_owned());
-    let gated = pass(&tables, &caller(), operation, &body)
+    let called = service
+        .call(caller, operation, &body)
         .now_or_never()
         .expect("nothing waits");
     for request in tables.0.lock().iter() {
-        let told: BTreeSet<_> = gated.touched.iter().map(Touched::resource).collect();
+        let told: BTreeSet<_> = called.touched.iter().map(Touched::resource).collect();
         let reached = reached(request);
         prop_assert!(
             reached.is_empty() || reached == told,
@@ -274,15 +281,19 @@ fn check(operation: TableOperation, body: &str) -> Result<Gated, TestCaseError> 
         prop_assert!(!reached.iter().any(is_secret), "{reached:?}");
         prop_assert!(!told.iter().any(is_secret), "{told:?}");
     }
-    Ok(gated)
+    Ok(called)
 }
 
 #[test]
 fn each_operation_reaches_what_it_names() {
     for (operation, request) in requests() {
-        let gated = check(operation, &request.to_string()).unwrap();
-        assert_eq!(gated.answer.status, 200, "{operation:?} {:?}", gated.answer);
-        let told: BTreeSet<_> = gated.touched.iter().map(Touched::resource).collect();
+        let called = check(operation, &request.to_string()).unwrap();
+        assert_eq!(
+            called.answer.status, 200,
+            "{operation:?} {:?}",
+            called.answer
+        );
+        let told: BTreeSet<_> = called.touched.iter().map(Touched::resource).collect();
         let expected = if operation == TableOperation::Query {
             "open/index/i"
         } else {
@@ -357,12 +368,12 @@ fn ways_around_a_policy_end_before_the_tables() {
             "ValidationException",
         ),
     ] {
-        let gated = check(operation, &body.to_string()).unwrap();
-        assert_eq!(gated.answer.error_name(), error, "{operation:?} {body}");
+        let called = check(operation, &body.to_string()).unwrap();
+        assert_eq!(called.answer.error_name(), error, "{operation:?} {body}");
     }
     let twice = r#"{"TableName":"secret","TableName":"open"}"#;
-    let gated = check(Op::DescribeTable, twice).unwrap();
-    assert_eq!(gated.answer.error_name(), "SerializationException");
+    let called = check(Op::DescribeTable, twice).unwrap();
+    assert_eq!(called.answer.error_name(), "SerializationException");
 }
 
 /// What is put into a request.

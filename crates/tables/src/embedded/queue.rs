@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{TableAnswer, TableRequest};
+use crate::answer::TableAnswer;
+use crate::request::TableRequest;
 
 /// What every request costs beside its body.
 const REQUEST_BYTES: usize = 512;
@@ -152,7 +153,8 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::{TableOperation, TableOwner};
+    use crate::operation::TableOperation;
+    use crate::owner::TableOwner;
 
     fn job(size_bytes: usize) -> Job {
         let body = format!("{{{}}}", " ".repeat(size_bytes.saturating_sub(2)));

@@ -1,6 +1,9 @@
 //! Tables in SQLite files: one file and one thread per account and region, both from the first call on.
 
+mod queue;
+
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +15,11 @@ use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use super::database::OwnerDatabase;
-use super::queue::{Claim, GiveUpOnDrop, Job, NotQueued, Queue, Taken};
-use super::{TableAnswer, TableOwner, TableRequest, Tables};
+use self::queue::{Claim, GiveUpOnDrop, Job, NotQueued, Queue, Taken};
+use crate::answer::TableAnswer;
+use crate::database::OwnerDatabase;
+use crate::owner::TableOwner;
+use crate::request::TableRequest;
 use crate::settings::TableSettings;
 
 /// A database that nobody calls for so long is closed.
@@ -27,7 +32,17 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The stack of a database's thread. The library parses and evaluates by recursion over what a request holds; of all
 /// requests that are within the bounds of `expression` and `strict_json` none needs an eighth of it, which a test shows
 /// by running the deepest ones on that much. What is not used of it costs no memory.
-pub(super) const STACK_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Keeps tables.
+pub(crate) trait Tables: Send + Sync + fmt::Debug {
+    /// Does what is asked for, to nothing but what the request says that it touches. Answered within bounded time; a
+    /// status of 500 leaves the outcome of a write unknown. Dropping the future drops the answer, and the operation too if it has not begun.
+    fn call(&self, owner: TableOwner, request: TableRequest) -> BoxFuture<'static, TableAnswer>;
+
+    /// Refuses new calls, finishes those that wait and closes everything; false if that took longer than `grace`.
+    fn stop(&self, grace: Duration) -> BoxFuture<'static, bool>;
+}
 
 /// Tables in files, or in memory.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tables::TableOperation;
+use crate::operation::TableOperation;
 
 fn owner(account: &str) -> TableOwner {
     TableOwner {

@@ -6,8 +6,8 @@ use dynoxide::actions::describe_table::DescribeTableRequest;
 use dynoxide::actions::get_item::GetItemRequest;
 use serde_json::{Map, Value, json};
 
-use super::TableOperation;
-use super::database::decode;
+use crate::decode::decode;
+use crate::operation::TableOperation;
 
 /// Puts CONTAINS in place of NOT_CONTAINS where the item has no such attribute. The caller must let nothing else change
 /// the table before the write.

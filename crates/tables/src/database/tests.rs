@@ -387,7 +387,7 @@ fn the_deepest_requests_within_bounds_need_an_eighth_of_the_stack() {
         }
     };
     let thread = std::thread::Builder::new()
-        .stack_size(crate::tables::embedded::STACK_BYTES / 8)
+        .stack_size(crate::embedded::STACK_BYTES / 8)
         .spawn(deepest);
     thread.unwrap().join().unwrap();
 }

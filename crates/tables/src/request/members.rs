@@ -1,8 +1,8 @@
 //! The members of every request, as DynamoDB's API has them: which are kept, and which name something that is not here.
 //! What is not in these tables is refused, so that nothing is answered with success and dropped.
 
-use super::TableOperation;
 use super::expression::ExpressionKind;
+use crate::operation::TableOperation;
 
 /// A member of a structure.
 #[derive(Debug)]

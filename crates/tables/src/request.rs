@@ -1,14 +1,20 @@
 //! A request as one value: what is to be done, and to which tables. Policies are asked about it, the audit log names it,
 //! and nothing else reaches the tables.
 
+mod expression;
+mod members;
+mod strict_json;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::expression::check_bounds;
-use super::members::{Kind, Member, members};
-use super::names::{Name, NotHere, read_name, table_arn};
-use super::strict_json::{Unreadable, read_object};
-use super::{TableAnswer, TableOperation, TableOwner};
+use self::expression::check_bounds;
+use self::members::{Kind, Member, members};
+use self::strict_json::{Unreadable, read_object};
+use crate::answer::TableAnswer;
+use crate::names::{Name, NotHere, read_name, table_arn};
+use crate::operation::TableOperation;
+use crate::owner::TableOwner;
 
 /// A request that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,17 +28,18 @@ pub(crate) struct TableRequest {
 
 /// A table, or an index of it, and what is done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Touched {
+pub struct Touched {
     /// The operation that the caller must be allowed to do: its own, or that of one item of a transaction.
-    pub(crate) action: &'static str,
+    pub action: &'static str,
     /// Empty if the request names none: it is then about the table with no name, which there is not.
-    pub(crate) table: String,
-    pub(crate) index: Option<String>,
+    pub table: String,
+    /// The index.
+    pub index: Option<String>,
 }
 
 impl Touched {
     /// `leases`, or `leases/index/by-owner`: what stands behind `table/` in the ARN.
-    pub(crate) fn resource(&self) -> String {
+    pub fn resource(&self) -> String {
         match &self.index {
             Some(index) => format!("{}/index/{index}", self.table),
             None => self.table.clone(),
@@ -359,7 +366,7 @@ fn no_arn(operation: TableOperation, text: &str) -> TableAnswer {
 }
 
 /// What of a client's text is repeated to it.
-pub(super) fn shortened(text: &str) -> &str {
+pub(crate) fn shortened(text: &str) -> &str {
     let end = text
         .char_indices()
         .map(|(at, _)| at)

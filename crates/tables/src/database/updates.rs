@@ -7,8 +7,8 @@ use dynoxide::actions::update_item::{UpdateItemRequest, UpdateItemResponse};
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 
-use super::database::{decode, enveloped};
 use super::updated_attributes;
+use crate::decode::{decode, enveloped};
 
 /// The error of a path that leads nowhere. DynamoDB does not look for paths in an item that is not there.
 const NO_SUCH_PATH: &str =

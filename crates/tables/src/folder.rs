@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// Checks every file below a folder; what is wrong, line by line.
-pub(super) fn check(folder: &Path) -> Vec<String> {
+pub fn check_folder(folder: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     let accounts = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for account in accounts {

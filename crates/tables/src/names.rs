@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::TableOwner;
+use crate::owner::TableOwner;
 
 /// What stands before the resource in the ARNs that the embedded database writes.
 const EMBEDDED_SCOPE: &str = ":dynoxide:000000000000:";
 
 /// What a request calls a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name<'a> {
+pub(crate) enum Name<'a> {
     /// By its name, which may still be no valid one.
     Plain(&'a str),
     /// By its ARN, in which this is the name.
@@ -18,7 +18,7 @@ pub(super) enum Name<'a> {
 
 /// Why there is no table behind an ARN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotHere<'a> {
+pub(crate) enum NotHere<'a> {
     /// The table with this name, of another account, region or partition.
     OtherOwner(&'a str),
     /// No ARN of a table.
@@ -28,7 +28,7 @@ pub(super) enum NotHere<'a> {
 const PARTITION: &str = "aws";
 
 /// Reads what a request calls a table. Every part of an ARN is compared, and nothing may stand behind the name in it.
-pub(super) fn read_name<'a>(owner: &TableOwner, text: &'a str) -> Result<Name<'a>, NotHere<'a>> {
+pub(crate) fn read_name<'a>(owner: &TableOwner, text: &'a str) -> Result<Name<'a>, NotHere<'a>> {
     let Some(rest) = text.strip_prefix("arn:") else {
         return Ok(Name::Plain(text));
     };
@@ -55,7 +55,7 @@ fn is_table_name(text: &str) -> bool {
 }
 
 /// The ARN of a table, or of what else is called by `table/` and this text.
-pub(super) fn table_arn(owner: &TableOwner, name: &str) -> String {
+pub(crate) fn table_arn(owner: &TableOwner, name: &str) -> String {
     format!(
         "arn:{PARTITION}:dynamodb:{}:{}:table/{name}",
         owner.region, owner.account
@@ -63,7 +63,7 @@ pub(super) fn table_arn(owner: &TableOwner, name: &str) -> String {
 }
 
 /// Rewrites the embedded database's own ARNs in a description of tables.
-pub(super) fn own_arns(owner: &TableOwner, description: &mut Value) {
+pub(crate) fn own_arns(owner: &TableOwner, description: &mut Value) {
     match description {
         Value::String(text) if text.starts_with("arn:aws:") && text.contains(EMBEDDED_SCOPE) => {
             let scope = format!(":{}:{}:", owner.region, owner.account);

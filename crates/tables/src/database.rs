@@ -1,22 +1,31 @@
 //! One owner's database: decode, call, encode.
 
+mod continuous_backups;
+mod definitions;
+mod legacy_expected;
+mod legacy_reads;
+mod tag_keys;
+mod updated_attributes;
+mod updates;
+mod value_operands;
+
 use std::path::{Path, PathBuf};
 
 use dynoxide::{Database, DynoxideError};
 use millstream_wire::{MESSAGE_BYTES_MAX, cut_message};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::names::own_arns;
-use super::{
-    TableAnswer, TableOperation, TableOwner, TableRequest, continuous_backups, definitions,
-    legacy_expected, legacy_reads, tag_keys, updates, value_operands,
-};
+use crate::answer::TableAnswer;
+use crate::decode::{decode, enveloped};
+use crate::names::own_arns;
+use crate::operation::TableOperation;
+use crate::owner::TableOwner;
+use crate::request::TableRequest;
 
 /// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
 /// gives the answers.
-pub(super) struct OwnerDatabase {
+pub(crate) struct OwnerDatabase {
     owner: TableOwner,
     /// Where it is kept; `None` for memory.
     path: Option<PathBuf>,
@@ -26,7 +35,7 @@ pub(super) struct OwnerDatabase {
 
 impl OwnerDatabase {
     /// Opens what is kept at `path`, if there is anything.
-    pub(super) fn open(owner: TableOwner, path: Option<PathBuf>) -> Result<Self, DynoxideError> {
+    pub(crate) fn open(owner: TableOwner, path: Option<PathBuf>) -> Result<Self, DynoxideError> {
         let kept = path.as_deref().filter(|path| path.exists());
         let database = match kept {
             Some(path) => open_file(path)?,
@@ -41,17 +50,17 @@ impl OwnerDatabase {
     }
 
     /// Whether closing it loses nothing.
-    pub(super) fn may_close(&self) -> bool {
+    pub(crate) fn may_close(&self) -> bool {
         self.path.is_some() || !self.has_tables
     }
 
     /// Whether a table was ever made.
-    pub(super) fn has_tables(&self) -> bool {
+    pub(crate) fn has_tables(&self) -> bool {
         self.has_tables
     }
 
     /// Deletes items past their time to live; how many.
-    pub(super) fn sweep(&self) -> Result<usize, DynoxideError> {
+    pub(crate) fn sweep(&self) -> Result<usize, DynoxideError> {
         if self.has_tables {
             self.database.sweep_ttl()
         } else {
@@ -59,7 +68,7 @@ impl OwnerDatabase {
         }
     }
 
-    pub(super) fn call(&mut self, request: TableRequest) -> TableAnswer {
+    pub(crate) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
         let mut members = request.into_members();
         let completed = definitions::complete(operation, &mut members);
@@ -165,75 +174,6 @@ fn encode<T: Serialize>(answer: &T) -> Result<Vec<u8>, DynoxideError> {
 
 fn unwritable(error: &serde_json::Error) -> DynoxideError {
     DynoxideError::InternalServerError(format!("the answer cannot be written: {error}"))
-}
-
-/// Reads an operation's input.
-pub(super) fn decode<T: DeserializeOwned>(members: Value) -> Result<T, DynoxideError> {
-    serde_json::from_value(members).map_err(|error| unreadable(&error))
-}
-
-/// The embedded database's types mark the class of what they refuse at the start of the text.
-fn unreadable(error: &serde_json::Error) -> DynoxideError {
-    let text = error.to_string();
-    let text = text.as_str();
-    let after = |mark: &str| text.strip_prefix(mark).map(str::to_owned);
-    if let Some(text) = after("SERIALIZATION_AS_READ:") {
-        DynoxideError::SerializationException(text)
-    } else if let Some(text) = after("VALIDATION_AS_READ:") {
-        DynoxideError::ValidationException(text)
-    } else if let Some(text) = after("SERIALIZATION:") {
-        DynoxideError::SerializationException(text)
-    } else if let Some(text) = after("VALIDATION_REQUEST:") {
-        DynoxideError::EnvelopedValidation(text)
-    } else if let Some(text) = after("VALIDATION:") {
-        DynoxideError::ValidationException(text)
-    } else if text.contains("Supplied AttributeValue")
-        || text.contains("missing field")
-        || text.contains("unknown variant")
-        || text.contains("invalid type: null")
-    {
-        DynoxideError::ValidationException(text.to_owned())
-    } else {
-        DynoxideError::SerializationException(wrong_type(text))
-    }
-}
-
-/// How DynamoDB words a value of the wrong type.
-fn wrong_type(text: &str) -> String {
-    let Some((found, _)) = text
-        .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.split_once(", expected "))
-    else {
-        return "Unexpected value type in payload".into();
-    };
-    let expected = if text.contains("a string") {
-        "String"
-    } else if text.contains("boolean") {
-        "Boolean"
-    } else if text.ends_with("64") || text.ends_with("32") {
-        "Long"
-    } else {
-        return "Unexpected value type in payload".into();
-    };
-    let found = match found.split(' ').next().unwrap_or("") {
-        "integer" => "NUMBER_VALUE",
-        "floating" => "DECIMAL_VALUE",
-        "string" => "STRING_VALUE",
-        "boolean" if found.contains("true") => "TRUE_VALUE",
-        "boolean" => "FALSE_VALUE",
-        _ => return "Unexpected value type in payload".into(),
-    };
-    format!("{found} cannot be converted to {expected}")
-}
-
-/// DynamoDB words a refused member of these operations as one of a list.
-pub(super) fn enveloped<T>(decoded: Result<T, DynoxideError>) -> Result<T, DynoxideError> {
-    decoded.map_err(|error| match error {
-        DynoxideError::EnvelopedValidation(text) => {
-            DynoxideError::ValidationException(format!("1 validation error detected: {text}"))
-        }
-        other => other,
-    })
 }
 
 fn failed(operation: TableOperation, error: &DynoxideError) -> TableAnswer {

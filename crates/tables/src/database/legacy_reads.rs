@@ -4,8 +4,8 @@
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Map, Value, json};
 
-use super::TableOperation;
-use super::database::decode;
+use crate::decode::decode;
+use crate::operation::TableOperation;
 
 /// The members to ask with in place of `members`.
 ///

@@ -1,0 +1,29 @@
+//! Tables: the DynamoDB API where applications of the KCL keep their leases.
+//!
+//! [`TableService`] takes the bytes of a request from a [`TableCaller`] and answers with bytes. On the way a request
+//! becomes one value (`request`): what policies are asked about, what the tables get and what is told to have been
+//! touched. Behind it `embedded` keeps the tables of each account and region in a SQLite file of their own, through an
+//! embeddable DynamoDB; where that differs from DynamoDB, `database` puts request or answer right around it.
+//!
+//! Deliberately absent: HTTP, who a caller is (its signature was verified before), the words of an audit log.
+
+mod answer;
+mod caller;
+mod database;
+mod decode;
+mod embedded;
+mod folder;
+mod names;
+mod operation;
+mod owner;
+mod request;
+mod service;
+mod settings;
+
+pub use answer::TableAnswer;
+pub use caller::{TableCaller, TableUser};
+pub use folder::check_folder;
+pub use operation::TableOperation;
+pub use request::Touched;
+pub use service::{Called, TableService};
+pub use settings::TableSettings;
