@@ -21,9 +21,9 @@ use crate::stats::count;
 use crate::table::LogRow;
 use crate::waits::Wait;
 
-use plan::{Plan, Source};
-use segment::read_piece;
+use plan::{Plan, Source, SourcePlace};
 pub(crate) use segment::{ReadError, read_exact};
+use segment::{load_footer, read_piece};
 
 /// Most payload that one cold read returns for a log, however much is asked for; more is another read.
 const COLD_READ_BYTES_MAX: usize = 1 << 20;
@@ -71,7 +71,7 @@ fn look(state: &State, read: &ReadFrom) -> Look {
 }
 
 fn unreadable(reason: String) -> ReadOutcome {
-    ReadOutcome::Unreadable { reason }
+    ReadOutcome::Unreadable { reason, next: None }
 }
 
 /// The engine's `read_many`.
@@ -201,7 +201,14 @@ fn read_cold(
                 Plan::Segment(source) => source,
             }
         };
-        match read_piece(shared, key, &source, from, bytes_max, waiting, &mut entries) {
+        let piece = read_piece(shared, key, &source, from, bytes_max, waiting, &mut entries);
+        if piece.is_err()
+            && let Some(last) = entries.last()
+        {
+            // What came before the failure is whole, and is not read again.
+            from = from.max(last.offset + 1);
+        }
+        match piece {
             Ok(piece) => {
                 from = piece.next;
                 if piece.is_full {
@@ -211,6 +218,7 @@ fn read_cold(
                     return Some(ReadOutcome::Entries { entries, bounds });
                 }
             }
+            // On a thread that may wait, everything is read anew.
             Err(ReadError::WouldBlock) => return None,
             Err(_) if attempts < ATTEMPTS_MAX && is_replaced(shared, key, &source) => attempts += 1,
             Err(ReadError::Failed(reason)) => {
@@ -220,10 +228,43 @@ fn read_cold(
                     reason,
                     "a log is unreadable"
                 );
-                return Some(unreadable(reason));
+                if !entries.is_empty() {
+                    let state = shared.state.lock();
+                    let bounds = bounds_of(state.readable(key)?);
+                    return Some(ReadOutcome::Entries { entries, bounds });
+                }
+                let next = next_readable(shared, key, &source, from, waiting);
+                return Some(ReadOutcome::Unreadable { reason, next });
             }
         }
     }
+}
+
+/// Where the next run begins that may be whole, if the one with `from` is not.
+fn next_readable(
+    shared: &Shared,
+    key: LogKey,
+    source: &Source,
+    from: u64,
+    waiting: Waiting,
+) -> Option<u64> {
+    let footer;
+    let runs = match &source.place {
+        SourcePlace::Open(_, runs) => runs,
+        // Without the list of runs nothing of the segment can be found.
+        SourcePlace::Footer(segment, index) => {
+            match load_footer(shared, key, segment, *index, waiting) {
+                Ok(loaded) => {
+                    footer = loaded;
+                    &footer.runs
+                }
+                Err(_) => return Some(source.end),
+            }
+        }
+    };
+    let next = runs.iter().map(|run| run.first_offset);
+    let next = next.filter(|first| *first > from).min();
+    Some(next.unwrap_or(source.end).min(source.end))
 }
 
 /// The log no longer has its entries where they were planned to be read.

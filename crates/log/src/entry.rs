@@ -105,8 +105,13 @@ pub enum ReadOutcome {
     /// The log does not exist or is deleted.
     NoSuchLog,
     /// Stored bytes are damaged or the disk fails: `reason` names file and position. Other logs are not affected.
+    ///
+    /// What lies before is served first: a read that meets damage behind its first entry ends there.
     Unreadable {
         /// For the operator.
         reason: String,
+        /// Above the offset asked for: where a reader goes on that gives up what is damaged. Everything below is damaged
+        /// or not there. `None` if that is not known.
+        next: Option<u64>,
     },
 }

@@ -52,7 +52,8 @@ pub(crate) struct Piece {
     pub(crate) is_full: bool,
 }
 
-/// Reads some entries from `from` on out of a segment; at least one, or `from` moves on.
+/// Reads some entries from `from` on out of a segment; at least one, or `from` moves on. What was added before an error
+/// is whole.
 pub(crate) fn read_piece(
     shared: &Shared,
     key: LogKey,
@@ -99,8 +100,9 @@ pub(crate) fn read_piece(
         end: source.end,
     };
     let before = entries.len();
-    let piece = reader.read(batch, from, entries)?;
+    let piece = reader.read(batch, from, entries);
     reader.unpin(&mut entries[before..]);
+    let piece = piece?;
     let ended = batch.len() == runs.len() && matches!(source.place, SourcePlace::Footer(..));
     let next = match runs.get(batch.len()) {
         _ if piece.is_full => piece.next,

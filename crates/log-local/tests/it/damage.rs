@@ -73,15 +73,26 @@ fn a_damaged_run_of_a_sealed_segment_names_file_and_position() {
             let Ok(bounds) = block_on(engine.bounds(place)) else {
                 continue;
             };
-            let read = ReadFrom {
-                place,
-                from: bounds.first,
-                bytes_max: 1 << 20,
-            };
-            let outcome = block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0);
-            if let ReadOutcome::Unreadable { reason } = outcome {
-                assert!(reason.starts_with(&format!("{path} at byte ")), "{reason}");
-                found += 1;
+            let mut from = bounds.first;
+            loop {
+                let read = ReadFrom {
+                    place,
+                    from,
+                    bytes_max: 1 << 20,
+                };
+                match block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0) {
+                    ReadOutcome::Entries { entries, .. } => match entries.last() {
+                        Some(last) => from = last.offset + 1,
+                        None => break,
+                    },
+                    ReadOutcome::Unreadable { reason, .. } => {
+                        assert!(reason.starts_with(path.as_str()), "{reason}");
+                        assert!(reason.contains("at byte "), "{reason}");
+                        found += 1;
+                        break;
+                    }
+                    other => panic!("{other:?}"),
+                }
             }
         }
     }
@@ -214,4 +225,58 @@ fn frames_that_are_missing_between_two_segments_refuse_the_start() {
             other => panic!("{other}"),
         }
     }
+}
+
+/// One run of many is damaged: a reader gets all before it, is told where it can go on, and gets all behind it.
+#[test]
+fn a_reader_goes_around_a_damaged_run() {
+    let disk = PowerCutDisk::new();
+    let engine = open(&disk).unwrap();
+    let place = create(&engine, 1, 1);
+    for number in 0..60u64 {
+        append_one(&engine, place, &format!("{number:0>500}")).unwrap();
+    }
+    block_on(engine.stop()).unwrap();
+    drop(engine);
+    let needle = format!("{:0>500}", 7);
+    let find = |path: &String| {
+        let contents = disk.contents(path).unwrap();
+        contents
+            .windows(needle.len())
+            .position(|bytes| bytes == needle.as_bytes())
+    };
+    let paths = disk.paths();
+    let (path, position) = paths
+        .iter()
+        .find_map(|path| Some((path, find(path)?)))
+        .unwrap();
+    disk.damage(path, position, 1);
+    let engine = open(&disk).unwrap();
+    let read = |from| {
+        let read = ReadFrom {
+            place,
+            from,
+            bytes_max: 1 << 20,
+        };
+        block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0)
+    };
+    let mut seen: Vec<u64> = Vec::new();
+    let (mut from, mut skipped) = (0, Vec::new());
+    while from < 60 {
+        match read(from) {
+            ReadOutcome::Entries { entries, .. } => {
+                seen.extend(entries.iter().map(|entry| entry.offset));
+                from = entries.last().unwrap().offset + 1;
+            }
+            ReadOutcome::Unreadable { reason, next } => {
+                assert!(reason.contains(path.as_str()), "{reason}");
+                skipped.push((from, next.unwrap()));
+                from = next.unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(skipped, [(7, 8)], "one append is one run here");
+    let expected: Vec<u64> = (0..60).filter(|offset| *offset != 7).collect();
+    assert_eq!(seen, expected);
 }

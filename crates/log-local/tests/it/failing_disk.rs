@@ -80,7 +80,7 @@ fn a_read_that_fails_names_the_file() {
     };
     let outcomes = block_on(engine.read_many(vec![read(0), read(39)], Duration::ZERO));
     match &outcomes[0] {
-        ReadOutcome::Unreadable { reason } => assert!(reason.contains("segments/"), "{reason}"),
+        ReadOutcome::Unreadable { reason, .. } => assert!(reason.contains("segments/"), "{reason}"),
         other => panic!("{other:?}"),
     }
     let ReadOutcome::Entries { entries, .. } = &outcomes[1] else {

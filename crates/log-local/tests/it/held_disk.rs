@@ -1,6 +1,6 @@
 //! A reader that is slow while the ground moves: its segment is compacted away between its plan and its read.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use futures::executor::block_on;
 use millstream_log::{LogEngine, ReadFrom, ReadOutcome};
 use millstream_log_local::LocalEngine;
 use millstream_log_local::disk::power_cut::PowerCutDisk;
-use millstream_log_local::disk::{Disk, DiskFile};
+use millstream_log_local::disk::{Disk, DiskFile, Waiting};
 use parking_lot::{Condvar, Mutex};
 
 use crate::folder::{append_one, create, wait_until};
 use crate::workload::{TestClock, small_settings};
 
-/// A disk on which threads that read for clients wait before they open a file, for as long as it is told.
+/// A disk on which threads that read for clients wait before they read, for as long as it is told; what they waited for is
+/// gone then, as in a segment that was used again.
 #[derive(Debug, Clone, Default)]
 struct HeldDisk {
     disk: PowerCutDisk,
@@ -24,7 +25,7 @@ struct HeldDisk {
 #[derive(Debug, Default)]
 struct Gate {
     is_shut: bool,
-    /// What somebody waits to open.
+    /// What somebody waits to read.
     waits_for: Option<String>,
 }
 
@@ -42,17 +43,53 @@ impl HeldDisk {
         self.gate.0.lock().waits_for.clone()
     }
 
-    fn pass(&self, path: &str) {
+    /// Whether the thread had to wait.
+    fn hold(&self, path: &str) -> bool {
         let is_reader = std::thread::current()
             .name()
             .is_none_or(|name| name.starts_with("log-read-"));
         let (gate, bell) = &*self.gate;
         let mut gate = gate.lock();
-        while is_reader && gate.is_shut {
+        let is_held = is_reader && gate.is_shut;
+        while is_held && gate.is_shut {
             gate.waits_for = Some(path.to_owned());
             bell.wait(&mut gate);
         }
-        gate.waits_for = None;
+        is_held
+    }
+
+    fn file(&self, path: &str, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        let path = path.to_owned();
+        let disk = self.clone();
+        Arc::new(HeldFile { disk, path, file })
+    }
+}
+
+#[derive(Debug)]
+struct HeldFile {
+    disk: HeldDisk,
+    path: String,
+    file: Arc<dyn DiskFile>,
+}
+
+impl DiskFile for HeldFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64, waiting: Waiting) -> io::Result<()> {
+        if self.disk.hold(&self.path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.file.read_at(buffer, position, waiting)
+    }
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.file.write_at(parts, position)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        self.file.allocate(bytes)
+    }
+    fn len_bytes(&self) -> io::Result<u64> {
+        self.file.len_bytes()
     }
 }
 
@@ -61,11 +98,10 @@ impl Disk for HeldDisk {
         self.disk.lock()
     }
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        self.disk.create(path)
+        Ok(self.file(path, self.disk.create(path)?))
     }
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        self.pass(path);
-        self.disk.open(path)
+        Ok(self.file(path, self.disk.open(path)?))
     }
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.disk.rename(from, to)
@@ -113,8 +149,10 @@ fn a_read_whose_segment_is_compacted_away_is_planned_again() {
     };
     wait_until("a read of a file", || held.waits_for().is_some());
     let planned = held.waits_for().unwrap();
-    block_on(engine.trim(trimmed, 60)).unwrap();
+    // What is dead is kept to be used again: somebody has to need room.
     wait_until("the end of the segment", || {
+        let appended = append_one(&engine, trimmed, &format!("{:0>900}", 0)).unwrap();
+        block_on(engine.trim(trimmed, appended.offset)).unwrap();
         held.disk.contents(&planned).is_none()
     });
     held.open_gate();

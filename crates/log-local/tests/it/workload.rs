@@ -389,7 +389,7 @@ impl Model {
                         assert_eq!(entries[0].offset, from);
                         assert_eq!(entries[0].payload, log.entries[from as usize].payload);
                     }
-                    ReadOutcome::Unreadable { reason } => {
+                    ReadOutcome::Unreadable { reason, .. } => {
                         assert!(reason.contains(" at byte "), "{reason}");
                         unreadable += 1;
                         break;

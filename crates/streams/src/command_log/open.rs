@@ -135,7 +135,7 @@ pub(super) async fn read_commands(
         ReadOutcome::Entries { entries, .. } => entries,
         ReadOutcome::OutOfRange(_) => return Err(CommandLogError::Missing(from)),
         ReadOutcome::NoSuchLog => return Err(EngineError::NoSuchLog.into()),
-        ReadOutcome::Unreadable { reason } => return Err(CommandLogError::Unreadable(reason)),
+        ReadOutcome::Unreadable { reason, .. } => return Err(CommandLogError::Unreadable(reason)),
     };
     entries
         .iter()

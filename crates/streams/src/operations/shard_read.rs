@@ -147,7 +147,7 @@ pub(super) async fn read_shard(
                 Some(end) => reading.move_to(end),
                 None => return Err(ReadShardError::NoSuchLog),
             },
-            ReadOutcome::Unreadable { reason } => return Err(ReadShardError::Failed(reason)),
+            ReadOutcome::Unreadable { reason, .. } => return Err(ReadShardError::Failed(reason)),
         }
     }
     Ok(reading.part())
