@@ -92,6 +92,13 @@ impl ShardNumbers {
         let written_s = time.as_secs().max(self.created_s);
         SequenceNumber::new(self.created_s, self.id.index(), seq_ix, written_s)
     }
+
+    /// The number at which the shard starts: that of no record, and below them all, so that a read after it leaves none
+    /// out. Programs begin with the children of a shard by reading after their starting numbers.
+    pub fn start(self) -> SequenceNumber {
+        // The second of writing is below the shard's creation, which no record's is.
+        SequenceNumber::new(self.created_s, self.id.index(), 0, 0)
+    }
 }
 
 impl Shard {
@@ -103,9 +110,9 @@ impl Shard {
         }
     }
 
-    /// A number that no record of the shard is below.
+    /// See [`ShardNumbers::start`].
     pub fn starting_sequence_number(&self) -> SequenceNumber {
-        SequenceNumber::new(self.created_s, self.id.index(), 0, self.created_s)
+        self.numbers().start()
     }
 
     /// A number that no record of the shard is above; only of a closed shard.
