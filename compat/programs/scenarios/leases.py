@@ -75,7 +75,10 @@ def held(*workers):
 
 
 def balance(here, program, *workers):
-    """Waits until the workers hold all shards, about as many each."""
+    """Waits until the workers hold all shards, about as many each; or until all get records, if they tell no shards."""
+    if not program.get("tells_shards", True):
+        here.until("records at every worker", lambda: all(worker.visits() for worker in workers))
+        return
     spread_max = program.get("spread_max", 1)
 
     def is_balanced():
