@@ -12,8 +12,8 @@
 
 use millstream_types::{SequenceNumber, TimestampMs};
 
-use crate::catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 use crate::tokens::Position;
+use millstream_catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 
 /// The number that a read after which goes on exactly at `position`. It is no record's own if `now` is not before the
 /// time at which the record before the position was written.
