@@ -1,6 +1,6 @@
 # Everything a newcomer needs is `make run` and `make test`.
 
-.PHONY: help run test bench soak fuzz doc fmt clean
+.PHONY: help run test compat bench soak fuzz doc fmt clean
 
 help:       ## Show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -10,6 +10,9 @@ run:        ## Build, start the server and run the stock-trades application on i
 
 test:       ## Set up what the tests need, run them all, count them
 	@scripts/test
+
+compat:     ## Run all programs of other people, twice, and write their table in docs/compatibility.md
+	@scripts/setup python node && compat/programs/run --all --times 2 --write-table
 
 bench:      ## Measure against a bare server of the same stack (wants a quiet machine)
 	@scripts/bench

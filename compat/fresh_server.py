@@ -32,15 +32,19 @@ def binary():
 
 
 @contextlib.contextmanager
-def server(*options):
-    """A server with these options, on a free port, with an empty data folder that goes away; yields its address."""
+def server(*options, said=None):
+    """A server with these options, on a free port, with an empty data folder that goes away; yields its address.
+
+    The lines that it prints are added to `said`.
+    """
+    said = [] if said is None else said
     path = binary()
     with tempfile.TemporaryDirectory(prefix="millstream-compat-") as data_dir:
         process = subprocess.Popen(
             [path, "serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir, *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )
-        said, address = [], threading.Event()
+        address = threading.Event()
 
         def listen():
             for line in process.stdout:

@@ -46,6 +46,19 @@ tell the version of HTTP.
 
 """
 
+PROGRAMS = """
+## Programs
+
+Other people's programs, in the versions that the registries serve, unchanged but for a processor that writes down what it
+sees. Each has a fresh server and goes through one scenario (`compat/programs/README.md`): a stream of eight shards under
+constant traffic, two workers, one of them killed with kill -9, a split, a merge, a graceful stop, a restart. Every record
+came, in the order of its shard and key; what was repeated is what was under way when a worker was killed or lost a lease.
+`make compat` runs all of them and writes this table; `make test` runs the smallest set that guards each difference of
+protocol. Times are from the start of the process to the first record, and from the kill to the last shard's first record
+at another worker, with the library's own settings, on 2 cores that all share.
+
+"""
+
 
 def read_seen(path):
     """Cell of each (column, row) that a run saw."""
@@ -76,7 +89,20 @@ def cell(column, operation, seen):
 def render(cells):
     rows = [["", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
     rows += [[row, *(cells[column, row] for column in COLUMNS)] for row in (*HEAD, *OPERATIONS)]
-    return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in rows) + committed_programs()
+
+
+def committed_programs():
+    """The part of the page that is another run's."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    heading = PROGRAMS.splitlines(keepends=True)[1]
+    return f"\n{text[text.index(heading):]}" if heading in text else ""
+
+
+def write_programs(table):
+    """Writes the programs' part; what stands before it stays."""
+    before = DOCUMENT.read_text().removesuffix(committed_programs())
+    DOCUMENT.write_text(before + PROGRAMS + table)
 
 
 def read_committed():

@@ -9,6 +9,7 @@ const ORDER: &[&str] = &[
     "policy",
     "log",
     "log-local",
+    "catalog",
     "streams",
     "tables",
     "server",
@@ -22,6 +23,7 @@ const CLIENTS: &[&str] = &["aggregation", "consumer"];
 const SERVER_SIDE: &[&str] = &[
     "log",
     "log-local",
+    "catalog",
     "streams",
     "tables",
     "server",

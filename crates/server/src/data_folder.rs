@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use millstream_catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
 use millstream_log::{GroupId, LogId};
 use millstream_log_local::{Loss, Repair, Salvage};
-use millstream_streams::catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
 use millstream_tables::check_folder;
 use millstream_types::{TimestampMs, WallClock};
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::catalog::NewShard;
+use millstream_catalog::NewShard;
 
 const VERSION: u8 = 1;
 

@@ -10,7 +10,7 @@ use millstream_log::NotWritten;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::catalog::{Applied, Command, Rejected};
+use millstream_catalog::{Applied, Command, Rejected};
 
 pub(crate) use open::{CommandLogError, open};
 
@@ -58,13 +58,19 @@ impl CommandLog {
     /// Proposes a command and waits until it is durable and applied.
     ///
     /// If the future is dropped, the command may still be applied.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+    pub(crate) async fn propose(
+        &self,
+        command: impl Into<Command>,
+    ) -> Result<Applied, ProposeError> {
         let deadline = Instant::now() + PROPOSE_PATIENCE;
         let (answer, answered) = oneshot::channel();
         let place = tokio::time::timeout_at(deadline, self.proposals.reserve()).await;
         let place = place.map_err(|_| ProposeError::Overloaded)?;
         let place = place.map_err(|_| ProposeError::Stopping)?;
-        place.send(Proposal { command, answer });
+        place.send(Proposal {
+            command: command.into(),
+            answer,
+        });
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(result)) => result,
             // The owner is gone or slow: the command may have reached the log.

@@ -8,12 +8,12 @@
 //!   Its second of writing is the present one.
 //! * Within an entry: the number of the record before, as if it had been written a second after the present one.
 //! * At the very start of the log: index 0, as the first record, with a second of writing below the shard's creation,
-//!   which no record has. It counts the seconds since the creation.
+//!   which no record has. It counts the seconds since the creation. A shard's starting number is the lowest of them.
 
 use millstream_types::{SequenceNumber, TimestampMs};
 
-use crate::catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 use crate::tokens::Position;
+use millstream_catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 
 /// The number that a read after which goes on exactly at `position`. It is no record's own if `now` is not before the
 /// time at which the record before the position was written.
@@ -134,6 +134,15 @@ mod tests {
             let behind = if is_last { at(offset + 1, 0) } else { at(offset, index + 1) };
             let record = numbers().sequence_number(offset, index, now);
             prop_assert!(number_before(numbers(), behind, now) > record);
+        }
+
+        #[test]
+        fn reading_after_a_shards_starting_number_skips_nothing(now_s in CREATED_S..CREATED_S + 40_000_000) {
+            let start: SequenceNumber = numbers().start().to_string().parse().unwrap();
+            prop_assert_eq!(position_after(start), at(0, 0));
+            prop_assert_eq!(position_at(start), at(0, 0));
+            prop_assert!(start < numbers().sequence_number(0, 0, TimestampMs(now_s * 1000)));
+            prop_assert!(start <= number_before(numbers(), at(0, 0), TimestampMs(now_s * 1000)));
         }
 
         #[test]

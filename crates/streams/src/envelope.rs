@@ -13,7 +13,7 @@ use std::ops::Range;
 use bytes::{Buf, Bytes};
 use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
 
-use crate::catalog::ENVELOPE_RECORDS_MAX;
+use millstream_catalog::ENVELOPE_RECORDS_MAX;
 
 const VERSION: u8 = 1;
 /// Flag: put while the stream's encryption was on.

@@ -1,7 +1,7 @@
 //! The stream service: the catalog of streams, and what can be done with them.
 //!
 //! [`StreamService`] has one method for each operation of the API; each lives in a file of its own under
-//! `operations/`, with its own error. The [`catalog`] is a state machine that can be driven without a service.
+//! `operations/`, with its own error. The catalog is a crate of its own, a state machine that can be driven without a service.
 //!
 //! * A control-plane call proposes a command, which one task appends to the command log and applies once it is
 //!   durable. Work that a command begins (logs to create, close or delete) is done by a life-cycle task, which
@@ -13,7 +13,6 @@
 
 mod asked;
 mod caller;
-pub mod catalog;
 mod close_entry;
 mod command_log;
 mod continuation;

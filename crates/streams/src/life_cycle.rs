@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use changing::Changing;
 pub(crate) use consumers::ConsumerLifeCycle;
 
-use crate::catalog::{Stream, StreamId};
 use crate::command_log::CommandLog;
 use crate::tasks::Tasks;
 use crate::view::View;
+use millstream_catalog::{Stream, StreamId};
 
 /// Pauses after a step that failed.
 const PAUSE_MIN: Duration = Duration::from_millis(20);

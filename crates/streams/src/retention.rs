@@ -10,9 +10,9 @@ use millstream_types::{ShardId, TimestampMs, WallClock};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Command, Shard, ShardState, Stream, StreamId};
 use crate::command_log::{CommandLog, ProposeError};
 use crate::view::View;
+use millstream_catalog::{Shard, ShardCommand, ShardState, Stream, StreamId};
 
 use confirmed_time::ConfirmedTime;
 
@@ -169,7 +169,7 @@ impl Retention {
         let id = stream.id;
         match self
             .commands
-            .propose(Command::RemoveShards { id, shards })
+            .propose(ShardCommand::RemoveShards { id, shards })
             .await
         {
             // The stream was deleted meanwhile, and its shards with it.

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::catalog::{Command, ConsumerKey, StreamId, TokenKey};
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
@@ -25,6 +24,7 @@ use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
 use crate::{Limits, StreamSettings};
+use millstream_catalog::{ConsumerKey, ServiceCommand, StreamId, TokenKey};
 
 /// How long a control-plane call waits for its change to be finished before it returns all the same.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
@@ -277,7 +277,7 @@ async fn token_key(view: &View, commands: &CommandLog) -> Result<TokenKey, OpenE
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(OpenError::Randomness)?;
     let key = TokenKey::new(bytes);
-    let proposed = commands.propose(Command::SetTokenKey { key }).await;
+    let proposed = commands.propose(ServiceCommand::SetTokenKey { key }).await;
     proposed.map_err(|error: ProposeError| OpenError::FirstCommand(Box::new(error)))?;
     Ok(key)
 }

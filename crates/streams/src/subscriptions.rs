@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{ConsumerKey, StreamId};
+use millstream_catalog::{ConsumerKey, StreamId};
 
 /// A subscription that is younger than this is not taken over.
 const PROTECTED_FOR: Duration = Duration::from_secs(5);

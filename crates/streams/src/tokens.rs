@@ -19,7 +19,7 @@ pub(crate) use next_token::{ConsumersAfter, NextToken, NextTokenError, ShardsAft
 pub(crate) use shard_iterator::{IteratorError, Position, ShardIterator};
 pub use utc_text::UtcText;
 
-use crate::catalog::TokenKey;
+use millstream_catalog::TokenKey;
 
 /// AWS's tokens begin with these bytes.
 const PREFIX: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];

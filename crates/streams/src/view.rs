@@ -7,7 +7,7 @@ use millstream_types::{AccountId, Region};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use crate::catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
+use millstream_catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
 
 /// The shared catalog. One task changes it; whoever reads takes an `Arc` and lets go of the lock.
 #[derive(Debug)]

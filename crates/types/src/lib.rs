@@ -1,4 +1,4 @@
-//! The words of Kinesis as Rust types: names, ids, hash keys, sequence numbers, ARNs, times and limits.
+//! The words of Kinesis as Rust types: names, ids, states, hash keys, sequence numbers, ARNs, times and limits.
 //!
 //! Everything here is a plain value. A value that exists is valid: text is checked once, where it enters.
 //! Deliberately absent: I/O, async, clocks that read the real time, and any rule of the service.
@@ -14,6 +14,7 @@ mod names;
 mod old_sequence_number;
 mod sequence_number;
 mod shard_id;
+mod words;
 
 pub use arn::{ArnParts, ConsumerArn, InvalidArn, InvalidConsumerArn, Partition, StreamArn};
 pub use call::{
@@ -25,3 +26,7 @@ pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};
 pub use old_sequence_number::OldSequenceNumber;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use shard_id::{InvalidShardId, ShardId};
+pub use words::{
+    CommitmentStatus, ConsumerStatus, EncryptionType, MetricsName, RecordDistributionStrategy,
+    StreamMode, StreamStatus,
+};

@@ -42,19 +42,24 @@ mod update_stream_mode;
 mod update_stream_record_distribution_strategy;
 mod update_stream_warm_throughput;
 
+/// The API's words in shapes.
+pub use millstream_types::{
+    CommitmentStatus, ConsumerStatus, EncryptionType, MetricsName, RecordDistributionStrategy,
+    StreamMode, StreamStatus,
+};
+
 pub use account_settings::{
-    AccountSettingsResponse, Commitment, CommitmentChange, CommitmentStatus,
-    DescribeAccountSettingsRequest, UpdateAccountSettingsRequest,
+    AccountSettingsResponse, Commitment, CommitmentChange, DescribeAccountSettingsRequest,
+    UpdateAccountSettingsRequest,
 };
 pub use add_tags_to_stream::AddTagsToStreamRequest;
-pub use consumer::{Consumer, ConsumerStatus};
+pub use consumer::Consumer;
 pub use create_stream::CreateStreamRequest;
 pub use delete_stream::DeleteStreamRequest;
 pub use deregister_stream_consumer::DeregisterStreamConsumerRequest;
 pub use describe_limits::{DescribeLimitsRequest, DescribeLimitsResponse};
 pub use describe_stream::{
-    DescribeStreamRequest, DescribeStreamResponse, EncryptionType, EnhancedMetrics,
-    StreamDescription, StreamStatus,
+    DescribeStreamRequest, DescribeStreamResponse, EnhancedMetrics, StreamDescription,
 };
 pub use describe_stream_consumer::{
     ConsumerDescription, DescribeStreamConsumerRequest, DescribeStreamConsumerResponse,
@@ -64,7 +69,6 @@ pub use describe_stream_summary::{
 };
 pub use enhanced_monitoring::{
     DisableEnhancedMonitoringRequest, EnableEnhancedMonitoringRequest, EnhancedMonitoringResponse,
-    MetricsName,
 };
 pub use get_records::{GetRecordsRequest, GetRecordsResponse, Record};
 pub use get_shard_iterator::{
@@ -93,7 +97,7 @@ pub use retention_period::{
 pub use shard::{ChildShard, SequenceNumberRange, Shard, WireHashKeyRange};
 pub use split_shard::SplitShardRequest;
 pub use stream_encryption::{StartStreamEncryptionRequest, StopStreamEncryptionRequest};
-pub use stream_mode::{StreamMode, StreamModeDetails};
+pub use stream_mode::StreamModeDetails;
 pub use subscribe_to_shard::{StartingPosition, SubscribeToShardEvent, SubscribeToShardRequest};
 pub use tag::Tag;
 pub use tag_resource::TagResourceRequest;
@@ -101,9 +105,7 @@ pub use untag_resource::UntagResourceRequest;
 pub use update_max_record_size::UpdateMaxRecordSizeRequest;
 pub use update_shard_count::{ScalingType, UpdateShardCountRequest, UpdateShardCountResponse};
 pub use update_stream_mode::UpdateStreamModeRequest;
-pub use update_stream_record_distribution_strategy::{
-    RecordDistributionStrategy, UpdateStreamRecordDistributionStrategyRequest,
-};
+pub use update_stream_record_distribution_strategy::UpdateStreamRecordDistributionStrategyRequest;
 pub use update_stream_warm_throughput::{
     UpdateStreamWarmThroughputRequest, UpdateStreamWarmThroughputResponse, WarmThroughput,
 };

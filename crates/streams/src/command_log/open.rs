@@ -12,9 +12,9 @@ use millstream_types::WallClock;
 use super::CommandLog;
 use super::owner::{Owner, OwnerParts};
 use crate::StreamSettings;
-use crate::catalog::{Catalog, CommandEntry, InvalidCommand, InvalidSnapshot};
 use crate::life_cycle::Changing;
 use crate::view::View;
+use millstream_catalog::{Catalog, CommandEntry, InvalidCommand, InvalidSnapshot};
 
 /// Commands are read in pieces of about this many bytes.
 const READ_BYTES: usize = 1024 * 1024;

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::open::{CommandLogError, read_commands};
 use super::snapshots::Snapshots;
 use super::{CommandLog, Proposal, ProposeError, QUEUE_COMMANDS_MAX};
-use crate::catalog::{Applied, Command, CommandEntry, Rejected};
 use crate::life_cycle::Changing;
 use crate::view::View;
+use millstream_catalog::{Applied, Command, CommandEntry, Rejected};
 
 /// An append that is not answered after this long has an unknown outcome.
 const APPEND_PATIENCE: Duration = Duration::from_secs(10);
@@ -119,7 +119,7 @@ impl Owner {
             return Err(ProposeError::Suspended);
         }
         let entry = CommandEntry::new(self.clock.now(), command);
-        self.view.read(|catalog| catalog.check(&entry))?;
+        self.view.read(|catalog| catalog.decide(&entry).map(drop))?;
         let append = Append {
             place: self.place,
             kind: EntryKind::Data,

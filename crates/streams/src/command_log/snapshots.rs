@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use millstream_log::{Snapshot, SnapshotStore};
 
-use crate::catalog::Catalog;
 use crate::tasks::compute;
 use crate::view::View;
+use millstream_catalog::Catalog;
 
 /// Stores the catalog now and then, one snapshot at a time.
 pub(super) struct Snapshots {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::catalog::{Stream, StreamId};
+use millstream_catalog::{Stream, StreamId};
 
 /// The streams that are changing, and those of whose consumers some are.
 #[derive(Debug, Default)]

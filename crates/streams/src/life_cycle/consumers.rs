@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{Changing, PAUSE_MAX, PAUSE_MIN};
-use crate::catalog::{Command, Consumer, ConsumerKey, StreamId};
 use crate::command_log::{CommandLog, ProposeError};
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::view::View;
+use millstream_catalog::{Consumer, ConsumerCommand, ConsumerKey, StreamId};
 
 /// One transition of one consumer; true if it is being deleted.
 type Transition = (StreamId, ConsumerKey, bool);
@@ -114,9 +114,11 @@ impl ConsumerLifeCycle {
         loop {
             let consumer = key.clone();
             let finish = match status {
-                ConsumerStatus::Deleting => Command::FinishDeregisterConsumer { id, consumer },
+                ConsumerStatus::Deleting => {
+                    ConsumerCommand::FinishDeregisterConsumer { id, consumer }
+                }
                 ConsumerStatus::Creating | ConsumerStatus::Active => {
-                    Command::FinishRegisterConsumer { id, consumer }
+                    ConsumerCommand::FinishRegisterConsumer { id, consumer }
                 }
             };
             match self.commands.propose(finish).await {

@@ -11,9 +11,11 @@ use millstream_types::ShardId;
 use millstream_wire::shapes::StreamStatus;
 
 use super::LifeCycle;
-use crate::catalog::{Change, ClosedShard, Command, CreatedLog, NewShard, Shard, Stream, StreamId};
 use crate::close_entry;
 use crate::command_log::ProposeError;
+use millstream_catalog::{
+    Change, ClosedShard, CreatedLog, NewShard, Shard, ShardCommand, Stream, StreamCommand, StreamId,
+};
 
 /// Logs that are created, or closed, at the same time.
 const TOGETHER_MAX: usize = 128;
@@ -47,7 +49,7 @@ impl LifeCycle {
                 self.reshard(stream, &change.reshards()).await
             }
             Some(Change::Update { .. }) => {
-                let finish = Command::FinishUpdateSetting { id: stream.id };
+                let finish = StreamCommand::FinishUpdateSetting { id: stream.id };
                 self.commands.propose(finish).await?;
                 Ok(())
             }
@@ -57,14 +59,14 @@ impl LifeCycle {
 
     async fn create(&self, id: StreamId, shards: &[NewShard]) -> Result<(), StepError> {
         let logs = self.create_logs(id, shards.iter().collect()).await?;
-        let finish = Command::FinishCreateStream { id, logs };
+        let finish = StreamCommand::FinishCreateStream { id, logs };
         self.commands.propose(finish).await?;
         Ok(())
     }
 
     async fn delete(&self, id: StreamId) -> Result<(), StepError> {
         self.engine.delete_group(id.group()).await?;
-        let finish = Command::FinishDeleteStream { id };
+        let finish = StreamCommand::FinishDeleteStream { id };
         self.commands.propose(finish).await?;
         Ok(())
     }
@@ -92,7 +94,7 @@ impl LifeCycle {
             }
             closed.extend(try_join_all(closing).await?);
         }
-        let finish = Command::FinishReshard { id, closed, logs };
+        let finish = ShardCommand::FinishReshard { id, closed, logs };
         self.commands.propose(finish).await?;
         Ok(())
     }

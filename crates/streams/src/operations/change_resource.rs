@@ -6,7 +6,7 @@ use super::change_stream::ChangeStreamError;
 use super::find_consumer::{ConsumerNotFound, FindConsumerError};
 use super::find_resource::{FindResourceError, FoundResource};
 use super::subscribe_to_shard::ConsumerNotActive;
-use crate::catalog::Rejected;
+use millstream_catalog::Rejected;
 
 /// How a change of a stream or consumer fails, whatever the change is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

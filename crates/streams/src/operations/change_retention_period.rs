@@ -4,8 +4,8 @@ use millstream_types::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN};
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
-use crate::catalog::{Command, Rejected, StreamId};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Rejected, StreamCommand, StreamId};
 
 /// How a change of the retention period fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ impl StreamService {
         operation: Operation,
         (name, arn): (Option<&str>, Option<&str>),
         hours: i32,
-        command: impl FnOnce(StreamId, u32) -> Command,
+        command: impl FnOnce(StreamId, u32) -> StreamCommand,
     ) -> Result<(), ChangeRetentionPeriodError> {
         let _call = self.enter().map_err(ChangeStreamError::from)?;
         let stream = self.stream_to_change(caller, operation, name, arn)?;

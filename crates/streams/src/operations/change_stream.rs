@@ -11,8 +11,8 @@ use super::find_stream::FindStreamError;
 use super::not_found::StreamNotFound;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::{Applied, Command, Rejected, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Applied, Command, Rejected, Stream};
 
 /// How a change of a stream fails, whatever the change is. An operation that fails in no other way has this as its
 /// error; the others wrap it.
@@ -145,7 +145,7 @@ impl StreamService {
     pub(super) async fn change_stream<E: From<ChangeStreamError>>(
         &self,
         stream: &Stream,
-        command: Command,
+        command: impl Into<Command>,
         own: impl FnOnce(Rejected) -> Option<E>,
     ) -> Result<Applied, E> {
         let proposed = self.inner.commands.propose(command).await;

@@ -9,7 +9,7 @@ use super::change_stream::ChangeStreamError;
 use super::find_resource::FoundResource;
 use super::tags::{InvalidTags, check_keys, check_tags};
 use crate::StreamService;
-use crate::catalog::{Command, Rejected};
+use millstream_catalog::{Rejected, TagCommand};
 
 /// How a change of tags fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +49,7 @@ impl StreamService {
         let stream = resource.stream();
         let (name, account) = (&stream.key.name, &stream.key.account);
         check_tags(&tags, name, account)?;
-        let command = Command::AddTags {
+        let command = TagCommand::AddTags {
             resource: resource.tagged(),
             tags,
         };
@@ -69,7 +69,7 @@ impl StreamService {
     ) -> Result<(), ChangeTagsError> {
         let key = &resource.stream().key;
         check_keys(&keys, &key.name, &key.account)?;
-        let command = Command::RemoveTags {
+        let command = TagCommand::RemoveTags {
             resource: resource.tagged(),
             keys: keys.into_iter().collect(),
         };

@@ -6,7 +6,7 @@ use millstream_wire::shapes;
 use millstream_wire::shapes::ConsumerDescription;
 
 use super::find_consumer::FoundConsumer;
-use crate::catalog::{Consumer, Stream};
+use millstream_catalog::{Consumer, Stream};
 
 /// The second of the ARN, as the creation time.
 fn creation_timestamp(consumer: &Consumer) -> Timestamp {

@@ -12,8 +12,8 @@ use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use super::update_setting::{UpdateSettingError, check_throughput};
 use crate::caller::Resource;
-use crate::catalog::{Command, Rejected, StreamKey, StreamSpec};
 use crate::{AccessDenied, Caller, StreamService};
+use millstream_catalog::{Rejected, StreamCommand, StreamKey, StreamSpec};
 
 /// How CreateStream fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,7 +142,7 @@ impl StreamService {
             record_distribution: request.record_distribution_strategy.unwrap_or_default(),
         };
         let name = spec.key.name.clone();
-        let begin = Command::BeginCreateStream {
+        let begin = StreamCommand::BeginCreateStream {
             stream: spec,
             account_shards_max: self.inner.settings.account_shards_max,
         };

@@ -4,8 +4,8 @@ use millstream_wire::Operation;
 use millstream_wire::shapes::DecreaseStreamRetentionPeriodRequest;
 
 use super::change_retention_period::ChangeRetentionPeriodError;
-use crate::catalog::Command;
 use crate::{Caller, StreamService};
+use millstream_catalog::StreamCommand;
 
 impl StreamService {
     /// Keeps the stream's records for a shorter time. Records past the new period cannot be read from now on.
@@ -25,7 +25,7 @@ impl StreamService {
             Operation::DecreaseStreamRetentionPeriod,
             (name, request.stream_arn.as_deref()),
             request.retention_period_hours,
-            |id, hours| Command::DecreaseRetention { id, hours },
+            |id, hours| StreamCommand::DecreaseRetention { id, hours },
         )
         .await
     }

@@ -7,8 +7,8 @@ use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
 use super::find_resource::FoundResource;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Command, ConsumerCommand, Rejected, StreamCommand};
 
 /// How DeleteResourcePolicy fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,10 +65,13 @@ impl StreamService {
 
 fn delete(resource: &FoundResource) -> Command {
     match resource {
-        FoundResource::Stream(stream) => Command::DeleteResourcePolicy { id: stream.id },
-        FoundResource::Consumer(found) => Command::DeleteConsumerPolicy {
+        FoundResource::Stream(stream) => {
+            StreamCommand::DeleteResourcePolicy { id: stream.id }.into()
+        }
+        FoundResource::Consumer(found) => ConsumerCommand::DeleteConsumerPolicy {
             id: found.stream.id,
             consumer: found.consumer.key.clone(),
-        },
+        }
+        .into(),
     }
 }

@@ -5,8 +5,8 @@ use millstream_wire::shapes::DeleteStreamRequest;
 use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
-use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Rejected, StreamCommand};
 
 /// How DeleteStream fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl StreamService {
             name,
             request.stream_arn.as_deref(),
         )?;
-        let begin = Command::BeginDeleteStream {
+        let begin = StreamCommand::BeginDeleteStream {
             id: stream.id,
             enforce_consumer_deletion: request.enforce_consumer_deletion.unwrap_or(false),
         };

@@ -6,8 +6,8 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 use super::change_stream::ChangeStreamError;
 use super::find_consumer::{ConsumerNotFound, FindConsumerError, FoundConsumer, NamedConsumer};
 use super::subscribe_to_shard::ConsumerNotActive;
-use crate::catalog::{Command, Rejected};
 use crate::{Caller, StreamService};
+use millstream_catalog::{ConsumerCommand, Rejected};
 
 /// How DeregisterStreamConsumer fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ impl StreamService {
         };
         let found = self.find_consumer(caller, Operation::DeregisterStreamConsumer, named)?;
         let FoundConsumer { stream, consumer } = &found;
-        let begin = Command::BeginDeregisterConsumer {
+        let begin = ConsumerCommand::BeginDeregisterConsumer {
             id: stream.id,
             consumer: consumer.key.clone(),
         };

@@ -8,7 +8,7 @@ use millstream_wire::shapes::{
 };
 
 use super::account_error::AccountError;
-use crate::{Caller, StreamService, catalog};
+use crate::{Caller, StreamService};
 
 impl StreamService {
     /// Says whether the caller's account commits itself to a least throughput in the caller's region.
@@ -45,7 +45,7 @@ const NEVER: Commitment = Commitment {
     earliest_allowed_end_at: None,
 };
 
-fn shown(commitment: catalog::Commitment, now: TimestampMs) -> Commitment {
+fn shown(commitment: millstream_catalog::Commitment, now: TimestampMs) -> Commitment {
     let status = commitment.status(now);
     let has_ended = status == CommitmentStatus::Disabled;
     let earliest = Timestamp(commitment.earliest_end_ms);

@@ -6,8 +6,8 @@ use millstream_wire::shapes::{DisableEnhancedMonitoringRequest, EnhancedMonitori
 use super::change_stream::ChangeStreamError;
 use super::enable_enhanced_monitoring::{changed, expanded};
 use super::update_setting::UpdateSettingError;
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Switches shard-level metrics off; those that are off already stay off.

@@ -9,8 +9,8 @@ use millstream_wire::shapes::{
 
 use super::change_stream::ChangeStreamError;
 use super::update_setting::UpdateSettingError;
-use crate::catalog::{Setting, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Setting, Stream};
 
 impl StreamService {
     /// Switches shard-level metrics on; those that are on already stay on.

@@ -8,8 +8,8 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 use super::find_stream::{FindStreamError, NamedStream};
 use super::unverified_texts as texts;
 use crate::caller::{AccessDenied, Resource};
-use crate::catalog::{Consumer, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Consumer, Stream};
 
 /// The request does not name a consumer that there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

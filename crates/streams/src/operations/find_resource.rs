@@ -10,8 +10,8 @@ use super::find_consumer::{FindConsumerError, FoundConsumer, NamedConsumer};
 use super::find_stream::{FindStreamError, NamedStream};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::{Stream, Tagged};
 use crate::{AccessDenied, Caller, StreamService, caller};
+use millstream_catalog::{Stream, Tagged};
 
 /// The ARN is of nothing that there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,8 +10,8 @@ use super::not_found::StreamNotFound;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::caller::Resource;
-use crate::catalog::Stream;
 use crate::{AccessDenied, Caller, StreamService};
+use millstream_catalog::Stream;
 
 /// The request does not name a stream that there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

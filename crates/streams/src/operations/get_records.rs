@@ -13,9 +13,9 @@ use super::shard_read::{ReadLimits, ReadShardError, ReadWith, read_shard};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
 use crate::AccessDenied;
-use crate::catalog::{Shard, ShardState, Stream};
 use crate::tokens::{IteratorError, ShardIterator, UtcText};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Shard, ShardState, Stream};
 
 /// How long a read waits for its turn among those that wait for the disk.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);

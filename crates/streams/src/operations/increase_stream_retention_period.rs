@@ -4,8 +4,8 @@ use millstream_wire::Operation;
 use millstream_wire::shapes::IncreaseStreamRetentionPeriodRequest;
 
 use super::change_retention_period::ChangeRetentionPeriodError;
-use crate::catalog::Command;
 use crate::{Caller, StreamService};
+use millstream_catalog::StreamCommand;
 
 impl StreamService {
     /// Keeps the stream's records longer. Records that were past the old period may be gone or come back.
@@ -25,7 +25,7 @@ impl StreamService {
             Operation::IncreaseStreamRetentionPeriod,
             (name, request.stream_arn.as_deref()),
             request.retention_period_hours,
-            |id, hours| Command::IncreaseRetention { id, hours },
+            |id, hours| StreamCommand::IncreaseRetention { id, hours },
         )
         .await
     }

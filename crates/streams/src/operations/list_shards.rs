@@ -14,9 +14,9 @@ use super::not_found::StreamNotFound;
 use super::shard_description::{creation_timestamp, describe, listed_shards};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::{Shard, Stream};
 use crate::tokens::{NextToken, NextTokenError, ShardsAfter, UtcText};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Shard, Stream};
 
 /// Shards of one answer if the request does not say, and if it does, at most.
 const SHARDS_PER_ANSWER_DEFAULT: u32 = 1000;

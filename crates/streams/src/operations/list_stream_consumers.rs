@@ -11,9 +11,9 @@ use super::find_stream::{FindStreamError, NamedStream};
 use super::shard_description::creation_timestamp;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::Stream;
 use crate::tokens::{ConsumersAfter, NextToken, NextTokenError, UtcText};
 use crate::{Caller, StreamService};
+use millstream_catalog::Stream;
 
 /// AWS lists no more consumers in one answer, whatever the request says.
 const CONSUMERS_PER_ANSWER_MAX: usize = 100;

@@ -8,8 +8,8 @@ use super::change_stream::ChangeStreamError;
 use super::find_stream::NamedStream;
 use super::not_found::CouldNotFindShard;
 use super::split_shard::ShardEnded;
-use crate::catalog::{Command, Rejected, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Rejected, ShardCommand, Stream};
 
 /// How MergeShards fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +78,7 @@ impl StreamService {
         let adjacent_shard = parse(&request.adjacent_shard_to_merge)?;
         let stream = self.look_up(caller, Operation::MergeShards, &named);
         let stream = stream.map_err(ChangeStreamError::from)?;
-        let begin = Command::BeginMergeShards {
+        let begin = ShardCommand::BeginMergeShards {
             id: stream.id,
             shard,
             adjacent_shard,

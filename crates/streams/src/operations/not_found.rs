@@ -2,7 +2,7 @@
 
 use millstream_types::{AccountId, ShardId};
 
-use crate::catalog::StreamKey;
+use millstream_catalog::StreamKey;
 
 /// There is no such stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

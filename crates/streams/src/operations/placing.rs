@@ -4,7 +4,7 @@ use millstream_types::HashKey;
 use millstream_wire::shapes::{RecordDistributionStrategy, RecordToPut};
 
 use super::spread::Spread;
-use crate::catalog::Stream;
+use millstream_catalog::Stream;
 
 /// Why a record has no place in the stream.
 pub(super) enum Unplaced<'a> {

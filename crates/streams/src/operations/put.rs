@@ -9,9 +9,9 @@ use millstream_types::{HashKey, SequenceNumber};
 use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData, RecordToPut};
 use tokio::time::Instant;
 
-use crate::catalog::{ShardNumbers, Stream};
 use crate::envelope::{EnvelopeReader, EnvelopeWriter};
 use crate::view::View;
+use millstream_catalog::{ShardNumbers, Stream};
 
 /// How long a put that meets a closing shard waits for the children.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(1);

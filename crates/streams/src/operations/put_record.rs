@@ -13,8 +13,8 @@ use super::placing::{Unplaced, hash_key};
 use super::put::{PutFailure, Routing, Submitted, size_bytes, stored};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::Stream;
 use crate::{Caller, StreamService};
+use millstream_catalog::Stream;
 
 /// How PutRecord fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -17,8 +17,8 @@ use super::put_record::{InvalidExplicitHashKey, ShardThrottled};
 use super::spread::Spread;
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::Stream;
 use crate::{Caller, StreamService};
+use millstream_catalog::Stream;
 
 /// AWS lists no more errors in one text.
 const ERRORS_LISTED_MAX: usize = 10;

@@ -8,8 +8,8 @@ use super::change_resource::ChangeResourceError;
 use super::change_stream::ChangeStreamError;
 use super::find_resource::FoundResource;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, ResourcePolicy};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Command, ConsumerCommand, ResourcePolicy, StreamCommand};
 
 /// How PutResourcePolicy fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,14 +61,16 @@ impl StreamService {
 
 fn put(resource: &FoundResource, policy: ResourcePolicy) -> Command {
     match resource {
-        FoundResource::Stream(stream) => Command::PutResourcePolicy {
+        FoundResource::Stream(stream) => StreamCommand::PutResourcePolicy {
             id: stream.id,
             policy,
-        },
-        FoundResource::Consumer(found) => Command::PutConsumerPolicy {
+        }
+        .into(),
+        FoundResource::Consumer(found) => ConsumerCommand::PutConsumerPolicy {
             id: found.stream.id,
             consumer: found.consumer.key.clone(),
             policy,
-        },
+        }
+        .into(),
     }
 }

@@ -10,8 +10,8 @@ use super::consumer_description::describe_consumer;
 use super::tags::{InvalidTags, check_tags};
 use super::unavailable::Unavailable;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, Rejected, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{ConsumerCommand, Rejected, Stream};
 
 /// How RegisterStreamConsumer fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +95,7 @@ impl StreamService {
             .map_err(|_| RegisterStreamConsumerError::InvalidName(consumer_name))?;
         check_tags(&tags, &stream.key.name, &stream.key.account)?;
         let id = stream.id;
-        let begin = Command::BeginRegisterConsumer {
+        let begin = ConsumerCommand::BeginRegisterConsumer {
             id,
             name: name.clone(),
             tags,

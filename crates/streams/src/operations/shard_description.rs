@@ -8,7 +8,7 @@ use millstream_wire::shapes::{
     WarmThroughput,
 };
 
-use crate::catalog::{Change, Setting, Shard, Stream};
+use millstream_catalog::{Change, Setting, Shard, Stream};
 
 /// AWS gives creation times in whole seconds.
 pub(super) fn creation_timestamp(stream: &Stream) -> Timestamp {

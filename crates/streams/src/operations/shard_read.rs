@@ -6,10 +6,10 @@ use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
 use millstream_types::TimestampMs;
 use millstream_wire::shapes::{EncryptionType, Record};
 
-use crate::catalog::{Shard, ShardNumbers, ShardState};
 use crate::envelope::{EnvelopeReader, InvalidEnvelope, RecordRanges};
 use crate::read_turns::{NoTurn, ReadTurns, Turn};
 use crate::tokens::Position;
+use millstream_catalog::{Shard, ShardNumbers, ShardState};
 
 /// Bytes that one read of the log asks for at most.
 const PIECE_BYTES_MAX: usize = 1024 * 1024;

@@ -8,8 +8,8 @@ use super::change_stream::ChangeStreamError;
 use super::find_stream::NamedStream;
 use super::not_found::CouldNotFindShard;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, Rejected, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Rejected, ShardCommand, Stream};
 
 /// How SplitShard fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ impl StreamService {
         let stream = self.look_up(caller, Operation::SplitShard, &named);
         let stream = stream.map_err(ChangeStreamError::from)?;
         let key = &request.new_starting_hash_key;
-        let begin = Command::BeginSplitShard {
+        let begin = ShardCommand::BeginSplitShard {
             id: stream.id,
             shard,
             // A key above the space is above every shard's last key too.

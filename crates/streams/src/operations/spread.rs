@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_types::HashKey;
 
-use crate::catalog::Stream;
+use millstream_catalog::Stream;
 
 /// 2^64 divided by the golden ratio: its multiples, modulo 2^64, fall evenly between each other, and so does every
 /// n-th of them. So streams that take turns with the one counter are each served evenly.

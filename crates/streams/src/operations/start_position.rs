@@ -7,9 +7,9 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::unavailable::Unavailable;
 use crate::StreamService;
-use crate::catalog::{Shard, ShardState, Stream};
 use crate::continuation::{position_after, position_at};
 use crate::tokens::Position;
+use millstream_catalog::{Shard, ShardState, Stream};
 
 /// The position to start from is not one of the shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

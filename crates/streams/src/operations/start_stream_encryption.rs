@@ -7,8 +7,8 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 use super::change_stream::ChangeStreamError;
 use super::unverified_texts as texts;
 use super::update_setting::UpdateSettingError;
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 /// How StartStreamEncryption and StopStreamEncryption fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,8 @@ use millstream_wire::shapes::StopStreamEncryptionRequest;
 
 use super::change_stream::ChangeStreamError;
 use super::start_stream_encryption::{StreamEncryptionError, check_key};
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Ends what [`start_stream_encryption`](Self::start_stream_encryption) began. The request's key need not be the one

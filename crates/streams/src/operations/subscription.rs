@@ -18,10 +18,10 @@ use super::shard_read::{ReadLimits, ReadShardError, ReadWith, read_shard};
 use super::subscribe_to_shard::SubscriptionInUse;
 use super::unavailable::Unavailable;
 use crate::StreamService;
-use crate::catalog::{Shard, ShardNumbers, ShardState, Stream};
 use crate::continuation::number_before;
 use crate::subscriptions::{Ending, Seat, TakenSeat};
 use crate::tokens::Position;
+use millstream_catalog::{Shard, ShardNumbers, ShardState, Stream};
 
 /// A subscription ends after this long; its client subscribes again.
 const LIFE: Duration = Duration::from_secs(300);

@@ -3,8 +3,8 @@
 use millstream_log::{EngineError, NotWritten};
 use millstream_wire::{ApiError, ErrorCode};
 
-use crate::catalog::Rejected;
 use crate::command_log::ProposeError;
+use millstream_catalog::Rejected;
 
 /// The service cannot do this now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -8,8 +8,8 @@ use millstream_wire::shapes::{
 
 use super::account_error::AccountError;
 use super::unavailable::Unavailable;
-use crate::catalog::Command;
 use crate::{Caller, StreamService};
+use millstream_catalog::ServiceCommand;
 
 impl StreamService {
     /// Begins or ends the caller's commitment to a least throughput in the caller's region; it unlocks warm throughput
@@ -27,7 +27,7 @@ impl StreamService {
         let _call = self.enter()?;
         caller.authorize_in_general(Operation::UpdateAccountSettings)?;
         let status = request.minimum_throughput_billing_commitment.status;
-        let command = Command::UpdateCommitment {
+        let command = ServiceCommand::UpdateCommitment {
             account: caller.account.clone(),
             region: caller.region.clone(),
             enabled: status == CommitmentStatus::Enabled,

@@ -5,8 +5,8 @@ use millstream_wire::shapes::UpdateMaxRecordSizeRequest;
 
 use super::change_stream::ChangeStreamError;
 use super::update_setting::UpdateSettingError;
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Sets the largest record, data and partition key, that puts accept from now on. Larger records that are there

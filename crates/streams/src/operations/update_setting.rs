@@ -9,7 +9,7 @@ use millstream_wire::{ApiError, ErrorCode};
 use super::change_stream::ChangeStreamError;
 use super::unverified_texts as texts;
 use crate::StreamService;
-use crate::catalog::{Command, Rejected, Setting, Stream};
+use millstream_catalog::{Rejected, Setting, Stream, StreamCommand};
 
 /// How a new value of a setting is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +101,7 @@ impl StreamService {
         stream: &Stream,
         setting: Setting,
     ) -> Result<(), UpdateSettingError> {
-        let command = Command::UpdateSetting {
+        let command = StreamCommand::UpdateSetting {
             id: stream.id,
             per_day_max: per_day_max(&setting),
             account_shards_max: self.inner.settings.account_shards_max,

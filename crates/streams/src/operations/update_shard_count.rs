@@ -7,8 +7,8 @@ use millstream_wire::{ApiError, ErrorCode, Operation};
 
 use super::change_stream::ChangeStreamError;
 use super::unverified_texts as texts;
-use crate::catalog::{Command, Rejected, Stream};
 use crate::{Caller, StreamService};
+use millstream_catalog::{Rejected, ShardCommand, Stream};
 
 /// How UpdateShardCount fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +97,7 @@ impl StreamService {
             request.stream_arn.as_deref(),
         )?;
         let target = request.target_shard_count;
-        let begin = Command::BeginUpdateShardCount {
+        let begin = ShardCommand::BeginUpdateShardCount {
             id: stream.id,
             target,
             account_shards_max: self.inner.settings.account_shards_max,

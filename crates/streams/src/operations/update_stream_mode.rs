@@ -5,8 +5,8 @@ use millstream_wire::shapes::{StreamMode, UpdateStreamModeRequest};
 
 use super::change_stream::ChangeStreamError;
 use super::update_setting::{UpdateSettingError, check_throughput};
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Switches a stream between the capacity modes; its shards stay as they are. A stream can be switched twice within

@@ -5,8 +5,8 @@ use millstream_wire::shapes::UpdateStreamRecordDistributionStrategyRequest;
 
 use super::change_stream::ChangeStreamError;
 use super::update_setting::UpdateSettingError;
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Sets what decides to which shard a record goes. It holds at once, for records that are put from now on.

@@ -8,8 +8,8 @@ use millstream_wire::shapes::{
 use super::change_stream::ChangeStreamError;
 use super::shard_description::shard_throughput_mibps;
 use super::update_setting::{UpdateSettingError, check_throughput};
-use crate::catalog::Setting;
 use crate::{Caller, StreamService};
+use millstream_catalog::Setting;
 
 impl StreamService {
     /// Makes an on-demand stream ready for a throughput: it grows to one shard for each MiB per second, up to 10,000,

@@ -6,7 +6,7 @@ use millstream_wire::shapes::ShardFilterType;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Tokens, UtcText};
-use crate::catalog::StreamId;
+use millstream_catalog::StreamId;
 
 /// Where a list goes on, and what it lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::TokenKey;
+    use millstream_catalog::TokenKey;
 
     #[test]
     fn round_trips_expires_and_is_no_iterator() {

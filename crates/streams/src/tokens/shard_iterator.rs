@@ -9,7 +9,7 @@ use millstream_types::limits::TOKEN_LIFE_MS;
 use millstream_types::{ShardId, StreamName, TimestampMs};
 
 use super::{FRAME_BYTES, Kind, Tokens, UtcText};
-use crate::catalog::StreamId;
+use millstream_catalog::StreamId;
 
 const VERSION: u8 = 1;
 
@@ -114,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::catalog::TokenKey;
+    use millstream_catalog::TokenKey;
 
     fn tokens() -> Tokens {
         Tokens::new(&TokenKey::new([7; 32])).unwrap()

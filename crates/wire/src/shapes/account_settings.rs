@@ -1,5 +1,6 @@
 //! DescribeAccountSettings and UpdateAccountSettings.
 
+use millstream_types::CommitmentStatus;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Timestamp;
@@ -22,18 +23,6 @@ pub struct UpdateAccountSettingsRequest {
 pub struct CommitmentChange {
     /// On or off; ENABLED_UNTIL_EARLIEST_ALLOWED_END is never asked for.
     pub status: CommitmentStatus,
-}
-
-/// Whether an account commits to a least throughput.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum CommitmentStatus {
-    /// It does.
-    Enabled,
-    /// It does not.
-    Disabled,
-    /// It does until it may end.
-    EnabledUntilEarliestAllowedEnd,
 }
 
 /// Answer of both.

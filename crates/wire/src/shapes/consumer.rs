@@ -1,20 +1,9 @@
 //! A fan-out consumer in an answer.
 
-use serde::{Deserialize, Serialize};
+use millstream_types::ConsumerStatus;
+use serde::Serialize;
 
 use crate::encoding::Timestamp;
-
-/// Where a consumer is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ConsumerStatus {
-    /// Not yet usable.
-    Creating,
-    /// On its way out.
-    Deleting,
-    /// Usable.
-    Active,
-}
 
 /// A consumer in a list and after its registration.
 #[derive(Debug, Clone, PartialEq, Serialize)]

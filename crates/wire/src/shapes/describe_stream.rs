@@ -1,9 +1,9 @@
 //! DescribeStream.
 
-use millstream_types::StreamName;
+use millstream_types::{EncryptionType, MetricsName, StreamName, StreamStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{MetricsName, Shard, StreamModeDetails};
+use super::{Shard, StreamModeDetails};
 use crate::encoding::Timestamp;
 
 /// Input of DescribeStream.
@@ -19,30 +19,6 @@ pub struct DescribeStreamRequest {
     pub limit: Option<u32>,
     /// List shards after this one.
     pub exclusive_start_shard_id: Option<String>,
-}
-
-/// Where a stream is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum StreamStatus {
-    /// Not yet usable.
-    Creating,
-    /// On its way out.
-    Deleting,
-    /// Usable.
-    Active,
-    /// Usable, and changing.
-    Updating,
-}
-
-/// Whether records are encrypted with a key of the user's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum EncryptionType {
-    /// They are not.
-    None,
-    /// They are.
-    Kms,
 }
 
 /// Shard-level metrics that are switched on.

@@ -1,0 +1,3 @@
+module millstream/ledger
+
+go 1.21

@@ -1,0 +1,1 @@
+"""What programs are put through: one file for each kind of program."""

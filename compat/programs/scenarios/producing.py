@@ -1,0 +1,76 @@
+"""The scenario of producing programs: what they say that they put is there, once, over a split and a merge.
+
+It is read back by two libraries that take aggregated records apart by rules of their own: aws_kinesis_agg in Python, and a
+consuming program of the matrix.
+"""
+
+import base64
+import collections
+
+import checks
+import ledger
+from aws_kinesis_agg import deaggregator
+from processes import now_ms
+from world import Stuck, on_a_server
+
+RATE = 1_000
+KEYS = 64
+
+
+def run(program, folder, accepted, matrix):
+    """Runs the producer and judges what is on the stream."""
+    with on_a_server(program, folder, accepted, matrix) as (here, outcome):
+        here.env |= {"RECORDS": str(program["records"]), "KEYS": str(KEYS), "RATE": str(RATE)}
+        producer = here.start("producer", ends_by_itself=True)
+        here.until("the first records", lambda: len(ledger.lines(producer.ledger)) > RATE)
+        outcome.first_s = (int(ledger.lines(producer.ledger)[0].split(" ")[0]) - producer.started_ms) / 1000
+        here.split(1)
+        here.until("more records", lambda: len(ledger.lines(producer.ledger)) > 5 * RATE)
+        here.merge(5)
+        here.until("the end of the producer", lambda: not producer.is_alive())
+        producer.exited_ms = now_ms()
+        if producer.popen.returncode != 0:
+            raise Stuck(f"the producer ended with {producer.popen.returncode}\n{producer.tail()}")
+        puts, again = ledger.puts(producer.ledger)
+        outcome.records = len(puts)
+        outcome.notes.append(f"{again} put in more than one attempt")
+        if len(puts) != program["records"]:
+            outcome.findings.append(f"{len(puts)} of {program['records']} records were put")
+        outcome.repeats = read_with_python(here, puts, again, outcome)
+        read_with_program(here, program["read_by"], puts, outcome)
+    return outcome
+
+
+def read_with_python(here, puts, again, outcome):
+    """Everything on the stream is what was put; a record is there twice only if it was put in more than one attempt."""
+    found = collections.Counter(
+        (text, shard["ShardId"]) for shard in here.shards() for text in contents(here, shard["ShardId"]))
+    expected = {(f"{put.key}:{put.number}", put.shard) for put in puts}
+    texts = {text for text, _ in expected}
+    outcome.findings += checks.shown([f"{text} is not on {shard}" for text, shard in expected - found.keys()])
+    outcome.findings += checks.shown([f"{text} on {shard} was never put" for text, shard in found if text not in texts])
+    repeats = found.total() - len({text for text, _ in found})
+    if repeats > again:
+        outcome.findings.append(f"{repeats} records are there twice, and {again} were put in more than one attempt")
+    return repeats
+
+
+def contents(here, shard):
+    """The text of every record of a shard, taken apart; the library puts what it takes apart into base64."""
+    iterator = here.kinesis.get_shard_iterator(
+        StreamName=here.stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    while iterator:
+        page = here.kinesis.get_records(ShardIterator=iterator)
+        for record in deaggregator.iter_deaggregate_records(page["Records"], data_format="Boto3"):
+            data = record["kinesis"]["data"]
+            yield (base64.b64decode(data) if record["kinesis"].get("aggregated") else data).decode()
+        iterator = page.get("NextShardIterator") if page["Records"] or page["MillisBehindLatest"] else None
+
+
+def read_with_program(here, name, puts, outcome):
+    """A consuming program sees every record, and none that was not put."""
+    reader = here.start("reader", program=here.matrix[name])
+    here.until(f"all records in {name}", lambda: len(checks.first_deliveries(reader.visits())) >= len(puts))
+    came, put = checks.first_deliveries(reader.visits()), {(put.key, put.number) for put in puts}
+    outcome.findings += checks.shown([f"{name}: {key}:{number} was never put" for key, number in came.keys() - put])
+    reader.stop(deadline_s=75)
