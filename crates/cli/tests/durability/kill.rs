@@ -12,7 +12,8 @@ const PUTS_PER_ROUND: usize = 300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_kills_in_a_row_lose_nothing() {
-    kill_again_and_again(&[&[]; ROUNDS]).await;
+    const PLAIN: &[&str] = &[];
+    kill_again_and_again(&[PLAIN; ROUNDS]).await;
 }
 
 /// The page cache outlives a process, so nothing is lost; what each start leaves out in every log must not keep the next
