@@ -5,7 +5,6 @@ mod queue;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +16,8 @@ use tokio::sync::{oneshot, watch};
 
 use self::queue::{Claim, GiveUpOnDrop, Job, NotQueued, Queue, Taken};
 use crate::answer::TableAnswer;
-use crate::database::OwnerDatabase;
+use crate::database::{OpenError, OwnerDatabase, unserved};
+use crate::files::TableFiles;
 use crate::owner::TableOwner;
 use crate::request::TableRequest;
 use crate::settings::TableSettings;
@@ -52,8 +52,8 @@ pub(crate) struct EmbeddedTables {
 
 #[derive(Debug)]
 struct Shared {
-    /// Absolute; `None` for memory.
-    folder: Option<PathBuf>,
+    /// `None` for memory.
+    files: Option<Arc<TableFiles>>,
     settings: TableSettings,
     state: Mutex<State>,
 }
@@ -73,11 +73,11 @@ struct Open {
 }
 
 impl EmbeddedTables {
-    /// Tables below `folder` (absolute), or in memory. Nothing is opened or made before it is needed.
-    pub(crate) fn new(folder: Option<PathBuf>, settings: TableSettings) -> Self {
+    /// Tables in files, or in memory. Nothing is opened or made before it is needed.
+    pub(crate) fn new(files: Option<Arc<TableFiles>>, settings: TableSettings) -> Self {
         Self {
             shared: Arc::new(Shared {
-                folder,
+                files,
                 settings,
                 state: Mutex::default(),
             }),
@@ -107,7 +107,7 @@ impl Tables for EmbeddedTables {
             };
             match answered {
                 Ok(Ok(answer)) => answer,
-                Ok(Err(_)) | Err(_) => internal_error(),
+                Ok(Err(_)) | Err(_) => TableAnswer::internal_error(),
             }
         }
         .boxed()
@@ -231,21 +231,19 @@ impl Worker {
         let operation = job.request.operation();
         let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
             if database.is_none() {
-                *database = Some(OwnerDatabase::open(self.owner.clone(), self.path())?);
+                let files = self.shared.files.clone();
+                *database = Some(OwnerDatabase::open(self.owner.clone(), files)?);
             }
             let open = database.as_mut().expect("it was opened above");
-            Ok::<_, dynoxide::DynoxideError>(open.call(job.request))
+            let answer = open.call(job.request);
+            open.confirm()?;
+            Ok::<_, OpenError>(answer)
         }));
         let answer = match called {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                tracing::error!(
-                    account = %self.owner.account,
-                    region = %self.owner.region,
-                    %error,
-                    "tables cannot be opened"
-                );
-                internal_error()
+                *database = None;
+                self.unopened(&error)
             }
             Err(_) => {
                 tracing::error!(?operation, "an operation on tables panicked");
@@ -253,18 +251,31 @@ impl Worker {
                 if database.as_ref().is_none_or(OwnerDatabase::may_close) {
                     *database = None;
                 }
-                internal_error()
+                TableAnswer::internal_error()
             }
         };
         // A caller that is gone needs no answer.
         job.reply.send(answer).ok();
     }
 
-    /// Accounts are digits and regions words, and the ending keeps `..` from being a folder.
-    fn path(&self) -> Option<PathBuf> {
-        let folder = self.shared.folder.as_ref()?;
-        let (account, region) = (self.owner.account.as_str(), self.owner.region.as_str());
-        Some(folder.join(account).join(format!("{region}.sqlite")))
+    fn unopened(&self, error: &OpenError) -> TableAnswer {
+        match error {
+            OpenError::Damaged(damage) => {
+                if let Some(files) = &self.shared.files {
+                    files.tell(&self.owner, damage);
+                }
+                unserved(&self.owner, damage)
+            }
+            OpenError::Failed(error) => {
+                tracing::error!(
+                    account = %self.owner.account,
+                    region = %self.owner.region,
+                    %error,
+                    "tables cannot be opened"
+                );
+                TableAnswer::internal_error()
+            }
+        }
     }
 }
 
@@ -290,10 +301,6 @@ fn throttled() -> TableAnswer {
 
 fn unavailable() -> TableAnswer {
     TableAnswer::error(503, "ServiceUnavailable", "The server is stopping.")
-}
-
-fn internal_error() -> TableAnswer {
-    TableAnswer::error(500, "InternalServerError", "Internal server error")
 }
 
 #[cfg(test)]

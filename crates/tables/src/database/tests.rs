@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,6 +9,11 @@ pub(super) fn owner() -> TableOwner {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     }
+}
+
+fn files(data_dir: &Path) -> Option<Arc<TableFiles>> {
+    let files = TableFiles::open(data_dir.into(), Duration::ZERO, false);
+    Some(Arc::new(files.unwrap()))
 }
 
 pub(super) fn call(
@@ -38,7 +45,8 @@ pub(super) fn leases() -> Value {
 fn only_a_table_makes_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tables/123456789012/eu-west-1.sqlite");
-    let mut database = OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
+    let files = files(folder.path());
+    let mut database = OwnerDatabase::open(owner(), files.clone()).unwrap();
     let (status, answer) = call(&mut database, TableOperation::ListTables, &json!({}));
     assert_eq!((status, answer), (200, json!({"TableNames": []})));
     let missing = json!({"TableName": "leases"});
@@ -64,7 +72,7 @@ fn only_a_table_makes_a_file() {
     );
     assert!(path.exists());
     drop(database);
-    let mut again = OwnerDatabase::open(owner(), Some(path)).unwrap();
+    let mut again = OwnerDatabase::open(owner(), files).unwrap();
     let (_, answer) = call(&mut again, TableOperation::ListTables, &json!({}));
     assert_eq!(answer, json!({"TableNames": ["leases"]}));
     let (status, answer) = call(&mut again, TableOperation::CreateTable, &leases());
@@ -78,8 +86,8 @@ fn only_a_table_makes_a_file() {
 #[test]
 fn the_journal_is_synced_before_each_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("leases.sqlite");
-    let mut database = OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
+    let path = folder.path().join("tables/123456789012/eu-west-1.sqlite");
+    let mut database = OwnerDatabase::open(owner(), files(folder.path())).unwrap();
     assert_eq!(
         call(&mut database, TableOperation::CreateTable, &leases()).0,
         200
@@ -133,8 +141,8 @@ fn bodies_that_do_not_fit_are_refused_in_the_table_services_words() {
 #[test]
 fn point_in_time_recovery_is_kept_with_the_table_and_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("leases.sqlite");
-    let open = || OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
+    let files = files(folder.path());
+    let open = || OwnerDatabase::open(owner(), files.clone()).unwrap();
     let mut database = open();
     let describe = json!({"TableName": "leases"});
     let update = |specification: Value| json!({"TableName": "leases", "PointInTimeRecoverySpecification": specification});
