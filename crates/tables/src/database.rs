@@ -21,6 +21,7 @@ use crate::answer::TableAnswer;
 use crate::decode::{decode, enveloped};
 use crate::files::{Damage, TableFiles, line};
 use crate::in_place::InPlace;
+use crate::journal::Journal;
 use crate::names::own_arns;
 use crate::operation::TableOperation;
 use crate::owner::TableOwner;
@@ -33,9 +34,11 @@ pub(crate) struct OwnerDatabase {
     /// Where it is kept; `None` for memory.
     files: Option<Arc<TableFiles>>,
     /// The file, once there is one.
-    in_place: Option<InPlace>,
+    in_place: Option<(InPlace, Journal)>,
     database: Database,
     has_tables: bool,
+    /// Whether all that was written is durable.
+    is_durable: bool,
 }
 
 /// Why tables cannot be opened.
@@ -61,6 +64,7 @@ impl OwnerDatabase {
             in_place: None,
             database: Database::memory()?,
             has_tables: false,
+            is_durable: true,
         };
         let kept = match &opened.files {
             Some(files) => files.find(&opened.owner)?,
@@ -78,21 +82,36 @@ impl OwnerDatabase {
         })?;
         let in_place = InPlace::of(path)?;
         self.database = Database::new(text)?;
-        self.in_place = Some(in_place);
+        // Only so can the level be set from outside: to NORMAL, beside levels that are the defaults. See `journal`.
+        self.database.disable_bulk_loading()?;
+        let journal = Journal::of(path).map_err(|error| {
+            DynoxideError::InternalServerError(format!("the journal of {text}: {error}"))
+        })?;
+        self.in_place = Some((in_place, journal));
         self.has_tables = true;
         Ok(())
     }
 
-    /// Whether the file that is written to is still the one at its place: what is written to another is lost.
+    /// Whether all that was written is durable; else nothing may be answered before [`keep`](Self::keep).
+    pub(crate) fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// Makes all that was written durable, in the file that is at its place: what is written to another is lost.
     ///
     /// # Errors
-    /// It is not. If another one is there, nobody is served from it until the server starts again.
-    pub(crate) fn confirm(&self) -> Result<(), Damage> {
-        let Some(in_place) = &self.in_place else {
+    /// It is not durable. Unless the file is just gone, nobody is served from its place until the server starts again.
+    pub(crate) fn keep(&mut self) -> Result<(), Damage> {
+        let Some((in_place, journal)) = self.in_place.as_ref().filter(|_| !self.is_durable) else {
+            self.is_durable = true;
             return Ok(());
         };
-        in_place.confirm().inspect_err(|damage| {
-            if let (Damage::Replaced, Some(files)) = (damage, &self.files) {
+        let synced = journal.sync();
+        let kept = synced.map_err(|error| Damage::Unsynced(error.to_string()));
+        let kept = kept.and_then(|()| in_place.confirm());
+        self.is_durable = kept.is_ok();
+        kept.inspect_err(|damage| {
+            if let (Damage::Replaced | Damage::Unsynced(_), Some(files)) = (damage, &self.files) {
                 files.condemn(&self.owner, damage.clone());
             }
         })
@@ -109,16 +128,17 @@ impl OwnerDatabase {
     }
 
     /// Deletes items past their time to live; how many.
-    pub(crate) fn sweep(&self) -> Result<usize, DynoxideError> {
-        if self.has_tables {
-            self.database.sweep_ttl()
-        } else {
-            Ok(0)
+    pub(crate) fn sweep(&mut self) -> Result<usize, DynoxideError> {
+        if !self.has_tables {
+            return Ok(0);
         }
+        self.is_durable = false;
+        self.database.sweep_ttl()
     }
 
     pub(crate) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
+        self.is_durable &= operation.is_read();
         let mut members = request.into_members();
         let completed = definitions::complete(operation, &mut members);
         value_operands::resolve(&mut members);

@@ -16,6 +16,7 @@ mod decode;
 mod embedded;
 mod files;
 mod in_place;
+mod journal;
 mod names;
 mod operation;
 mod owner;

@@ -84,25 +84,77 @@ fn only_a_table_makes_a_file() {
 }
 
 #[test]
-fn the_journal_is_synced_before_each_answer() {
+fn what_was_written_is_durable_once_it_is_kept_and_reads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tables/123456789012/eu-west-1.sqlite");
     let mut database = OwnerDatabase::open(owner(), files(folder.path())).unwrap();
-    assert_eq!(
-        call(&mut database, TableOperation::CreateTable, &leases()).0,
-        200
+    let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": "a"}}});
+    let get = json!({"TableName": "leases", "Key": {"leaseKey": {"S": "a"}}});
+    for (operation, body) in [
+        (TableOperation::CreateTable, &leases()),
+        (TableOperation::PutItem, &put),
+    ] {
+        assert!(database.is_durable());
+        assert_eq!(call(&mut database, operation, body).0, 200);
+        assert!(!database.is_durable());
+        assert_eq!(call(&mut database, TableOperation::GetItem, &get).0, 200);
+        assert!(!database.is_durable());
+        database.keep().unwrap();
+    }
+    assert_eq!(call(&mut database, TableOperation::GetItem, &get).0, 200);
+    assert!(database.is_durable());
+}
+
+#[test]
+fn a_sync_that_failed_is_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let mut database = OwnerDatabase::open(owner(), files.clone()).unwrap();
+    let created = call(&mut database, TableOperation::CreateTable, &leases());
+    assert_eq!(created.0, 200);
+    database.keep().unwrap();
+    database.in_place.as_mut().unwrap().1 = Journal::that_fails();
+    let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": "a"}}});
+    assert_eq!(call(&mut database, TableOperation::PutItem, &put).0, 200);
+    assert!(matches!(database.keep(), Err(Damage::Unsynced(_))));
+    drop(database);
+    let again = OwnerDatabase::open(owner(), files).map(|_| ());
+    assert!(
+        matches!(again, Err(OpenError::Damaged(Damage::Unsynced(_)))),
+        "{again:?}"
     );
-    // A second connection has the library's own default level; the journal's kind is in the file.
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    let pragma = |name: &str| {
-        connection
-            .query_row(&format!("PRAGMA {name}"), [], |row| {
-                row.get::<_, rusqlite::types::Value>(0)
-            })
-            .unwrap()
+}
+
+/// What `Database` gives no other way to: the level at which SQLite syncs what keeps the file whole, and leaves the last
+/// commits to us.
+#[test]
+fn the_library_still_means_the_same_by_its_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leases.sqlite");
+    let storage = dynoxide::storage::Storage::new(path.to_str().unwrap()).unwrap();
+    let pragmas = || {
+        [
+            "journal_mode",
+            "synchronous",
+            "cache_size",
+            "temp_store",
+            "mmap_size",
+        ]
+        .map(|name| {
+            let value = storage
+                .conn()
+                .query_row(&format!("PRAGMA {name}"), [], |row| {
+                    row.get::<_, rusqlite::types::Value>(0)
+                });
+            format!("{:?}", value.unwrap())
+        })
     };
-    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-    assert_eq!(pragma("synchronous"), 2_i64.into(), "2 is FULL");
+    let before = pragmas();
+    storage.disable_bulk_loading().unwrap();
+    let mut normal = before.clone();
+    assert_eq!(normal[0], r#"Text("wal")"#);
+    assert_eq!(normal[1], "Integer(2)", "2 is FULL");
+    normal[1] = "Integer(1)".to_owned();
+    assert_eq!(pragmas(), normal, "1 is NORMAL, and nothing else changes");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(crate) enum Damage {
         "the file was replaced while the server ran; it is looked at when the server starts again"
     )]
     Replaced,
+    #[error("the disk did not keep what was written: {0}; the server must be started again")]
+    Unsynced(String),
 }
 
 /// What a file says of itself.
