@@ -244,10 +244,13 @@ impl OwnerDatabase {
             Op::PutItem => encode(&database.put_item(enveloped(decode(members))?)?),
             Op::Query => encode(&database.query(decode(members)?)?),
             Op::Scan => encode(&database.scan(decode(members)?)?),
-            Op::TagResource => encode(&database.tag_resource(decode(members)?)?),
+            // DynamoDB answers these two with no body at all.
+            Op::TagResource => database.tag_resource(decode(members)?).map(|_| Vec::new()),
             Op::TransactGetItems => encode(&database.transact_get_items(decode(members)?)?),
             Op::TransactWriteItems => encode(&database.transact_write_items(decode(members)?)?),
-            Op::UntagResource => encode(&database.untag_resource(decode(members)?)?),
+            Op::UntagResource => database
+                .untag_resource(decode(members)?)
+                .map(|_| Vec::new()),
             Op::UpdateContinuousBackups => {
                 encode(&continuous_backups::update(database, decode(members)?)?)
             }

@@ -29,7 +29,11 @@ pub(super) fn call(
         },
         Err(refusal) => refusal,
     };
-    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    let body = match &answer.body[..] {
+        b"" => Value::Null,
+        body => serde_json::from_slice(body).unwrap(),
+    };
+    (answer.status, body)
 }
 
 pub(super) fn leases() -> Value {
