@@ -46,8 +46,8 @@ pub fn write_file(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// The lines of a request's head that sign it: date and authorization. Good for five minutes.
-pub fn signing_lines(headers: &[(&str, &str)], body: &[u8]) -> String {
+/// The lines of a request's head that sign it for a service: date and authorization. Good for five minutes.
+pub fn signing_lines(service: &'static str, headers: &[(&str, &str)], body: &[u8]) -> String {
     let now = SystemClock.now();
     let date = amz_date(now);
     let mut signed: Vec<(&str, &[u8])> = headers
@@ -59,7 +59,7 @@ pub fn signing_lines(headers: &[(&str, &str)], body: &[u8]) -> String {
         access_key: ACCESS_KEY,
         secret: secret(),
         region: "us-east-1",
-        service: "kinesis",
+        service,
     };
     let request = SignedRequest {
         method: "POST",

@@ -34,12 +34,22 @@ impl Seeded {
 /// A request as an SDK sends it, signed now with the run's key: good for five minutes.
 pub fn request(operation: &str, body: &str) -> Vec<u8> {
     let target = format!("Kinesis_20131202.{operation}");
+    signed("kinesis", &target, "application/x-amz-json-1.1", body)
+}
+
+/// A request to the tables, signed likewise.
+pub fn table_request(operation: &str, body: &str) -> Vec<u8> {
+    let target = format!("DynamoDB_20120810.{operation}");
+    signed("dynamodb", &target, "application/x-amz-json-1.0", body)
+}
+
+fn signed(service: &'static str, target: &str, content_type: &str, body: &str) -> Vec<u8> {
     let headers = [
         ("host", "127.0.0.1"),
-        ("x-amz-target", &target),
-        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", target),
+        ("content-type", content_type),
     ];
-    let signing = signing_lines(&headers, body.as_bytes());
+    let signing = signing_lines(service, &headers, body.as_bytes());
     let lines: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))

@@ -6,6 +6,7 @@ mod memory;
 mod puts;
 mod shards;
 mod start;
+mod tables;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,7 +48,9 @@ impl Plan {
 }
 
 /// The scenarios by name, in the order of the table.
-pub const NAMES: &[&str] = &["puts", "gets", "latency", "memory", "shards", "start"];
+pub const NAMES: &[&str] = &[
+    "puts", "gets", "latency", "memory", "shards", "start", "tables",
+];
 
 /// Runs a scenario, which prints its lines.
 ///
@@ -61,6 +64,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "memory" => memory::run(plan).await,
         "shards" => shards::run(plan).await,
         "start" => start::run(plan).await,
+        "tables" => tables::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),
     }
 }

@@ -10,8 +10,8 @@ use crate::verify::{print, read, refuse};
 
 const EXIT_CODES: &str = "\
 Says what is lost, asks, then writes a manifest, a snapshot of the catalog, and segments with what is whole of damaged
-ones. What it replaces is kept in FOLDER/repaired-TIME, but for snapshots older than the two newest. Files of tables stay
-as they are.
+ones. Damaged files of tables are set aside. What it replaces is kept in FOLDER/repaired-TIME, but for snapshots older than
+the two newest.
 
 Exit codes:
   0  the folder is repaired, or nothing was wrong

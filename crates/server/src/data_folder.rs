@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use millstream_catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
 use millstream_log::{GroupId, LogId};
 use millstream_log_local::{Loss, Repair, Salvage};
-use millstream_tables::check_folder;
+use millstream_tables::SalvagedTables;
 use millstream_types::{TimestampMs, WallClock};
 
 /// The command log, in the group of commands.
@@ -45,7 +45,7 @@ pub struct DataFolder {
     folder: PathBuf,
     salvage: Salvage,
     catalog: SalvagedCatalog,
-    tables: Vec<String>,
+    tables: SalvagedTables,
 }
 
 impl DataFolder {
@@ -76,8 +76,9 @@ impl DataFolder {
             folder: folder.to_owned(),
             source,
         })?;
+        let tables = SalvagedTables::read(folder);
         Ok(Self {
-            tables: check_folder(&folder.join("tables")),
+            tables: tables.map_err(|error| failed(Box::new(error)))?,
             folder: folder.to_owned(),
             salvage,
             catalog,
@@ -86,7 +87,7 @@ impl DataFolder {
 
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
-        self.is_log_sound() && self.tables.is_empty()
+        self.is_log_sound() && self.tables.is_sound()
     }
 
     fn is_log_sound(&self) -> bool {
@@ -101,7 +102,7 @@ impl DataFolder {
             .iter()
             .map(|found| format!("{} at byte {}: {}", found.file, found.position, found.what))
             .collect();
-        lines.extend(self.tables.iter().cloned());
+        lines.extend(self.tables.report());
         let shards = self.catalog.shard_logs();
         // What the catalog lacks is told below: a snapshot may have it.
         let losses = salvage.losses().iter();
@@ -151,7 +152,7 @@ impl DataFolder {
     }
 
     /// Makes the folder one that a server starts on, with everything that can be read; what it replaces is kept in a new
-    /// folder inside it, whose name is answered. Files of tables stay as they are.
+    /// folder inside it, whose name is answered. Files of tables that are damaged move there.
     ///
     /// # Errors
     /// If the disk fails; it can be done again then.
@@ -167,6 +168,9 @@ impl DataFolder {
                 io::ErrorKind::AlreadyExists,
             ))));
         }
+        let is_log_sound = self.is_log_sound();
+        let repaired = self.tables.repair(&kept_in);
+        repaired.map_err(|error| failed(Box::new(error)))?;
         let shards = self.catalog.shard_logs();
         let open = shards.iter().filter(|shard| shard.is_open);
         let mut logs: Vec<_> = open.map(|shard| (shard.group, shard.log)).collect();
@@ -178,8 +182,10 @@ impl DataFolder {
             snapshot: Some(self.catalog.into_snapshot(&known)),
             now,
         };
-        let repaired = self.salvage.repair(repair);
-        repaired.map_err(|error| failed(Box::new(error)))?;
+        if !is_log_sound {
+            let repaired = self.salvage.repair(repair);
+            repaired.map_err(|error| failed(Box::new(error)))?;
+        }
         Ok(kept_in)
     }
 }

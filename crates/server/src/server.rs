@@ -10,7 +10,7 @@ use std::time::Duration;
 use millstream_log::LogEngine;
 use millstream_log_local::LocalEngine;
 use millstream_streams::{StreamService, StreamSettings};
-use millstream_tables::TableService;
+use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::WallClock;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket};
@@ -90,6 +90,9 @@ pub enum OpenError {
     /// The log engine does not open.
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
+    /// The files of tables cannot be used.
+    #[error(transparent)]
+    Tables(#[from] TablesOpenError),
     /// The stream service does not open.
     #[error(
         "the stream service does not open. If its files are damaged, `millstream verify` says what that costs and \
@@ -184,7 +187,6 @@ impl Server {
     ) -> Result<Self, OpenError> {
         settings.http.connections_max = connections_max(&settings);
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
-        let folder = table_folder(&settings)?;
         let keys = settings.access_keys.as_deref().map(KeyRing::open);
         let keys = keys.transpose()?.map(Arc::new);
         let tls = Tls::open(&settings)?.map(Arc::new);
@@ -201,6 +203,14 @@ impl Server {
             snapshots,
             local,
         } = engine::open(&settings, Arc::clone(&clock)).await?;
+        // Behind the lock of the data folder.
+        let tables = match open_tables(&settings).await {
+            Ok(tables) => tables,
+            Err(error) => {
+                stop_engine(&*engine).await;
+                return Err(error);
+            }
+        };
         let stream_settings = StreamSettings {
             transition: settings.transition,
             account_shards_max: settings.account_shards_max,
@@ -212,13 +222,10 @@ impl Server {
         let streams = match opened {
             Ok(streams) => streams,
             Err(error) => {
-                if let Err(error) = engine.stop().await {
-                    tracing::warn!(%error, "the log engine did not stop cleanly");
-                }
+                stop_engine(&*engine).await;
                 return Err(OpenError::Streams(error));
             }
         };
-        let tables = TableService::new(folder, settings.tables);
         let edge = edge(
             &settings,
             ids,
@@ -404,15 +411,29 @@ fn audit(settings: &Settings, clock: Arc<dyn WallClock>) -> Result<Arc<Audit>, O
     })
 }
 
-/// Where the tables are kept; `None` for memory.
-fn table_folder(settings: &Settings) -> Result<Option<PathBuf>, OpenError> {
-    match settings.engine {
-        EngineKind::Memory => Ok(None),
-        EngineKind::Local => std::path::absolute(&settings.data_dir)
-            .map(|folder| Some(folder.join("tables")))
-            .map_err(|source| OpenError::DataFolder {
+/// Looks at the files of tables, which reads the disk.
+async fn open_tables(settings: &Settings) -> Result<TableService, OpenError> {
+    let data_dir = match settings.engine {
+        EngineKind::Memory => None,
+        EngineKind::Local => {
+            let absolute = std::path::absolute(&settings.data_dir);
+            let absolute = absolute.map_err(|source| OpenError::DataFolder {
                 folder: settings.data_dir.clone(),
                 source,
-            }),
+            })?;
+            Some(absolute)
+        }
+    };
+    let tables = settings.tables;
+    let opened = tokio::task::spawn_blocking(move || TableService::open(data_dir, tables)).await;
+    match opened {
+        Ok(opened) => Ok(opened?),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+async fn stop_engine(engine: &dyn LogEngine) {
+    if let Err(error) = engine.stop().await {
+        tracing::warn!(%error, "the log engine did not stop cleanly");
     }
 }

@@ -10,7 +10,9 @@ use millstream_log_local::IdleBell;
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
-pub use source::{Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch};
+pub use source::{
+    DamagedTables, Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch,
+};
 
 /// What a server runs with. Made by [`SettingsSource::check`]; `Settings::default()` is what a bare
 /// `millstream serve` uses.

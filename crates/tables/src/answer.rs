@@ -22,6 +22,11 @@ impl TableAnswer {
         )
     }
 
+    /// The request failed inside; the outcome of a write is unknown.
+    pub fn internal_error() -> Self {
+        Self::error(500, "InternalServerError", "Internal server error")
+    }
+
     /// An error of the framework below the table service, such as `SerializationException`; without a message if
     /// that is empty.
     pub fn framework_error(status: u16, name: &str, message: &str) -> Self {

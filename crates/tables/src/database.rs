@@ -9,7 +9,8 @@ mod updated_attributes;
 mod updates;
 mod value_operands;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use dynoxide::{Database, DynoxideError};
 use millstream_wire::{MESSAGE_BYTES_MAX, cut_message};
@@ -18,6 +19,9 @@ use serde_json::Value;
 
 use crate::answer::TableAnswer;
 use crate::decode::{decode, enveloped};
+use crate::files::{Damage, TableFiles, line};
+use crate::in_place::InPlace;
+use crate::journal::Journal;
 use crate::names::own_arns;
 use crate::operation::TableOperation;
 use crate::owner::TableOwner;
@@ -28,30 +32,94 @@ use crate::request::TableRequest;
 pub(crate) struct OwnerDatabase {
     owner: TableOwner,
     /// Where it is kept; `None` for memory.
-    path: Option<PathBuf>,
+    files: Option<Arc<TableFiles>>,
+    /// The file, once there is one.
+    in_place: Option<(InPlace, Journal)>,
     database: Database,
     has_tables: bool,
+    /// Whether all that was written is durable.
+    is_durable: bool,
+}
+
+/// Why tables cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Their file is not as it must be.
+    #[error("{0}")]
+    Damaged(#[from] Damage),
+    /// Anything else.
+    #[error(transparent)]
+    Failed(#[from] DynoxideError),
 }
 
 impl OwnerDatabase {
-    /// Opens what is kept at `path`, if there is anything.
-    pub(crate) fn open(owner: TableOwner, path: Option<PathBuf>) -> Result<Self, DynoxideError> {
-        let kept = path.as_deref().filter(|path| path.exists());
-        let database = match kept {
-            Some(path) => open_file(path)?,
-            None => Database::memory()?,
-        };
-        Ok(Self {
-            has_tables: kept.is_some(),
+    /// Opens the owner's file, if there is one.
+    pub(crate) fn open(
+        owner: TableOwner,
+        files: Option<Arc<TableFiles>>,
+    ) -> Result<Self, OpenError> {
+        let mut opened = Self {
             owner,
-            database,
-            path,
+            files,
+            in_place: None,
+            database: Database::memory()?,
+            has_tables: false,
+            is_durable: true,
+        };
+        let kept = match &opened.files {
+            Some(files) => files.find(&opened.owner)?,
+            None => None,
+        };
+        if let Some(path) = kept {
+            opened.open_file(&path)?;
+        }
+        Ok(opened)
+    }
+
+    fn open_file(&mut self, path: &Path) -> Result<(), OpenError> {
+        let text = path.to_str().ok_or_else(|| {
+            DynoxideError::InternalServerError("the data folder's path is not UTF-8".into())
+        })?;
+        let in_place = InPlace::of(path)?;
+        self.database = Database::new(text)?;
+        // Only so can the level be set from outside: to NORMAL, beside levels that are the defaults. See `journal`.
+        self.database.disable_bulk_loading()?;
+        let journal = Journal::of(path).map_err(|error| {
+            DynoxideError::InternalServerError(format!("the journal of {text}: {error}"))
+        })?;
+        self.in_place = Some((in_place, journal));
+        self.has_tables = true;
+        Ok(())
+    }
+
+    /// Whether all that was written is durable; else nothing may be answered before [`keep`](Self::keep).
+    pub(crate) fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// Makes all that was written durable, in the file that is at its place: what is written to another is lost.
+    ///
+    /// # Errors
+    /// It is not durable. Unless the file is just gone, nobody is served from its place until the server starts again.
+    pub(crate) fn keep(&mut self) -> Result<(), Damage> {
+        let Some((in_place, journal)) = self.in_place.as_ref().filter(|_| !self.is_durable) else {
+            self.is_durable = true;
+            return Ok(());
+        };
+        let synced = journal.sync();
+        let kept = synced.map_err(|error| Damage::Unsynced(error.to_string()));
+        let kept = kept.and_then(|()| in_place.confirm());
+        self.is_durable = kept.is_ok();
+        kept.inspect_err(|damage| {
+            if let (Damage::Replaced | Damage::Unsynced(_), Some(files)) = (damage, &self.files) {
+                files.condemn(&self.owner, damage.clone());
+            }
         })
     }
 
     /// Whether closing it loses nothing.
     pub(crate) fn may_close(&self) -> bool {
-        self.path.is_some() || !self.has_tables
+        self.files.is_some() || !self.has_tables
     }
 
     /// Whether a table was ever made.
@@ -60,16 +128,17 @@ impl OwnerDatabase {
     }
 
     /// Deletes items past their time to live; how many.
-    pub(crate) fn sweep(&self) -> Result<usize, DynoxideError> {
-        if self.has_tables {
-            self.database.sweep_ttl()
-        } else {
-            Ok(0)
+    pub(crate) fn sweep(&mut self) -> Result<usize, DynoxideError> {
+        if !self.has_tables {
+            return Ok(0);
         }
+        self.is_durable = false;
+        self.database.sweep_ttl()
     }
 
     pub(crate) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
+        self.is_durable &= operation.is_read();
         let mut members = request.into_members();
         let completed = definitions::complete(operation, &mut members);
         value_operands::resolve(&mut members);
@@ -88,7 +157,7 @@ impl OwnerDatabase {
                 status: 200,
                 body: body.into(),
             },
-            Err(error) => failed(operation, &error),
+            Err(error) => self.failed(operation, &error),
         }
     }
 
@@ -96,20 +165,48 @@ impl OwnerDatabase {
     fn create_first_table(&mut self, members: Value) -> Result<Vec<u8>, DynoxideError> {
         let operation = TableOperation::CreateTable;
         let answer = self.execute(operation, members.clone())?;
-        let Some(path) = self.path.as_deref() else {
+        let Some(files) = &self.files else {
             self.has_tables = true;
             return Ok(answer);
         };
-        // That was the trial, in memory.
+        let unusable = |error: &dyn std::fmt::Display| {
+            DynoxideError::InternalServerError(format!("no file for tables: {error}"))
+        };
+        let made = match files.find(&self.owner) {
+            Ok(None) => files.make(&self.owner).map_err(|error| unusable(&error)),
+            // An attempt that failed after it was made.
+            Ok(Some(path)) => Ok(path),
+            Err(damage) => Err(unusable(&damage)),
+        };
+        // What was done in memory was the trial.
         self.database = Database::memory()?;
-        if let Some(folder) = path.parent() {
-            create_folder(folder).map_err(|error| {
-                DynoxideError::InternalServerError(format!("{}: {error}", folder.display()))
-            })?;
-        }
-        self.database = open_file(path)?;
-        self.has_tables = true;
+        self.open_file(&made?).map_err(|error| unusable(&error))?;
         self.execute(operation, members)
+    }
+
+    fn failed(&self, operation: TableOperation, error: &DynoxideError) -> TableAnswer {
+        let status = error.status_code();
+        if status < 500 {
+            return TableAnswer {
+                status,
+                body: with_cut_texts(error.to_json()).into(),
+            };
+        }
+        tracing::error!(
+            account = %self.owner.account,
+            region = %self.owner.region,
+            ?operation,
+            %error,
+            "an operation on tables failed"
+        );
+        let text = error.to_string();
+        if ["malformed", "not a database", "not a valid database"]
+            .iter()
+            .any(|words| text.contains(words))
+        {
+            return unserved(&self.owner, &Damage::Damaged(text));
+        }
+        TableAnswer::internal_error()
     }
 
     fn execute(
@@ -147,10 +244,13 @@ impl OwnerDatabase {
             Op::PutItem => encode(&database.put_item(enveloped(decode(members))?)?),
             Op::Query => encode(&database.query(decode(members)?)?),
             Op::Scan => encode(&database.scan(decode(members)?)?),
-            Op::TagResource => encode(&database.tag_resource(decode(members)?)?),
+            // DynamoDB answers these two with no body at all.
+            Op::TagResource => database.tag_resource(decode(members)?).map(|_| Vec::new()),
             Op::TransactGetItems => encode(&database.transact_get_items(decode(members)?)?),
             Op::TransactWriteItems => encode(&database.transact_write_items(decode(members)?)?),
-            Op::UntagResource => encode(&database.untag_resource(decode(members)?)?),
+            Op::UntagResource => database
+                .untag_resource(decode(members)?)
+                .map(|_| Vec::new()),
             Op::UpdateContinuousBackups => {
                 encode(&continuous_backups::update(database, decode(members)?)?)
             }
@@ -176,16 +276,13 @@ fn unwritable(error: &serde_json::Error) -> DynoxideError {
     DynoxideError::InternalServerError(format!("the answer cannot be written: {error}"))
 }
 
-fn failed(operation: TableOperation, error: &DynoxideError) -> TableAnswer {
-    let status = error.status_code();
-    if status >= 500 {
-        tracing::error!(?operation, %error, "an operation on tables failed");
-        return TableAnswer::error(500, "InternalServerError", "Internal server error");
-    }
-    TableAnswer {
-        status,
-        body: with_cut_texts(error.to_json()).into(),
-    }
+/// The answer to whoever wants tables whose file is not as it must be. It names the file, by its place in the data folder.
+pub(crate) fn unserved(owner: &TableOwner, damage: &Damage) -> TableAnswer {
+    let text = format!(
+        "The tables of this account and region cannot be served: {}",
+        line(owner, damage)
+    );
+    TableAnswer::error(500, "InternalServerError", &text)
 }
 
 /// An error's JSON with its texts cut, which repeat what was sent; an item that is a part of the answer stays whole.
@@ -210,27 +307,6 @@ fn cut_texts(error: &mut serde_json::Value) {
             *text = cut_message(std::mem::take(text));
         }
     }
-}
-
-/// The file's journal is synced before each answer: the library's default, pinned by a test.
-fn open_file(path: &Path) -> Result<Database, DynoxideError> {
-    let text = path.to_str().ok_or_else(|| {
-        DynoxideError::InternalServerError("the data folder's path is not UTF-8".into())
-    })?;
-    Database::new(text)
-}
-
-/// Makes a folder and syncs the one that it is in, so that a power cut leaves both or none.
-fn create_folder(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        create_folder(parent)?;
-        std::fs::create_dir(folder)?;
-        std::fs::File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

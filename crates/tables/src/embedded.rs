@@ -1,31 +1,27 @@
 //! Tables in SQLite files: one file and one thread per account and region, both from the first call on.
 
 mod queue;
+mod worker;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use self::queue::{Claim, GiveUpOnDrop, Job, NotQueued, Queue, Taken};
+use self::queue::{Claim, GiveUpOnDrop, Job, NotQueued, Queue};
+use self::worker::Worker;
 use crate::answer::TableAnswer;
-use crate::database::OwnerDatabase;
+use crate::files::TableFiles;
 use crate::owner::TableOwner;
 use crate::request::TableRequest;
 use crate::settings::TableSettings;
 
-/// A database that nobody calls for so long is closed.
-const IDLE: Duration = Duration::from_secs(60);
-/// How often items past their time to live are looked for in an open database.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a request that has begun may take before its caller is told that its outcome is unknown.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,8 +48,8 @@ pub(crate) struct EmbeddedTables {
 
 #[derive(Debug)]
 struct Shared {
-    /// Absolute; `None` for memory.
-    folder: Option<PathBuf>,
+    /// `None` for memory.
+    files: Option<Arc<TableFiles>>,
     settings: TableSettings,
     state: Mutex<State>,
 }
@@ -73,11 +69,11 @@ struct Open {
 }
 
 impl EmbeddedTables {
-    /// Tables below `folder` (absolute), or in memory. Nothing is opened or made before it is needed.
-    pub(crate) fn new(folder: Option<PathBuf>, settings: TableSettings) -> Self {
+    /// Tables in files, or in memory. Nothing is opened or made before it is needed.
+    pub(crate) fn new(files: Option<Arc<TableFiles>>, settings: TableSettings) -> Self {
         Self {
             shared: Arc::new(Shared {
-                folder,
+                files,
                 settings,
                 state: Mutex::default(),
             }),
@@ -107,7 +103,7 @@ impl Tables for EmbeddedTables {
             };
             match answered {
                 Ok(Ok(answer)) => answer,
-                Ok(Err(_)) | Err(_) => internal_error(),
+                Ok(Err(_)) | Err(_) => TableAnswer::internal_error(),
             }
         }
         .boxed()
@@ -180,106 +176,6 @@ impl Shared {
     }
 }
 
-/// The thread of one database.
-struct Worker {
-    shared: Arc<Shared>,
-    owner: TableOwner,
-    queue: Arc<Queue>,
-    _end: watch::Sender<()>,
-}
-
-impl Worker {
-    fn run(self) {
-        let mut database = None;
-        let mut swept = Instant::now();
-        loop {
-            let taken = self.queue.take(self.idle(database.as_ref()));
-            match taken {
-                Taken::Job(job) => self.serve(&mut database, job),
-                Taken::Nothing => {
-                    let may_close = database.as_ref().is_none_or(OwnerDatabase::may_close);
-                    if may_close && self.queue.close_if_empty() {
-                        break;
-                    }
-                }
-                Taken::Closed => break,
-            }
-            if let Some(open) = database
-                .as_ref()
-                .filter(|_| swept.elapsed() > SWEEP_INTERVAL)
-            {
-                swept = Instant::now();
-                if let Err(error) = open.sweep() {
-                    tracing::warn!(%error, "items past their time to live were not deleted");
-                }
-            }
-        }
-    }
-
-    /// A database without a table is not worth a waiting thread.
-    fn idle(&self, database: Option<&OwnerDatabase>) -> Duration {
-        match database {
-            Some(open) if open.has_tables() => IDLE,
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn serve(&self, database: &mut Option<OwnerDatabase>, job: Job) {
-        if !job.claim.begin() {
-            return;
-        }
-        let operation = job.request.operation();
-        let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            if database.is_none() {
-                *database = Some(OwnerDatabase::open(self.owner.clone(), self.path())?);
-            }
-            let open = database.as_mut().expect("it was opened above");
-            Ok::<_, dynoxide::DynoxideError>(open.call(job.request))
-        }));
-        let answer = match called {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                tracing::error!(
-                    account = %self.owner.account,
-                    region = %self.owner.region,
-                    %error,
-                    "tables cannot be opened"
-                );
-                internal_error()
-            }
-            Err(_) => {
-                tracing::error!(?operation, "an operation on tables panicked");
-                // Its lock is poisoned: what is kept in a file is opened again, what is in memory stays as it is.
-                if database.as_ref().is_none_or(OwnerDatabase::may_close) {
-                    *database = None;
-                }
-                internal_error()
-            }
-        };
-        // A caller that is gone needs no answer.
-        job.reply.send(answer).ok();
-    }
-
-    /// Accounts are digits and regions words, and the ending keeps `..` from being a folder.
-    fn path(&self) -> Option<PathBuf> {
-        let folder = self.shared.folder.as_ref()?;
-        let (account, region) = (self.owner.account.as_str(), self.owner.region.as_str());
-        Some(folder.join(account).join(format!("{region}.sqlite")))
-    }
-}
-
-impl Drop for Worker {
-    /// However the thread ends, the next call finds no queue without a taker.
-    fn drop(&mut self) {
-        self.queue.close();
-        let mut state = self.shared.state.lock();
-        let is_own = |open: &Open| Arc::ptr_eq(&open.queue, &self.queue);
-        if state.open.get(&self.owner).is_some_and(is_own) {
-            state.open.remove(&self.owner);
-        }
-    }
-}
-
 fn throttled() -> TableAnswer {
     TableAnswer::error(
         400,
@@ -290,10 +186,6 @@ fn throttled() -> TableAnswer {
 
 fn unavailable() -> TableAnswer {
     TableAnswer::error(503, "ServiceUnavailable", "The server is stopping.")
-}
-
-fn internal_error() -> TableAnswer {
-    TableAnswer::error(500, "InternalServerError", "Internal server error")
 }
 
 #[cfg(test)]

@@ -1,6 +1,23 @@
 //! The table service's operations.
 
 impl TableOperation {
+    /// Whether it writes nothing, whatever it is given.
+    pub(crate) fn is_read(self) -> bool {
+        matches!(
+            self,
+            Self::BatchGetItem
+                | Self::DescribeContinuousBackups
+                | Self::DescribeTable
+                | Self::DescribeTimeToLive
+                | Self::GetItem
+                | Self::ListTables
+                | Self::ListTagsOfResource
+                | Self::Query
+                | Self::Scan
+                | Self::TransactGetItems
+        )
+    }
+
     /// Whether it changes tables themselves rather than what is in them.
     pub fn is_control(self) -> bool {
         matches!(

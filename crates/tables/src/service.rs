@@ -12,6 +12,7 @@ use self::authorize::authorize;
 use crate::answer::TableAnswer;
 use crate::caller::TableCaller;
 use crate::embedded::{EmbeddedTables, Tables};
+use crate::files::{TableFiles, TablesOpenError};
 use crate::operation::TableOperation;
 use crate::request::{TableRequest, Touched};
 use crate::settings::TableSettings;
@@ -32,11 +33,21 @@ pub struct TableService {
 }
 
 impl TableService {
-    /// Tables in files below `folder` (absolute), or in memory. Nothing is opened or made before it is needed.
-    pub fn new(folder: Option<PathBuf>, settings: TableSettings) -> Self {
-        Self {
-            tables: Arc::new(EmbeddedTables::new(folder, settings)),
-        }
+    /// Tables in a data folder (absolute; its lock is the caller's), or in memory. Looks at every file; reads and writes
+    /// the disk for about as long as [`TableSettings::check_time`].
+    ///
+    /// # Errors
+    /// If a file that must be there is not, or is damaged; see [`TableSettings::leaves_out_damaged`].
+    pub fn open(
+        data_dir: Option<PathBuf>,
+        settings: TableSettings,
+    ) -> Result<Self, TablesOpenError> {
+        let open =
+            |data_dir| TableFiles::open(data_dir, settings.check_time, settings.leaves_out_damaged);
+        let files = data_dir.map(open).transpose()?.map(Arc::new);
+        Ok(Self {
+            tables: Arc::new(EmbeddedTables::new(files, settings)),
+        })
     }
 
     /// Whether an `X-Amz-Target` names an operation of this service, be it one that is not here.

@@ -11,6 +11,10 @@ pub struct TableSettings {
     pub queue_timeout: Duration,
     /// Most databases (one per account and region) open at a time.
     pub databases_max: usize,
+    /// How long the start may read the pages of all files. What it does not get to is read when it is opened.
+    pub check_time: Duration,
+    /// Whether the server starts without the tables whose file is missing or damaged, rather than not at all.
+    pub leaves_out_damaged: bool,
 }
 
 impl Default for TableSettings {
@@ -19,6 +23,8 @@ impl Default for TableSettings {
             queue_bytes_max: 16 * 1024 * 1024,
             queue_timeout: Duration::from_secs(10),
             databases_max: 64,
+            check_time: Duration::from_secs(10),
+            leaves_out_damaged: false,
         }
     }
 }

@@ -4,7 +4,6 @@
 //! One round with each end by default; for as long as `MILLSTREAM_SOAK_MINUTES` says if it is set. Each round puts to a stream of its
 //! own, which the round after the next deletes, so the disk stays inside its bound only if space is given back.
 
-mod counters;
 mod disk;
 mod hostile;
 mod readers;

@@ -1,5 +1,7 @@
 //! A damaged data folder, from the server that refuses it to the server that runs on what was repaired.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -150,4 +152,75 @@ fn a_missing_segment_is_declared_and_a_repair_goes_on_without_it() {
     let put = ["records", "put", "s", "four", "--partition-key", "k"];
     assert_eq!(run_at(&server.endpoint(), &put, b"").code, 0);
     assert!(records(&server).contains("four"));
+}
+
+/// A call of the tables of an account: status line and body.
+fn table_call(server: &ServerProcess, account: &str, operation: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nx-amz-target: DynamoDB_20120810.{operation}\r\n\
+         content-type: application/x-amz-json-1.0\r\nx-amz-date: 20261128T000000Z\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential={account}/20261128/eu-west-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, \
+         Signature=00\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_missing_file_of_tables_is_missed_by_serve_and_verify_until_repair_or_a_switch_goes_on_without_it()
+ {
+    let (folder, expected) = folder();
+    let folder = folder.path();
+    let (lost, kept) = ("111111111111", "222222222222");
+    let table = r#"{"TableName":"leases","AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],
+        "KeySchema":[{"AttributeName":"k","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}"#;
+    let server = serve(folder);
+    for account in [lost, kept] {
+        let made = table_call(&server, account, "CreateTable", table);
+        assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+    }
+    assert!(server.terminate().success());
+    assert_eq!(on(folder, &["verify"]).0, 0);
+    let file = format!("tables/{lost}/eu-west-1.sqlite");
+    std::fs::remove_file(folder.join(&file)).unwrap();
+
+    let refused = on(folder, &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.0, 1, "{refused:?}");
+    assert!(
+        refused.2.contains(&file) && refused.2.contains("millstream repair"),
+        "{refused:?}"
+    );
+    let damaged = on(folder, &["verify"]);
+    assert_eq!(damaged.0, 1, "{damaged:?}");
+    assert!(
+        damaged.1.contains(&file) && damaged.1.contains("lost:"),
+        "{damaged:?}"
+    );
+
+    let mut without = ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_millstream")));
+    without.arg("--data-dir").arg(folder);
+    without.args(["--tables-damaged", "leave-out"]);
+    let server = ServerProcess::start(without);
+    assert_eq!(records(&server), expected);
+    let named = table_call(&server, lost, "ListTables", "{}");
+    assert!(
+        named.starts_with("HTTP/1.1 500") && named.contains(&file),
+        "{named}"
+    );
+    let listed = table_call(&server, kept, "ListTables", "{}");
+    assert!(listed.contains("leases"), "{listed}");
+    assert!(server.terminate().success());
+
+    assert_eq!(on(folder, &["repair", "--yes"]).0, 0);
+    assert_eq!(on(folder, &["verify"]).0, 0);
+    let server = serve(folder);
+    assert_eq!(records(&server), expected);
+    let gone = table_call(&server, lost, "ListTables", "{}");
+    assert!(gone.contains(r#"{"TableNames":[]}"#), "{gone}");
+    let listed = table_call(&server, kept, "ListTables", "{}");
+    assert!(listed.contains("leases"), "{listed}");
 }

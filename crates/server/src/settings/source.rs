@@ -54,6 +54,16 @@ pub enum Switch {
     Off,
 }
 
+/// What becomes of a start that finds a file of tables missing or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum DamagedTables {
+    /// The server does not start.
+    Refuse,
+    /// The server starts, and answers requests for those tables with an error that names the file.
+    LeaveOut,
+}
+
 /// Why the settings cannot be used. The text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSettings {
@@ -242,6 +252,10 @@ pub struct SettingsSource {
     /// and about 2 MiB; over it requests for others are refused until one was idle for a minute.
     #[arg(long, env = "MILLSTREAM_TABLES_DATABASES_MAX", value_name = "COUNT")]
     pub tables_databases_max: Option<usize>,
+    /// What a start does that finds a file of tables missing or damaged. Default refuse: it does not start. leave-out: it
+    /// starts, and requests for those tables are answered with an error that names the file.
+    #[arg(long, env = "MILLSTREAM_TABLES_DAMAGED", value_name = "WHAT")]
+    pub tables_damaged: Option<DamagedTables>,
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -307,6 +321,7 @@ impl SettingsSource {
             tables_queue_bytes_max,
             tables_queue_timeout,
             tables_databases_max,
+            tables_damaged,
         )
     }
 
@@ -415,6 +430,8 @@ impl SettingsSource {
                 self.tables_databases_max.unwrap_or(default.databases_max),
                 1,
             )?,
+            leaves_out_damaged: self.tables_damaged == Some(DamagedTables::LeaveOut),
+            ..default
         })
     }
 }

@@ -357,3 +357,49 @@ fn functions_take_values_of_the_request() {
         assert_eq!(status, 400, "{filter} {answer}");
     }
 }
+
+#[test]
+fn legacy_key_conditions_go_with_a_projection_expression() {
+    let mut database = database();
+    put(
+        &mut database,
+        json!({"leaseKey": {"S": "a"}, "n": {"N": "1"}, "m": {"N": "2"}}),
+    );
+    let query = json!({
+        "TableName": "leases",
+        "KeyConditions": {"leaseKey": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}},
+        "ProjectionExpression": "#n",
+        "ExpressionAttributeNames": {"#n": "n"},
+    });
+    let found = done(&mut database, Op::Query, &query);
+    assert_eq!(found["Items"], json!([{"n": {"N": "1"}}]));
+}
+
+#[test]
+fn tags_have_bounds_from_the_start_and_their_answers_no_body() {
+    let mut database = OwnerDatabase::open(owner(), None).unwrap();
+    let tags = |count: usize| -> Value {
+        let tag = |at: usize| json!({"Key": at.to_string(), "Value": "v"});
+        (0..count).map(tag).collect()
+    };
+    let mut table = leases();
+    table["Tags"] = tags(51);
+    assert!(refused(&mut database, Op::CreateTable, &table).contains("at most 50 tags"));
+    table["Tags"] = tags(49);
+    done(&mut database, Op::CreateTable, &table);
+    let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/leases";
+    for (key, value) in [("ok", "#!%%^$$&"), ("->>;-)])", "ok")] {
+        let tag = json!({"ResourceArn": arn, "Tags": [{"Key": key, "Value": value}]});
+        let text = refused(&mut database, Op::TagResource, &tag);
+        assert!(text.contains("characters that are not allowed"), "{text}");
+    }
+    let tag =
+        json!({"ResourceArn": arn, "Tags": [{"Key": "größe", "Value": "a b_c.d:e/f=g+h-i@j"}]});
+    let untag = json!({"ResourceArn": arn, "TagKeys": ["größe"]});
+    for (operation, body) in [(Op::TagResource, &tag), (Op::UntagResource, &untag)] {
+        let body = body.to_string().into();
+        let request = crate::request::TableRequest::read(&owner(), operation, &body).unwrap();
+        let answer = database.call(request);
+        assert_eq!((answer.status, &answer.body[..]), (200, &b""[..]));
+    }
+}

@@ -9,7 +9,7 @@ use crate::operation::TableOperation;
 
 /// The members to ask with in place of `members`.
 ///
-/// DynamoDB takes KeyConditions with FilterExpression, and to it NOT_CONTAINS is false of an attribute that is not
+/// DynamoDB takes KeyConditions with FilterExpression and with ProjectionExpression, and to it NOT_CONTAINS is false of an attribute that is not
 /// there.
 ///
 /// # Errors
@@ -54,10 +54,10 @@ fn is_given(members: &Value, name: &str) -> bool {
     !members[name].is_null()
 }
 
-/// KeyConditions and a FilterExpression, and nothing else that may not stand beside one of them.
+/// KeyConditions and an expression for what else, and nothing else that may not stand beside one of them.
 fn is_mixed(members: &Value) -> bool {
     is_given(members, "KeyConditions")
-        && is_given(members, "FilterExpression")
+        && (is_given(members, "FilterExpression") || is_given(members, "ProjectionExpression"))
         && ![
             "AttributesToGet",
             "ConditionalOperator",
@@ -93,10 +93,8 @@ fn try_legacy(
 ) -> Result<(), DynoxideError> {
     let mut trial = members.clone();
     if let Some(trial) = trial.as_object_mut() {
-        if trial
-            .get("FilterExpression")
-            .is_some_and(|filter| !filter.is_null())
-        {
+        let is_given = |name: &str| trial.get(name).is_some_and(|given| !given.is_null());
+        if is_given("FilterExpression") || is_given("ProjectionExpression") {
             // What belongs to expressions is checked when they are asked.
             trial.retain(|name, _| !name.contains("Expression") && name != "Select");
         }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,6 +9,11 @@ pub(super) fn owner() -> TableOwner {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     }
+}
+
+fn files(data_dir: &Path) -> Option<Arc<TableFiles>> {
+    let files = TableFiles::open(data_dir.into(), Duration::ZERO, false);
+    Some(Arc::new(files.unwrap()))
 }
 
 pub(super) fn call(
@@ -22,7 +29,11 @@ pub(super) fn call(
         },
         Err(refusal) => refusal,
     };
-    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    let body = match &answer.body[..] {
+        b"" => Value::Null,
+        body => serde_json::from_slice(body).unwrap(),
+    };
+    (answer.status, body)
 }
 
 pub(super) fn leases() -> Value {
@@ -38,7 +49,8 @@ pub(super) fn leases() -> Value {
 fn only_a_table_makes_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tables/123456789012/eu-west-1.sqlite");
-    let mut database = OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
+    let files = files(folder.path());
+    let mut database = OwnerDatabase::open(owner(), files.clone()).unwrap();
     let (status, answer) = call(&mut database, TableOperation::ListTables, &json!({}));
     assert_eq!((status, answer), (200, json!({"TableNames": []})));
     let missing = json!({"TableName": "leases"});
@@ -64,7 +76,7 @@ fn only_a_table_makes_a_file() {
     );
     assert!(path.exists());
     drop(database);
-    let mut again = OwnerDatabase::open(owner(), Some(path)).unwrap();
+    let mut again = OwnerDatabase::open(owner(), files).unwrap();
     let (_, answer) = call(&mut again, TableOperation::ListTables, &json!({}));
     assert_eq!(answer, json!({"TableNames": ["leases"]}));
     let (status, answer) = call(&mut again, TableOperation::CreateTable, &leases());
@@ -76,25 +88,77 @@ fn only_a_table_makes_a_file() {
 }
 
 #[test]
-fn the_journal_is_synced_before_each_answer() {
+fn what_was_written_is_durable_once_it_is_kept_and_reads_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = OwnerDatabase::open(owner(), files(folder.path())).unwrap();
+    let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": "a"}}});
+    let get = json!({"TableName": "leases", "Key": {"leaseKey": {"S": "a"}}});
+    for (operation, body) in [
+        (TableOperation::CreateTable, &leases()),
+        (TableOperation::PutItem, &put),
+    ] {
+        assert!(database.is_durable());
+        assert_eq!(call(&mut database, operation, body).0, 200);
+        assert!(!database.is_durable());
+        assert_eq!(call(&mut database, TableOperation::GetItem, &get).0, 200);
+        assert!(!database.is_durable());
+        database.keep().unwrap();
+    }
+    assert_eq!(call(&mut database, TableOperation::GetItem, &get).0, 200);
+    assert!(database.is_durable());
+}
+
+#[test]
+fn a_sync_that_failed_is_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let mut database = OwnerDatabase::open(owner(), files.clone()).unwrap();
+    let created = call(&mut database, TableOperation::CreateTable, &leases());
+    assert_eq!(created.0, 200);
+    database.keep().unwrap();
+    database.in_place.as_mut().unwrap().1 = Journal::that_fails();
+    let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": "a"}}});
+    assert_eq!(call(&mut database, TableOperation::PutItem, &put).0, 200);
+    assert!(matches!(database.keep(), Err(Damage::Unsynced(_))));
+    drop(database);
+    let again = OwnerDatabase::open(owner(), files).map(|_| ());
+    assert!(
+        matches!(again, Err(OpenError::Damaged(Damage::Unsynced(_)))),
+        "{again:?}"
+    );
+}
+
+/// What `Database` gives no other way to: the level at which SQLite syncs what keeps the file whole, and leaves the last
+/// commits to us.
+#[test]
+fn the_library_still_means_the_same_by_its_level() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("leases.sqlite");
-    let mut database = OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
-    assert_eq!(
-        call(&mut database, TableOperation::CreateTable, &leases()).0,
-        200
-    );
-    // A second connection has the library's own default level; the journal's kind is in the file.
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    let pragma = |name: &str| {
-        connection
-            .query_row(&format!("PRAGMA {name}"), [], |row| {
-                row.get::<_, rusqlite::types::Value>(0)
-            })
-            .unwrap()
+    let storage = dynoxide::storage::Storage::new(path.to_str().unwrap()).unwrap();
+    let pragmas = || {
+        [
+            "journal_mode",
+            "synchronous",
+            "cache_size",
+            "temp_store",
+            "mmap_size",
+        ]
+        .map(|name| {
+            let value = storage
+                .conn()
+                .query_row(&format!("PRAGMA {name}"), [], |row| {
+                    row.get::<_, rusqlite::types::Value>(0)
+                });
+            format!("{:?}", value.unwrap())
+        })
     };
-    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-    assert_eq!(pragma("synchronous"), 2_i64.into(), "2 is FULL");
+    let before = pragmas();
+    storage.disable_bulk_loading().unwrap();
+    let mut normal = before.clone();
+    assert_eq!(normal[0], r#"Text("wal")"#);
+    assert_eq!(normal[1], "Integer(2)", "2 is FULL");
+    normal[1] = "Integer(1)".to_owned();
+    assert_eq!(pragmas(), normal, "1 is NORMAL, and nothing else changes");
 }
 
 #[test]
@@ -133,8 +197,8 @@ fn bodies_that_do_not_fit_are_refused_in_the_table_services_words() {
 #[test]
 fn point_in_time_recovery_is_kept_with_the_table_and_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("leases.sqlite");
-    let open = || OwnerDatabase::open(owner(), Some(path.clone())).unwrap();
+    let files = files(folder.path());
+    let open = || OwnerDatabase::open(owner(), files.clone()).unwrap();
     let mut database = open();
     let describe = json!({"TableName": "leases"});
     let update = |specification: Value| json!({"TableName": "leases", "PointInTimeRecoverySpecification": specification});

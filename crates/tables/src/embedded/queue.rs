@@ -81,6 +81,14 @@ struct State {
     is_closed: bool,
 }
 
+impl State {
+    fn pop(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.size_bytes -= job.request.size_bytes() + REQUEST_BYTES;
+        Some(job)
+    }
+}
+
 /// What the taker got.
 #[derive(Debug)]
 pub(super) enum Taken {
@@ -123,8 +131,7 @@ impl Queue {
         let deadline = Instant::now() + time;
         let mut state = self.state.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
-                state.size_bytes -= job.request.size_bytes() + REQUEST_BYTES;
+            if let Some(job) = state.pop() {
                 return Taken::Job(job);
             }
             if state.is_closed {
@@ -134,6 +141,11 @@ impl Queue {
                 return Taken::Nothing;
             }
         }
+    }
+
+    /// The oldest request, if one waits.
+    pub(super) fn try_take(&self) -> Option<Job> {
+        self.state.lock().pop()
     }
 
     /// Takes no more. What waits is still done.

@@ -30,7 +30,10 @@ async fn names(tables: &EmbeddedTables, owner: &TableOwner) -> String {
 #[tokio::test]
 async fn owners_have_tables_of_their_own_that_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || EmbeddedTables::new(Some(folder.path().into()), TableSettings::default());
+    let open = || {
+        let files = TableFiles::open(folder.path().into(), Duration::ZERO, false).unwrap();
+        EmbeddedTables::new(Some(Arc::new(files)), TableSettings::default())
+    };
     let (one, two) = (owner("111111111111"), owner("222222222222"));
     let tables = open();
     let made = tables.call(one.clone(), create("leases"));

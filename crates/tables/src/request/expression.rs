@@ -30,16 +30,30 @@ impl ExpressionKind {
     }
 }
 
+/// The functions of expressions. Upper and lower case matter, unlike in keywords.
+const FUNCTIONS: [&str; 8] = [
+    "attribute_exists",
+    "attribute_not_exists",
+    "attribute_type",
+    "begins_with",
+    "contains",
+    "if_not_exists",
+    "list_append",
+    "size",
+];
+
 /// What a scan of an expression counts.
 #[derive(Debug, Default)]
-struct Counts {
+struct Counts<'a> {
+    /// The first function whose name is right but for upper and lower case.
+    misspelt: Option<&'a str>,
     operators: usize,
     depth: usize,
     depth_max: usize,
     path_max: usize,
 }
 
-/// Checks that an expression is within bounds; the text of the error otherwise. What passes nests at most
+/// Checks that an expression is within bounds and spells its functions right; the text of the error otherwise. What passes nests at most
 /// [`OPERATORS_MAX`] deep in parentheses, and as deep again in NOT.
 pub(super) fn check_bounds(kind: ExpressionKind, text: &str) -> Result<(), String> {
     let name = kind.name();
@@ -68,15 +82,21 @@ pub(super) fn check_bounds(kind: ExpressionKind, text: &str) -> Result<(), Strin
             counts.path_max
         ));
     }
-    Ok(())
+    match counts.misspelt {
+        Some(function) => Err(format!(
+            "Invalid {name}: Invalid function name; function: {function}"
+        )),
+        None => Ok(()),
+    }
 }
 
-fn count(kind: ExpressionKind, text: &str) -> Counts {
+fn count(kind: ExpressionKind, text: &str) -> Counts<'_> {
     let mut counts = Counts::default();
     let bytes = text.as_bytes();
     let (mut at, mut path) = (0, 0);
     // What the last token was: a word that can be the name of a function, or a dot of a path.
     let (mut is_after_word, mut is_after_dot) = (false, false);
+    let mut last_word = "";
     while let Some(&byte) = bytes.get(at) {
         at += 1;
         let (was_after_word, was_after_dot) = (is_after_word, is_after_dot);
@@ -86,6 +106,9 @@ fn count(kind: ExpressionKind, text: &str) -> Counts {
                 counts.depth += 1;
                 counts.depth_max = counts.depth_max.max(counts.depth);
                 counts.operators += usize::from(was_after_word);
+                if was_after_word && is_misspelt(last_word) {
+                    counts.misspelt.get_or_insert(last_word);
+                }
             }
             b')' => counts.depth = counts.depth.saturating_sub(1),
             b'[' => path += 1,
@@ -106,6 +129,7 @@ fn count(kind: ExpressionKind, text: &str) -> Counts {
                 counts.operators += usize::from(is_operator);
                 is_after_word = !is_operator && !is("AND") && !is("OR");
                 is_after_dot = false;
+                last_word = word;
                 // A number stands between the brackets of an index, which counted already.
                 if !byte.is_ascii_digit() || was_after_dot {
                     path = if was_after_dot { path + 1 } else { 1 };
@@ -120,6 +144,12 @@ fn count(kind: ExpressionKind, text: &str) -> Counts {
         counts.path_max = counts.path_max.max(path);
     }
     counts
+}
+
+fn is_misspelt(word: &str) -> bool {
+    let is_but_for_case =
+        |function: &&str| *function != word && function.eq_ignore_ascii_case(word);
+    FUNCTIONS.iter().any(is_but_for_case)
 }
 
 /// Bytes of names, of `#name` and `:value`. Whatever is not ASCII is none of the grammar's tokens.
@@ -166,6 +196,20 @@ mod tests {
         );
         let nots = format!("{}a=b", "NOT ".repeat(301));
         assert!(refused(Filter, &nots).ends_with("operator count: 302"));
+    }
+
+    #[test]
+    fn names_of_functions_are_in_lower_case() {
+        assert_eq!(
+            refused(KeyCondition, "p=:p AND BEGINS_WITH (c,:c)"),
+            "Invalid KeyConditionExpression: Invalid function name; function: BEGINS_WITH"
+        );
+        assert_eq!(
+            refused(Update, "SET a = LIST_append(:a, :b)"),
+            "Invalid UpdateExpression: Invalid function name; function: LIST_append"
+        );
+        let right = "NOT (a = :a) AND (Size = :b OR size(a) IN (:c)) and begins_with(a, :d)";
+        assert_eq!(check_bounds(Condition, right), Ok(()));
     }
 
     #[test]

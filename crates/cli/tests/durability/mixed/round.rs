@@ -12,11 +12,11 @@ use aws_sdk_kinesis::Client;
 use millstream_testkit::PowerCut;
 use tokio::task::JoinSet;
 
-use super::counters::Counters;
 use super::disk::Disk;
 use super::hostile::{self, Attacks};
 use super::readers::{self, Reading};
 use super::writers::{self, Written};
+use crate::counters::Counters;
 use crate::server::Server;
 
 const SHARDS: i32 = 4;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -12,16 +13,16 @@ use aws_sdk_dynamodb::types::{
 use tokio::task::JoinSet;
 
 const TABLE: &str = "counters";
-const COUNTERS: usize = 4;
+const COUNTERS: usize = 8;
 
 /// Rows that only ever count up, each by one writer, over all rounds.
-pub(super) struct Counters {
+pub(crate) struct Counters {
     acknowledged: [AtomicU64; COUNTERS],
     is_ending: AtomicBool,
 }
 
 impl Counters {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             acknowledged: Default::default(),
             is_ending: AtomicBool::new(false),
@@ -29,19 +30,19 @@ impl Counters {
     }
 
     /// Updates that were acknowledged since the beginning.
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.acknowledged
             .iter()
             .map(|count| count.load(Ordering::SeqCst))
             .sum()
     }
 
-    pub(super) fn expect_the_end(&self) {
+    pub(crate) fn expect_the_end(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
     }
 
     /// Makes the table.
-    pub(super) async fn create(client: &Client) {
+    pub(crate) async fn create(client: &Client) {
         client
             .create_table()
             .table_name(TABLE)
@@ -66,7 +67,7 @@ impl Counters {
     }
 
     /// Counts on from what the table holds; one line for each row that lost an acknowledged update or has one too many.
-    pub(super) async fn check(&self, client: &Client) -> Vec<String> {
+    pub(crate) async fn check(&self, client: &Client) -> Vec<String> {
         let mut faults = Vec::new();
         for (index, acknowledged) in self.acknowledged.iter().enumerate() {
             let stored = stored(client, index).await;
@@ -82,8 +83,17 @@ impl Counters {
         faults
     }
 
+    /// Waits until so many updates are acknowledged.
+    pub(crate) async fn until(&self, total: u64) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.total() < total {
+            assert!(Instant::now() < deadline, "the updates stand still");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Starts one writer for each row.
-    pub(super) fn start(self: &Arc<Self>, client: &Client) -> JoinSet<Option<String>> {
+    pub(crate) fn start(self: &Arc<Self>, client: &Client) -> JoinSet<Option<String>> {
         self.is_ending.store(false, Ordering::SeqCst);
         let mut tasks = JoinSet::new();
         for index in 0..COUNTERS {
