@@ -81,7 +81,7 @@ class World:
             text = (builds.HERE / program["folder"] / template).read_text()
             (self.folder / f"{name}-{template}").write_text(string.Template(text).substitute(env))
         arguments = [string.Template(argument).substitute(env) for argument in program.get("arguments", [])]
-        process = Process(name, builds.command(program, quick) + arguments, env, self.folder, ends_by_itself)
+        process = Process(name, program["name"], builds.command(program, quick) + arguments, env, self.folder, ends_by_itself)
         self.processes.append(process)
         return process
 
@@ -152,9 +152,8 @@ def on_a_server(program, folder, accepted, matrix):
             for process in here.processes:
                 process.clean_up()
     (folder / "server.log").write_text("".join(said))
-    logs = {"server": [line.rstrip() for line in said if LEVEL.search(line)]}
-    logs.update((process.name, process.warnings()) for process in here.processes)
-    for name, lines in logs.items():
-        known = accepted("server" if name == "server" else program["name"])
-        outcome.findings += [f"{name}: {line}" for line in checks.unaccepted(lines, known)]
+    logs = [("server", "server", [line.rstrip() for line in said if LEVEL.search(line)])]
+    logs += [(process.name, process.program, process.warnings()) for process in here.processes]
+    for name, program_name, lines in logs:
+        outcome.findings += [f"{name}: {line}" for line in checks.unaccepted(lines, accepted(program_name))]
     outcome.took_s = time.monotonic() - began

@@ -35,7 +35,9 @@ def steps(program, here, traffic, outcome):
         second = here.start("b")
         victim, heir = (first, second) if program.get("kill") == "first" else (second, first)
         balance(here, program, first, second)
-    here.split(1)
+    reshards = program.get("reshards", True)
+    if reshards:
+        here.split(1)
     flowing(here, traffic)
     orphans = {visit.shard for visit in victim.visits() if not visit.ended} - set(here.ended_shards())
     victim.kill()
@@ -44,7 +46,8 @@ def steps(program, here, traffic, outcome):
                lambda: taken_over(heir, orphans, victim.killed_ms).keys() >= orphans)
     if orphans != {"-"}:
         outcome.takeover_s = (max(taken_over(heir, orphans, victim.killed_ms).values()) - victim.killed_ms) / 1000
-    here.merge(5)
+    if reshards:
+        here.merge(5)
     flowing(here, traffic)
     traffic.stop()
     everything(program, here, traffic)
