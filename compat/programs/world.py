@@ -81,7 +81,8 @@ class World:
             text = (builds.HERE / program["folder"] / template).read_text()
             (self.folder / f"{name}-{template}").write_text(string.Template(text).substitute(env))
         arguments = [string.Template(argument).substitute(env) for argument in program.get("arguments", [])]
-        process = Process(name, program["name"], builds.command(program, quick) + arguments, env, self.folder, ends_by_itself)
+        command = builds.command(program, quick) + arguments
+        process = Process(name, program["name"], command, env, self.folder, ends_by_itself)
         self.processes.append(process)
         return process
 
@@ -93,7 +94,8 @@ class World:
         deadline = time.monotonic() + deadline_s
         while not is_done():
             for process in self.processes:
-                if not process.is_alive() and not process.killed_ms and not process.exited_ms and not process.ends_by_itself:
+                may_be_gone = process.killed_ms or process.exited_ms or process.ends_by_itself
+                if not may_be_gone and not process.is_alive():
                     raise Stuck(f"{process.name} ended by itself before: {what}\n{process.tail()}")
             if time.monotonic() > deadline:
                 raise Stuck(f"waited {deadline_s} s for: {what}")

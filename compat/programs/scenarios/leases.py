@@ -142,10 +142,14 @@ def judge(program, here, puts, outcome):
     visits = here.visits()
     outcome.records, outcome.repeats = len(puts), checks.repeats(visits)
     outcome.findings += checks.every_record(puts, visits) + checks.order_in_shards(puts, visits)
-    if program.get("waits_for_parents", True):
+    ended, parents = set(here.ended_shards()), here.parents()
+    waits_for = program.get("waits_for_parents", "all")
+    if waits_for == "all":
         outcome.findings += checks.order_in_keys(visits)
-    outcome.findings += checks.unexplained_repeats(visits, program.get("checkpoint_every_ms"))
+    apart_from = {(put.key, put.number) for put in puts if program.get("repeats_ended_shards") and put.shard in ended}
+    outcome.findings += checks.unexplained_repeats(visits, program.get("checkpoint_every_ms"), apart_from)
     if program.get("tells_ends", True):
-        outcome.findings += checks.parents_first(visits, here.parents())
+        waited_for = {child: names[:1] if waits_for == "first" else names for child, names in parents.items()}
+        outcome.findings += checks.parents_first(visits, waited_for)
     if program.get("leases") == "kcl":
         outcome.findings += checkpoints(here, puts)
