@@ -20,8 +20,8 @@ def now_ms():
 class Process:
     """One worker of a program."""
 
-    def __init__(self, name, command, env, folder, ends_by_itself=False):
-        self.name, self.ends_by_itself = name, ends_by_itself
+    def __init__(self, name, program, command, env, folder, ends_by_itself=False):
+        self.name, self.program, self.ends_by_itself = name, program, ends_by_itself
         self.ledger, self.log = folder / f"{name}.ledger", folder / f"{name}.log"
         self.started_ms, self.killed_ms, self.exited_ms = now_ms(), None, None
         with self.log.open("wb") as log:

@@ -81,7 +81,8 @@ class World:
             text = (builds.HERE / program["folder"] / template).read_text()
             (self.folder / f"{name}-{template}").write_text(string.Template(text).substitute(env))
         arguments = [string.Template(argument).substitute(env) for argument in program.get("arguments", [])]
-        process = Process(name, builds.command(program, quick) + arguments, env, self.folder, ends_by_itself)
+        command = builds.command(program, quick) + arguments
+        process = Process(name, program["name"], command, env, self.folder, ends_by_itself)
         self.processes.append(process)
         return process
 
@@ -93,7 +94,8 @@ class World:
         deadline = time.monotonic() + deadline_s
         while not is_done():
             for process in self.processes:
-                if not process.is_alive() and not process.killed_ms and not process.exited_ms and not process.ends_by_itself:
+                may_be_gone = process.killed_ms or process.exited_ms or process.ends_by_itself
+                if not may_be_gone and not process.is_alive():
                     raise Stuck(f"{process.name} ended by itself before: {what}\n{process.tail()}")
             if time.monotonic() > deadline:
                 raise Stuck(f"waited {deadline_s} s for: {what}")
@@ -152,9 +154,8 @@ def on_a_server(program, folder, accepted, matrix):
             for process in here.processes:
                 process.clean_up()
     (folder / "server.log").write_text("".join(said))
-    logs = {"server": [line.rstrip() for line in said if LEVEL.search(line)]}
-    logs.update((process.name, process.warnings()) for process in here.processes)
-    for name, lines in logs.items():
-        known = accepted("server" if name == "server" else program["name"])
-        outcome.findings += [f"{name}: {line}" for line in checks.unaccepted(lines, known)]
+    logs = [("server", "server", [line.rstrip() for line in said if LEVEL.search(line)])]
+    logs += [(process.name, process.program, process.warnings()) for process in here.processes]
+    for name, program_name, lines in logs:
+        outcome.findings += [f"{name}: {line}" for line in checks.unaccepted(lines, accepted(program_name))]
     outcome.took_s = time.monotonic() - began

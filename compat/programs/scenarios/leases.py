@@ -35,7 +35,9 @@ def steps(program, here, traffic, outcome):
         second = here.start("b")
         victim, heir = (first, second) if program.get("kill") == "first" else (second, first)
         balance(here, program, first, second)
-    here.split(1)
+    reshards = program.get("reshards", True)
+    if reshards:
+        here.split(1)
     flowing(here, traffic)
     orphans = {visit.shard for visit in victim.visits() if not visit.ended} - set(here.ended_shards())
     victim.kill()
@@ -44,7 +46,8 @@ def steps(program, here, traffic, outcome):
                lambda: taken_over(heir, orphans, victim.killed_ms).keys() >= orphans)
     if orphans != {"-"}:
         outcome.takeover_s = (max(taken_over(heir, orphans, victim.killed_ms).values()) - victim.killed_ms) / 1000
-    here.merge(5)
+    if reshards:
+        here.merge(5)
     flowing(here, traffic)
     traffic.stop()
     everything(program, here, traffic)
@@ -139,10 +142,14 @@ def judge(program, here, puts, outcome):
     visits = here.visits()
     outcome.records, outcome.repeats = len(puts), checks.repeats(visits)
     outcome.findings += checks.every_record(puts, visits) + checks.order_in_shards(puts, visits)
-    if program.get("waits_for_parents", True):
+    ended, parents = set(here.ended_shards()), here.parents()
+    waits_for = program.get("waits_for_parents", "all")
+    if waits_for == "all":
         outcome.findings += checks.order_in_keys(visits)
-    outcome.findings += checks.unexplained_repeats(visits, program.get("checkpoint_every_ms"))
+    apart_from = {(put.key, put.number) for put in puts if program.get("repeats_ended_shards") and put.shard in ended}
+    outcome.findings += checks.unexplained_repeats(visits, program.get("checkpoint_every_ms"), apart_from)
     if program.get("tells_ends", True):
-        outcome.findings += checks.parents_first(visits, here.parents())
+        waited_for = {child: names[:1] if waits_for == "first" else names for child, names in parents.items()}
+        outcome.findings += checks.parents_first(visits, waited_for)
     if program.get("leases") == "kcl":
         outcome.findings += checkpoints(here, puts)

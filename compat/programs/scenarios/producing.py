@@ -24,9 +24,10 @@ def run(program, folder, accepted, matrix):
         producer = here.start("producer", ends_by_itself=True)
         here.until("the first records", lambda: len(ledger.lines(producer.ledger)) > RATE)
         outcome.first_s = (int(ledger.lines(producer.ledger)[0].split(" ")[0]) - producer.started_ms) / 1000
-        here.split(1)
-        here.until("more records", lambda: len(ledger.lines(producer.ledger)) > 5 * RATE)
-        here.merge(5)
+        if program.get("reshards", True):
+            here.split(1)
+            here.until("more records", lambda: len(ledger.lines(producer.ledger)) > 5 * RATE)
+            here.merge(5)
         here.until("the end of the producer", lambda: not producer.is_alive())
         producer.exited_ms = now_ms()
         if producer.popen.returncode != 0:

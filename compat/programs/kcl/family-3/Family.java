@@ -6,8 +6,7 @@ final class Family {
     private Family() {}
 
     static CoordinatorConfig of(CoordinatorConfig config) {
-        return System.getenv("BESIDE_VERSION_2") == null
-                ? config
-                : config.clientVersionConfig(ClientVersionConfig.CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X);
+        String version = System.getenv("CLIENT_VERSION_CONFIG");
+        return version == null ? config : config.clientVersionConfig(ClientVersionConfig.valueOf(version));
     }
 }
