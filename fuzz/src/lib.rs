@@ -2,11 +2,13 @@
 
 mod access;
 mod recovery;
+mod tables;
 mod tokens;
 mod wire_bodies;
 
 pub use access::{credentials, event_frames, policy};
 pub use recovery::recovery;
+pub use tables::table_request;
 pub use tokens::tokens;
 pub use wire_bodies::{cbor_body, json_body, json_put_records, sequence_number};
 
@@ -24,4 +26,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event_frames", event_frames),
     ("tokens", tokens),
     ("recovery", recovery),
+    ("table_request", table_request),
 ];

@@ -24,6 +24,9 @@ const SEEDS: &[&[u8]] = &[
     b"\x00\x00\x00\x10\x00\x00\x00\x00\x05\xc2\x48\xeb\x7d\x98\xc8\xff",
     b"\xbf\x6aStreamName\x61m\x64Data\x43abc\x6cPartitionKey\x61k\xff",
     b"\xa2\x67Records\x9f\xa2\x64Data\x40\x6cPartitionKey\x61k\xff\x6aStreamName\x61m",
+    b"UpdateItem\n{\"TableName\":\"leases\",\"Key\":{\"k\":{\"S\":\"a\"}},\"UpdateExpression\":\"SET a = if_not_exists(a, :v)\",\"ConditionExpression\":\"NOT (((a <> :v)))\",\"ExpressionAttributeValues\":{\":v\":{\"L\":[{\"N\":\"1\"}]}}}",
+    b"Query\n{\"TableName\":\"leases\",\"KeyConditionExpression\":\"k = :v\",\"ExpressionAttributeValues\":{\":v\":{\"S\":\"a\"}}}",
+    b"ExecuteStatement\n{\"Statement\":\"SELECT * FROM leases WHERE k = 'a'\"}",
     b"\xa1\x69Timestamp\xc1\x1b\x00\x00\x01\xa0\x13\xac\xcc\x38",
 ];
 

@@ -2,6 +2,8 @@
 //! and nothing else reaches the tables.
 
 mod expression;
+#[cfg(test)]
+mod hostile_tests;
 mod members;
 mod strict_json;
 
