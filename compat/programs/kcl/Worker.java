@@ -1,4 +1,6 @@
+import java.net.URI;
 import java.util.concurrent.TimeUnit;
+import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
@@ -20,7 +22,7 @@ import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
-/** One worker with the library's own settings; the SDK finds the endpoint in AWS_ENDPOINT_URL. */
+/** One worker with the library's own settings, told of the endpoint, as the SDK of 3.0 does not know the variable. */
 public final class Worker implements ShardRecordProcessor {
     private static final long STOP_DEADLINE_S = 60;
     private String shard;
@@ -28,9 +30,11 @@ public final class Worker implements ShardRecordProcessor {
     public static void main(String[] arguments) {
         String stream = System.getenv("STREAM");
         String application = System.getenv("APPLICATION");
-        KinesisAsyncClient kinesis = KinesisClientUtil.createKinesisAsyncClient(KinesisAsyncClient.builder());
-        var configs = new ConfigsBuilder(stream, application, kinesis, DynamoDbAsyncClient.create(),
-                CloudWatchAsyncClient.create(), System.getenv("WORKER"), Worker::new);
+        String endpoint = System.getenv("AWS_ENDPOINT_URL");
+        String tables = System.getenv().getOrDefault("AWS_ENDPOINT_URL_DYNAMODB", endpoint);
+        KinesisAsyncClient kinesis = KinesisClientUtil.createKinesisAsyncClient(at(endpoint, KinesisAsyncClient.builder()));
+        var configs = new ConfigsBuilder(stream, application, kinesis, at(tables, DynamoDbAsyncClient.builder()).build(),
+                at(endpoint, CloudWatchAsyncClient.builder()).build(), System.getenv("WORKER"), Worker::new);
         var from = InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON);
         var scheduler = new Scheduler(configs.checkpointConfig(), Family.of(configs.coordinatorConfig()),
                 configs.leaseManagementConfig(), configs.lifecycleConfig(), configs.metricsConfig(),
@@ -47,6 +51,10 @@ public final class Worker implements ShardRecordProcessor {
             }
         }));
         scheduler.run();
+    }
+
+    private static <B extends AwsClientBuilder<B, ?>> B at(String endpoint, B builder) {
+        return builder.endpointOverride(URI.create(endpoint));
     }
 
     @Override
