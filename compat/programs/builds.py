@@ -14,6 +14,7 @@ from environment import BUILD, python_with
 HERE = Path(__file__).resolve().parent
 MADE = BUILD / "programs"
 DEADLINE_S = 900
+FOLDERS = {}
 MAVEN_CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:2.8:build-classpath"
 # Much quicker to start on two cores; without it where CPU time is measured.
 JAVA_QUICK = ["-XX:TieredStopAtLevel=1"]
@@ -45,14 +46,19 @@ def run(command, error, **options):
 
 
 def folder_of(program):
-    """A folder for what this program is made of now: another version or source gets another."""
+    """A folder for what this program is made of: another version or source gets another. It stays for this run."""
+    if program["name"] not in FOLDERS:
+        FOLDERS[program["name"]] = fingerprinted_folder(program)
+    return FOLDERS[program["name"]]
+
+
+def fingerprinted_folder(program):
     sources = sorted(path for path in (HERE / program["folder"]).rglob("*")
                      if path.is_file() and not {"node_modules", "__pycache__"} & set(path.parts))
     sources += sorted(path for path in (HERE / f"{program['language']}-ledger").glob("*") if path.is_file())
     told = repr((program["language"], program["version"], program.get("sources"))).encode()
     told += b"".join(path.read_bytes() for path in sources)
-    folder = MADE / f"{program['folder']}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
-    return folder
+    return MADE / f"{program['folder']}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
 
 
 def java(program, folder):
