@@ -14,12 +14,13 @@ const ORDER: &[&str] = &[
     "tables",
     "server",
     "aggregation",
+    "producer",
     "consumer",
     "cli",
 ];
 
 /// Clients must work against AWS too, so they never see the server's inside.
-const CLIENTS: &[&str] = &["aggregation", "consumer"];
+const CLIENTS: &[&str] = &["aggregation", "producer", "consumer"];
 const SERVER_SIDE: &[&str] = &[
     "log",
     "log-local",

@@ -96,6 +96,18 @@ impl Aggregator {
         self.size_bytes() + key_bytes + hash_key_bytes + field_bytes(inner.encoded_len())
     }
 
+    /// Adds a record unless [`size_bytes`](Self::size_bytes) would then be above `size_bytes_max`; whether it was added.
+    pub fn push_within(&mut self, record: &UserRecord, size_bytes_max: usize) -> bool {
+        // What it takes at most, which is cheap to tell: both texts new, the longest indices and lengths.
+        let most = record.partition_key.len() + record.data.len() + 100;
+        let fits = self.size_bytes() + most <= size_bytes_max
+            || self.size_bytes_with(record) <= size_bytes_max;
+        if fits {
+            self.push(record);
+        }
+        fits
+    }
+
     /// Adds a record.
     pub fn push(&mut self, record: &UserRecord) {
         let key_index = self
@@ -256,6 +268,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_aggregate_is_filled_up_to_a_size_and_never_over_it(
+            records in prop::collection::vec(user_record(), 1..60),
+            size_bytes_max in 64usize..3000,
+        ) {
+            let mut aggregator = Aggregator::default();
+            for record in &records {
+                let fits = aggregator.size_bytes_with(record) <= size_bytes_max;
+                prop_assert_eq!(aggregator.push_within(record, size_bytes_max), fits);
+                prop_assert!(aggregator.is_empty() || aggregator.size_bytes() <= size_bytes_max);
+            }
+        }
+
         #[test]
         fn what_is_pushed_comes_out_and_sizes_are_exact(
             records in prop::collection::vec(user_record(), 2..200),
