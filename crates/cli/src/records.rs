@@ -5,6 +5,7 @@ mod position;
 mod put;
 mod show;
 mod tail;
+mod user_records;
 
 use clap::Subcommand;
 
@@ -23,7 +24,8 @@ Examples:
   millstream records tail orders --from trim-horizon --json | jq -r .Data
 
 Records as JSON have the members ShardId, SequenceNumber, ApproximateArrivalTimestamp, PartitionKey and either
-Data (text) or DataBase64 (data that is not UTF-8).
+Data (text) or DataBase64 (data that is not UTF-8). `tail` shows records that a producer joined one by one, with a
+SubSequenceNumber.
 
 ";
 

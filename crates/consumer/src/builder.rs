@@ -1,33 +1,42 @@
 //! How a consumer is put together.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::shard_consumer::ShardContext;
-use crate::worker::Worker;
+use crate::processor_threads::ProcessorThreads;
+use crate::shard_consumer::Worksite;
 use crate::{
-    Consumer, DynamoDbLeaseTable, InvalidSettings, KinesisStreamReader, LeaseTable,
-    RecordProcessor, Settings, StatusBoard, StreamReader,
+    Consumer, DeadLetterStream, DeadLetters, DynamoDbLeaseTable, InvalidSettings,
+    KinesisStreamReader, LeaseTable, Settings, StatusBoard, StreamReader,
 };
 
 /// Why a consumer cannot be built.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Neither [`clients`](ConsumerBuilder::clients) nor [`stream_reader`](ConsumerBuilder::stream_reader) was given.
-    #[error("no client for the stream was given")]
+    /// Nothing to read from.
+    #[error("the consumer has no stream: call clients(..), or source(..)")]
     NoStream,
-    /// Neither [`clients`](ConsumerBuilder::clients) nor [`lease_table`](ConsumerBuilder::lease_table) was given.
-    #[error("no client for the lease table was given")]
+    /// Nowhere to keep leases.
+    #[error("the consumer has no lease table: call clients(..), or lease_table(..)")]
     NoLeaseTable,
+    /// The failure policy parks records, and there is nowhere to put them.
+    #[error("the failure policy parks records: call dead_letter_stream(..), or dead_letters(..)")]
+    NoDeadLetters,
+    /// A stream for dead letters needs a client.
+    #[error(
+        "dead_letter_stream(..) needs a client: call clients(..), or dead_letters(..) with one of your own"
+    )]
+    NoDeadLetterClient,
     /// A setting is out of its bounds.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
-    /// There is no Tokio runtime to work on.
-    #[error("a consumer is built inside a Tokio runtime")]
-    NoRuntime,
+    /// The threads of the processors could not be started.
+    #[error("the threads for processors could not be started")]
+    Threads(#[source] std::io::Error),
 }
 
 /// Puts a [`Consumer`] together.
@@ -36,10 +45,13 @@ pub enum BuildError {
 pub struct ConsumerBuilder {
     application: String,
     stream: String,
-    reader: Option<Arc<dyn StreamReader>>,
+    client: Option<aws_sdk_kinesis::Client>,
+    source: Option<Arc<dyn StreamReader>>,
     table: Option<Arc<dyn LeaseTable>>,
+    dead_letters: Option<Arc<dyn DeadLetters>>,
+    dead_letter_stream: Option<String>,
     settings: Settings,
-    processors_on: Option<Handle>,
+    processor_threads: Option<NonZeroUsize>,
     seed: Option<u64>,
 }
 
@@ -48,35 +60,61 @@ impl ConsumerBuilder {
         Self {
             application,
             stream,
-            reader: None,
+            client: None,
+            source: None,
             table: None,
+            dead_letters: None,
+            dead_letter_stream: None,
             settings: Settings::default(),
-            processors_on: None,
+            processor_threads: None,
             seed: None,
         }
     }
 
-    /// Reads the stream and keeps the leases through these clients.
+    /// Reads the stream and keeps the leases through these clients, unless [`source`](Self::source) or
+    /// [`lease_table`](Self::lease_table) say otherwise.
     pub fn clients(
-        self,
+        mut self,
         kinesis: aws_sdk_kinesis::Client,
         dynamodb: aws_sdk_dynamodb::Client,
     ) -> Self {
-        let reader = KinesisStreamReader::new(kinesis, &self.stream);
-        let table = DynamoDbLeaseTable::new(dynamodb, &self.application);
-        self.stream_reader(Arc::new(reader))
-            .lease_table(Arc::new(table))
+        if self.table.is_none() {
+            self.table = Some(Arc::new(DynamoDbLeaseTable::new(
+                dynamodb,
+                &self.application,
+            )));
+        }
+        self.kinesis(kinesis)
     }
 
-    /// Reads the stream through `reader`.
-    pub fn stream_reader(mut self, reader: Arc<dyn StreamReader>) -> Self {
-        self.reader = Some(reader);
+    /// Reads the stream through this client; leases are kept elsewhere.
+    pub fn kinesis(mut self, client: aws_sdk_kinesis::Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Reads the stream from `source`.
+    pub fn source(mut self, source: impl StreamReader + 'static) -> Self {
+        self.source = Some(Arc::new(source));
         self
     }
 
     /// Keeps the leases in `table`.
-    pub fn lease_table(mut self, table: Arc<dyn LeaseTable>) -> Self {
-        self.table = Some(table);
+    pub fn lease_table(mut self, table: impl LeaseTable + 'static) -> Self {
+        self.table = Some(Arc::new(table));
+        self
+    }
+
+    /// Puts records that cannot be processed on this stream, which must exist, as
+    /// [`ParkedRecord`](crate::ParkedRecord) writes them.
+    pub fn dead_letter_stream(mut self, stream: impl Into<String>) -> Self {
+        self.dead_letter_stream = Some(stream.into());
+        self
+    }
+
+    /// Keeps records that cannot be processed in `dead_letters`.
+    pub fn dead_letters(mut self, dead_letters: impl DeadLetters + 'static) -> Self {
+        self.dead_letters = Some(Arc::new(dead_letters));
         self
     }
 
@@ -86,10 +124,10 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Runs the processors on another runtime, so that one that blocks its thread holds up neither renewals nor other
-    /// work of this crate. Default: the runtime that the consumer is built in.
-    pub fn processors_on(mut self, runtime: Handle) -> Self {
-        self.processors_on = Some(runtime);
+    /// Runs handlers on so many threads of their own, so that one that blocks its thread holds up neither renewals nor
+    /// other work of this crate. Default: the threads of the runtime that the consumer runs in.
+    pub fn processor_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.processor_threads = Some(threads);
         self
     }
 
@@ -100,37 +138,85 @@ impl ConsumerBuilder {
         self
     }
 
-    /// The consumer; `factory` makes the processor of each shard that this worker takes.
+    /// The consumer. Nothing is called before it runs.
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build<P: RecordProcessor>(
-        self,
-        factory: impl Fn(&str) -> P + Send + Sync + 'static,
-    ) -> Result<Consumer<P>, BuildError> {
+    pub fn build(self) -> Result<Consumer, BuildError> {
         self.settings.check()?;
-        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let dead_letters = match (self.dead_letters, &self.dead_letter_stream, &self.client) {
+            (Some(dead_letters), ..) => Some(dead_letters),
+            (None, Some(stream), Some(client)) => {
+                let stream = DeadLetterStream::new(client.clone(), stream);
+                Some(Arc::new(stream) as Arc<dyn DeadLetters>)
+            }
+            (None, Some(_), None) => return Err(BuildError::NoDeadLetterClient),
+            (None, None, _) => None,
+        };
+        if self.settings.failure_policy.parks() && dead_letters.is_none() {
+            return Err(BuildError::NoDeadLetters);
+        }
+        let of_client = |client| {
+            let reader = KinesisStreamReader::new(client, &self.stream);
+            Arc::new(reader) as Arc<dyn StreamReader>
+        };
+        let reader = self.source.or_else(|| self.client.map(of_client));
+        let threads = self.processor_threads.map(NonZeroUsize::get);
+        let threads = threads.map(ProcessorThreads::start).transpose();
         let worker_id = self
             .settings
             .worker_id
             .clone()
             .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let seed = self.seed.unwrap_or_else(rand::random);
-        let context = ShardContext {
-            settings: Arc::new(self.settings),
+        let site = Worksite {
             table: self.table.ok_or(BuildError::NoLeaseTable)?,
-            reader: self.reader.ok_or(BuildError::NoStream)?,
-            factory: Arc::new(factory),
-            processors_on: self.processors_on.unwrap_or(runtime),
+            reader: reader.ok_or(BuildError::NoStream)?,
+            processor_threads: threads.map_err(BuildError::Threads)?,
+            settings: Arc::new(self.settings),
             board: StatusBoard::default(),
+            application: self.application,
+            stream: self.stream,
+            dead_letters,
             stop: CancellationToken::new(),
+            told_to_stop: CancellationToken::new(),
             abandon: CancellationToken::new(),
             seeds: AtomicU64::new(seed),
         };
-        Ok(Consumer::new(Worker::new(
-            Arc::new(context),
-            worker_id,
-            seed,
-        )))
+        Ok(Consumer::new(site, worker_id, seed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FailurePolicy;
+    use crate::testing::{MemoryDeadLetters, MemoryLeaseTable, MemoryStream};
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let builder = || Consumer::builder("tested", "stream");
+        let whole = || {
+            builder()
+                .source(MemoryStream::new(1))
+                .lease_table(MemoryLeaseTable::default())
+        };
+        let parks = Settings::new().on_failure(FailurePolicy::park_after(3));
+        assert!(whole().build().is_ok());
+        let no_stream = builder().lease_table(MemoryLeaseTable::default());
+        assert!(matches!(no_stream.build(), Err(BuildError::NoStream)));
+        let no_table = builder().source(MemoryStream::new(1));
+        assert!(matches!(no_table.build(), Err(BuildError::NoLeaseTable)));
+        let no_letters = whole().settings(parks.clone());
+        assert!(matches!(no_letters.build(), Err(BuildError::NoDeadLetters)));
+        let no_client = whole().dead_letter_stream("dead");
+        assert!(matches!(
+            no_client.build(),
+            Err(BuildError::NoDeadLetterClient)
+        ));
+        let complete = whole()
+            .settings(parks)
+            .dead_letters(MemoryDeadLetters::default());
+        assert!(complete.build().is_ok());
     }
 }

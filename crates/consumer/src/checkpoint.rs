@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A record's place in its shard: its sequence number and, inside a KPL aggregate, its index.
 ///
 /// Sequence numbers are decimal integers of any length and compare as integers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExtendedSequenceNumber {
-    digits: Box<str>,
+    digits: Arc<str>,
     sub_sequence_number: u64,
 }
 
@@ -32,6 +33,14 @@ impl ExtendedSequenceNumber {
         })
     }
 
+    /// The same sequence number, with this index.
+    pub(crate) fn at_index(&self, sub_sequence_number: u64) -> Self {
+        Self {
+            digits: Arc::clone(&self.digits),
+            sub_sequence_number,
+        }
+    }
+
     /// The sequence number, in decimal digits without leading zeros.
     pub fn sequence_number(&self) -> &str {
         &self.digits
@@ -40,6 +49,23 @@ impl ExtendedSequenceNumber {
     /// Index inside an aggregate; 0 for a plain record.
     pub fn sub_sequence_number(&self) -> u64 {
         self.sub_sequence_number
+    }
+}
+
+impl FromStr for ExtendedSequenceNumber {
+    type Err = InvalidCheckpoint;
+
+    /// Reads what `Display` writes: the sequence number, and `/` and the index unless it is 0.
+    fn from_str(text: &str) -> Result<Self, InvalidCheckpoint> {
+        let Some((number, index)) = text.split_once('/') else {
+            return Self::new(text, 0);
+        };
+        match index.parse() {
+            Ok(index) if index > 0 && !text[number.len() + 1..].starts_with('0') => {
+                Self::new(number, index)
+            }
+            _ => Err(InvalidCheckpoint(text.to_owned())),
+        }
     }
 }
 
@@ -154,8 +180,10 @@ pub struct PendingCheckpoint {
 
 /// The text is no checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither a sequence number nor a checkpoint sentinel")]
-pub struct InvalidCheckpoint(pub String);
+#[error(
+    "{0:?} is neither a sequence number nor one of the words TRIM_HORIZON, LATEST, AT_TIMESTAMP and SHARD_END"
+)]
+pub struct InvalidCheckpoint(pub(crate) String);
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +214,9 @@ mod tests {
         for bad in ["", "-1", "1a", "trim_horizon", " 1"] {
             assert!(bad.parse::<Checkpoint>().is_err(), "{bad:?}");
         }
+        for bad in ["", "1/", "1/0", "1/01", "/1", "1/2/3", "1/-1"] {
+            assert!(bad.parse::<ExtendedSequenceNumber>().is_err(), "{bad:?}");
+        }
     }
 
     proptest! {
@@ -193,6 +224,7 @@ mod tests {
         fn numbers_compare_as_integers(a in 0u128.., b in 0u128.., sub_a in 0u64..3, sub_b in 0u64..3) {
             let place = |n: u128, sub| ExtendedSequenceNumber::new(&n.to_string(), sub).unwrap();
             prop_assert_eq!(place(a, sub_a).cmp(&place(b, sub_b)), (a, sub_a).cmp(&(b, sub_b)));
+            prop_assert_eq!(place(a, sub_a).to_string().parse(), Ok(place(a, sub_a)));
         }
     }
 }

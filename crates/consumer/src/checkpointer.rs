@@ -7,18 +7,23 @@ use tokio::runtime::Handle;
 use crate::held_lease::HeldLease;
 use crate::{
     Checkpoint, ExtendedSequenceNumber, InvalidCheckpoint, Lease, LeaseTableError,
-    PendingCheckpoint,
+    PendingCheckpoint, RecordBatch,
 };
 
 /// Why a checkpoint was not taken.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// Another worker has the shard, or may have it. Stop processing; it starts at the last checkpoint.
-    #[error("the lease is lost")]
-    LeaseLost,
-    /// The place lies before the last checkpoint or after the last record delivered.
     #[error(
-        "{place} is not between the last checkpoint, {checkpoint}, and the last record delivered"
+        "the lease of the shard is lost: stop processing it, another worker goes on from the last checkpoint"
+    )]
+    LeaseLost,
+    /// The place lies before the last checkpoint, or is not yet done: it was not delivered, or the batch in hand was
+    /// told that it, or a record before it, is not done.
+    #[error(
+        "{place} is not between the last checkpoint, {checkpoint}, and the last record that was delivered and not \
+         noted as failed"
     )]
     OutOfRange {
         /// The place asked for.
@@ -30,10 +35,10 @@ pub enum CheckpointError {
     #[error(transparent)]
     Invalid(#[from] InvalidCheckpoint),
     /// The lease table failed. The checkpoint may have been taken all the same; asking again is safe.
-    #[error("the checkpoint may not be stored")]
+    #[error("the checkpoint may not be stored: the lease table failed; it is safe to try again")]
     Table(#[from] LeaseTableError),
     /// The runtime is shutting down.
-    #[error("the runtime is shutting down")]
+    #[error("the checkpoint was not stored: the runtime is shutting down")]
     ShuttingDown,
 }
 
@@ -43,8 +48,37 @@ pub enum CheckpointError {
 #[derive(Debug, Clone)]
 pub struct Checkpointer {
     held: Arc<HeldLease>,
-    delivered: Arc<Mutex<Option<ExtendedSequenceNumber>>>,
+    delivered: Arc<Mutex<Delivered>>,
     runtime: Handle,
+}
+
+/// What may be checkpointed.
+#[derive(Debug, Clone, Default)]
+enum Delivered {
+    #[default]
+    Nothing,
+    /// All of these records, but for those that were noted as not done.
+    Batch(RecordBatch),
+    /// Everything up to this place is done.
+    UpTo(ExtendedSequenceNumber),
+}
+
+impl Delivered {
+    /// The last record that may be checkpointed.
+    fn limit(&self) -> Option<ExtendedSequenceNumber> {
+        match self {
+            Self::Nothing => None,
+            Self::UpTo(place) => Some(place.clone()),
+            Self::Batch(batch) => {
+                let unfinished = batch.first_unfinished();
+                let records = batch.records().iter().rev();
+                let mut before = records.skip_while(|record| {
+                    unfinished.is_some_and(|unfinished| record.place >= *unfinished)
+                });
+                Some(before.next()?.place.clone())
+            }
+        }
+    }
 }
 
 impl Checkpointer {
@@ -57,8 +91,13 @@ impl Checkpointer {
         }
     }
 
-    pub(crate) fn deliver(&self, last: &ExtendedSequenceNumber) {
-        *self.delivered_slot() = Some(last.clone());
+    /// These records are handed out, and all before the first of them are done.
+    pub(crate) fn deliver(&self, batch: &RecordBatch) {
+        *self.delivered_slot() = Delivered::Batch(batch.clone());
+    }
+
+    pub(crate) fn all_done(&self, up_to: &ExtendedSequenceNumber) {
+        *self.delivered_slot() = Delivered::UpTo(up_to.clone());
     }
 
     /// The shard.
@@ -66,13 +105,13 @@ impl Checkpointer {
         self.held.key()
     }
 
-    /// Checkpoints the last record delivered, which includes the whole batch in hand. Does nothing if none was
-    /// delivered yet.
+    /// Checkpoints the last record delivered, which includes the batch in hand up to the first record that was noted
+    /// as not done. Does nothing if there is none.
     ///
     /// # Errors
     /// See [`CheckpointError`].
     pub async fn checkpoint(&self) -> Result<(), CheckpointError> {
-        let delivered = self.delivered_slot().clone();
+        let delivered = self.delivered_slot().limit();
         match delivered {
             Some(place) => self.checkpoint_at(&place).await,
             None => Ok(()),
@@ -87,7 +126,7 @@ impl Checkpointer {
         &self,
         place: &ExtendedSequenceNumber,
     ) -> Result<(), CheckpointError> {
-        let delivered = self.delivered_slot().clone();
+        let delivered = self.delivered_slot().limit();
         let place = place.clone();
         self.write(move |row| {
             check(row, &place, delivered.as_ref())?;
@@ -101,8 +140,30 @@ impl Checkpointer {
         .await
     }
 
+    /// Everything up to `place` is done: the policy's checkpoint, not the processor's. A prepared checkpoint that lies
+    /// beyond is kept.
+    pub(crate) async fn store_done(
+        &self,
+        place: &ExtendedSequenceNumber,
+    ) -> Result<(), CheckpointError> {
+        let done = Checkpoint::At(place.clone());
+        self.write(move |row| {
+            if row.checkpoint >= done {
+                return Ok(row.clone());
+            }
+            let pending = row.pending_checkpoint.clone();
+            Ok(Lease {
+                checkpoint: done.clone(),
+                latest_at: None,
+                pending_checkpoint: pending.filter(|pending| pending.checkpoint > done),
+                ..row.clone()
+            })
+        })
+        .await
+    }
+
     /// Announces a checkpoint at `place` together with whatever a successor needs to repeat the step. It is kept
-    /// until the next checkpoint, and handed to the processor of a worker that takes over.
+    /// until the next checkpoint of the processor's own or of the policy, and handed to the processor of a worker that takes over.
     ///
     /// `state` is stored in the lease's row: with everything else it must stay below 400 KB.
     ///
@@ -113,7 +174,7 @@ impl Checkpointer {
         place: &ExtendedSequenceNumber,
         state: Option<Vec<u8>>,
     ) -> Result<(), CheckpointError> {
-        let delivered = self.delivered_slot().clone();
+        let delivered = self.delivered_slot().limit();
         let place = place.clone();
         self.write(move |row| {
             check(row, &place, delivered.as_ref())?;
@@ -138,7 +199,7 @@ impl Checkpointer {
         write.await.map_err(|_| CheckpointError::ShuttingDown)?
     }
 
-    fn delivered_slot(&self) -> std::sync::MutexGuard<'_, Option<ExtendedSequenceNumber>> {
+    fn delivered_slot(&self) -> std::sync::MutexGuard<'_, Delivered> {
         self.delivered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

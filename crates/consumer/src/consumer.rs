@@ -2,84 +2,193 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
+use crate::handlers::{Batches, ForEach};
+use crate::shard_consumer::{ShardContext, Worksite};
 use crate::worker::Worker;
-use crate::{BoxError, ConsumerBuilder, RecordProcessor, StatusBoard};
+use crate::{BoxError, ConsumerBuilder, Failure, Record, RecordProcessor, Run, StatusBoard};
 
 /// Why a consumer ended by itself.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
-    /// A processor failed as often as [`FailurePolicy::Halt`](crate::FailurePolicy::Halt) allows. The leases were
-    /// given back; nothing after the last checkpoint counts as processed.
-    #[error("the processor of shard {shard_id} failed and the failure policy is to halt")]
+    /// A handler failed and said so, or failed as often as
+    /// [`FailurePolicy::halt_after`](crate::FailurePolicy::halt_after) allows. The leases were given back; nothing
+    /// after the last checkpoint counts as processed.
+    #[error(
+        "shard {shard_id} could not be processed and the worker was to halt; other workers meet the same record: \
+         mend the handler, or park such records"
+    )]
     Halted {
         /// The shard.
         shard_id: String,
-        /// The processor's last error.
+        /// The handler's last error.
         #[source]
         source: BoxError,
     },
-    /// These shards' processors did not even stop when they were dropped: they block their threads. Their leases
+    /// The handlers of these shards did not even stop when they were dropped: they block their threads. Their leases
     /// expire after the failover time.
-    #[error("processors of {0:?} block their threads and could not be stopped")]
+    #[error(
+        "handlers of {0:?} block their threads and could not be stopped: give them threads of their own with \
+         ConsumerBuilder::processor_threads"
+    )]
     StopTimedOut(BTreeSet<String>),
     /// Another live process works under the same worker id. This one gave its leases back and ended, so that not both
     /// of them work on the same shards.
-    #[error("another live worker uses the id {0:?}: worker ids must be unique in an application")]
+    #[error(
+        "another live worker uses the id {0:?}: give every worker of the application an id of its own"
+    )]
     WorkerIdInUse(String),
     /// A task of this crate panicked: a defect. All leases expire after the failover time.
-    #[error("a task of the consumer failed")]
-    TaskFailed(#[source] tokio::task::JoinError),
+    #[error("a task of the consumer failed: this is a defect of the library")]
+    TaskFailed(#[source] BoxError),
 }
 
 /// A worker of an application.
-pub struct Consumer<P> {
-    worker: Worker<P>,
+///
+/// Three ways lead to the same core; [`Run`] says how a worker is started and stopped.
+///
+/// * [`for_each`](Self::for_each): a closure for one record;
+/// * [`batches`](Self::batches): a stream of batches that are acknowledged;
+/// * [`process`](Self::process): a [`RecordProcessor`] for each shard, with hooks for everything that happens to it.
+pub struct Consumer {
+    site: Worksite,
+    worker_id: String,
+    seed: u64,
 }
 
-impl<P> fmt::Debug for Consumer<P> {
+impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("worker_id", &self.worker.worker_id)
+            .field("worker_id", &self.worker_id)
             .finish_non_exhaustive()
     }
 }
 
-impl Consumer<std::convert::Infallible> {
+impl Consumer {
     /// A consumer of `stream` for `application`, whose name is also that of its lease table.
     pub fn builder(application: impl Into<String>, stream: impl Into<String>) -> ConsumerBuilder {
         ConsumerBuilder::new(application.into(), stream.into())
     }
-}
 
-impl<P: RecordProcessor> Consumer<P> {
-    pub(crate) fn new(worker: Worker<P>) -> Self {
-        Self { worker }
+    pub(crate) fn new(site: Worksite, worker_id: String, seed: u64) -> Self {
+        Self {
+            site,
+            worker_id,
+            seed,
+        }
     }
 
     /// Who this worker is, as the lease table names it.
     pub fn worker_id(&self) -> &str {
-        &self.worker.worker_id
+        &self.worker_id
     }
 
     /// What this worker is doing, shard by shard; live while it runs.
     pub fn status(&self) -> StatusBoard {
-        self.worker.context.board.clone()
+        self.site.board.clone()
     }
 
-    /// Works until `stop` is cancelled. Then every processor finishes its batch and hears
-    /// [`stop_requested`](RecordProcessor::stop_requested), every lease is given back, and all tasks have ended when
-    /// this returns; processors that take longer than `shutdown_grace` are dropped.
+    /// Calls `handler` with every record, those of a shard one after the other and in order, those of different shards
+    /// at the same time; [`parallel_keys_max`](crate::Settings::parallel_keys_max) allows more.
     ///
-    /// Failures of the stream and of the lease table are waited out, with warnings in the log. Dropping the future
-    /// stops all work at its next await; the leases then expire after the failover time.
+    /// `Ok` means that the record is done. A [`Failure`] is handled as it says itself, or as the
+    /// [`FailurePolicy`](crate::FailurePolicy) says; a panic is a failure. While a record waits for its next try, the
+    /// records behind it wait too (with `parallel_keys_max` those of the same key).
     ///
-    /// # Errors
-    /// See [`ConsumerError`].
-    pub async fn run(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        Box::pin(self.worker.run(stop)).await
+    /// ```
+    /// # use millstream_consumer::*;
+    /// # use millstream_consumer::testing::{MemoryLeaseTable, MemoryStream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stream = MemoryStream::new(1);
+    /// # stream.put("key", "data");
+    /// # let consumer = Consumer::builder("application", "orders").source(stream).lease_table(MemoryLeaseTable::default()).build()?;
+    /// # let stop = tokio::time::sleep(std::time::Duration::from_secs(30));
+    /// consumer
+    ///     .for_each(|record| async move {
+    ///         println!("{}: {}", record.partition_key, std::str::from_utf8(&record.data)?);
+    ///         Ok(())
+    ///     })
+    ///     .until(stop)
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn for_each<F, Done>(self, handler: F) -> Run
+    where
+        F: Fn(Record) -> Done + Send + Sync + 'static,
+        Done: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let parallel_max = self.site.settings.parallel_keys_max;
+        let handler = Arc::new(handler);
+        self.process(move |_| ForEach::new(Arc::clone(&handler), parallel_max))
+    }
+
+    /// The records as a stream of [`Batch`](crate::Batch)es, at most one of each shard at a time. A batch that is
+    /// acknowledged is done; one that is dropped comes again.
+    ///
+    /// ```
+    /// # use millstream_consumer::*;
+    /// # use millstream_consumer::testing::{MemoryLeaseTable, MemoryStream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stream = MemoryStream::new(1);
+    /// # stream.put("key", "data");
+    /// # let consumer = Consumer::builder("application", "orders").source(stream).lease_table(MemoryLeaseTable::default()).build()?;
+    /// # let stop = tokio::time::sleep(std::time::Duration::from_secs(30));
+    /// let mut batches = consumer.batches().until(stop);
+    /// while let Some(batch) = batches.next().await {
+    ///     let batch = batch?;
+    ///     println!("{} records of {}", batch.records().len(), batch.shard_id());
+    ///     batch.ack();
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn batches(self) -> Batches {
+        Batches::of(self)
+    }
+
+    /// Makes a processor for each shard that this worker takes, with `factory`, which is told the shard's id.
+    ///
+    /// ```
+    /// # use millstream_consumer::*;
+    /// # use millstream_consumer::testing::{MemoryLeaseTable, MemoryStream};
+    /// struct Counter {
+    ///     records: usize,
+    /// }
+    ///
+    /// impl RecordProcessor for Counter {
+    ///     async fn process(&mut self, batch: &RecordBatch, _: &Checkpointer) -> Result<(), Failure> {
+    ///         self.records += batch.records().len();
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn shard_ended(&mut self, _: &Checkpointer) -> Result<(), BoxError> {
+    ///         println!("{} records", self.records);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stream = MemoryStream::new(1);
+    /// # stream.put("key", "data");
+    /// # let consumer = Consumer::builder("application", "orders").source(stream).lease_table(MemoryLeaseTable::default()).build()?;
+    /// # let stop = tokio::time::sleep(std::time::Duration::from_secs(30));
+    ///
+    /// consumer.process(|_shard_id| Counter { records: 0 }).until(stop).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn process<P: RecordProcessor>(
+        self,
+        factory: impl Fn(&str) -> P + Send + Sync + 'static,
+    ) -> Run {
+        let stop = self.site.told_to_stop.clone();
+        let context = ShardContext {
+            site: self.site,
+            factory: Arc::new(factory),
+        };
+        let worker = Worker::new(Arc::new(context), self.worker_id, self.seed);
+        Run::new(stop.clone(), Box::pin(worker.run(stop)))
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct HeldLease {
     row: AsyncMutex<Row>,
     valid_until: Mutex<Instant>,
     lost: CancellationToken,
+    /// Finish the batch in hand, then release.
+    stop: CancellationToken,
     /// The row was written under this worker's id, but not by this process.
     has_twin: AtomicBool,
     failover_time: Duration,
@@ -48,6 +50,7 @@ impl HeldLease {
         asked_at: Instant,
         failover_time: Duration,
         call_timeout: Duration,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             key: lease.lease_key.clone(),
@@ -58,6 +61,7 @@ impl HeldLease {
             }),
             valid_until: Mutex::new(asked_at + failover_time),
             lost: CancellationToken::new(),
+            stop,
             has_twin: AtomicBool::new(false),
             failover_time,
             call_timeout,
@@ -71,6 +75,11 @@ impl HeldLease {
     /// Cancelled once the lease is lost.
     pub(crate) fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+
+    /// Cancelled once the shard is to be given up in good order.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// Whether the lease was lost to a worker of our own id.
@@ -228,7 +237,8 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::{Checkpoint, MemoryLeaseTable};
+    use crate::Checkpoint;
+    use crate::testing::MemoryLeaseTable;
 
     const FAILOVER: Duration = Duration::from_secs(10);
 
@@ -245,6 +255,7 @@ mod tests {
             asked_at,
             FAILOVER,
             FAILOVER / 3,
+            CancellationToken::new(),
         );
         Arc::new(held)
     }

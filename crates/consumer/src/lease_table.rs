@@ -1,20 +1,20 @@
 //! Where leases are kept.
 
 use std::fmt;
-
-use futures::future::BoxFuture;
+use std::future::Future;
+use std::pin::Pin;
 
 use crate::Lease;
 
 mod dynamodb;
-mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod memory;
 mod row;
 
 pub use dynamodb::DynamoDbLeaseTable;
-pub use memory::MemoryLeaseTable;
 
 /// What the operations return. It borrows nothing, so it may outlive the call's arguments.
-pub type TableFuture<T> = BoxFuture<'static, Result<T, LeaseTableError>>;
+pub type TableFuture<T> = Pin<Box<dyn Future<Output = Result<T, LeaseTableError>> + Send>>;
 
 /// What became of a write that is made only under a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,16 +26,19 @@ pub enum Conditional {
 }
 
 /// Why an operation on the table failed. A write that fails may have been made all the same.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseTableError {
     /// The table does not exist: somebody deleted it.
-    #[error("lease table {0} does not exist")]
+    #[error("lease table {0} does not exist: it was deleted while workers run, or never made")]
     Missing(String),
     /// The service asks for fewer calls. Try again later.
-    #[error("lease table {0} is throttled")]
+    #[error("lease table {0} is throttled: give it more capacity, or raise failover_time")]
     Throttled(String),
     /// The service could not be reached or refused the call.
-    #[error("lease table {table} does not answer")]
+    #[error(
+        "lease table {table} does not answer: is its service there, and are region and endpoint right?"
+    )]
     Unavailable {
         /// The table's name.
         table: String,

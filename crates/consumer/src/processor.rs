@@ -1,62 +1,12 @@
 //! What an application writes.
 
 use std::future::Future;
+use std::time::Instant;
 
-use millstream_types::TimestampMs;
-use tokio::time::Instant;
-
-use crate::{Checkpoint, Checkpointer, ExtendedSequenceNumber, PendingCheckpoint};
-
-/// Any error of an application.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// One record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The sequence number as the stream gave it.
-    pub sequence_number: String,
-    /// The sequence number as a number, for comparison with checkpoints.
-    pub place: ExtendedSequenceNumber,
-    /// What the writer chose to place the record.
-    pub partition_key: String,
-    /// The record itself.
-    pub data: Vec<u8>,
-    /// When the stream took the record, if it says so.
-    pub approximate_arrival: Option<TimestampMs>,
-}
-
-/// Records of one shard, in order; never empty.
-#[derive(Debug, Clone)]
-pub struct RecordBatch {
-    pub(crate) records: Vec<Record>,
-    pub(crate) millis_behind_latest: u64,
-}
-
-impl RecordBatch {
-    /// A batch for tests of processors.
-    ///
-    /// # Panics
-    /// If `records` is empty.
-    pub fn new(records: Vec<Record>, millis_behind_latest: u64) -> Self {
-        assert!(!records.is_empty(), "a batch holds at least one record");
-        Self {
-            records,
-            millis_behind_latest,
-        }
-    }
-
-    /// The records, oldest first.
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// How far the end of the batch was behind the tip of the shard when it was read, in milliseconds.
-    pub fn millis_behind_latest(&self) -> u64 {
-        self.millis_behind_latest
-    }
-}
+use crate::{BoxError, Checkpoint, Checkpointer, Failure, PendingCheckpoint, RecordBatch};
 
 /// Where a processor starts.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardStart {
     /// The shard.
@@ -67,24 +17,35 @@ pub struct ShardStart {
     pub pending_checkpoint: Option<PendingCheckpoint>,
 }
 
+impl ShardStart {
+    /// The start of a shard of which nothing is processed, for tests of processors.
+    pub fn at(shard_id: impl Into<String>, checkpoint: Checkpoint) -> Self {
+        Self {
+            shard_id: shard_id.into(),
+            checkpoint,
+            pending_checkpoint: None,
+        }
+    }
+}
+
 /// The application's logic for one shard. One value serves one shard, as long as this worker holds its lease.
 ///
 /// Methods of one processor never run at the same time. When the lease is lost, a running future is dropped at its
 /// next await, and [`lease_lost`](Self::lease_lost) follows: another worker may already be processing the same
-/// records. A method that blocks its thread delays that; give such processors a runtime of their own
-/// ([`ConsumerBuilder::processors_on`](crate::ConsumerBuilder::processors_on)).
+/// records. A method that blocks its thread delays that; give such processors threads of their own
+/// ([`ConsumerBuilder::processor_threads`](crate::ConsumerBuilder::processor_threads)).
 ///
-/// An error is handled as the [`FailurePolicy`](crate::FailurePolicy) says; a batch is never skipped. To skip a
+/// What is done is checkpointed as the [`CheckpointPolicy`](crate::CheckpointPolicy) says. A [`Failure`] is handled
+/// as it says itself, or as the [`FailurePolicy`](crate::FailurePolicy) says; nothing is skipped. To pass over a
 /// record, return `Ok`. A panic discards the processor; a new one starts at the last checkpoint.
 pub trait RecordProcessor: Send + 'static {
-    /// Processes records. Called again with the same batch if it fails.
-    ///
-    /// Nothing is checkpointed unless the processor says so through `checkpointer`.
+    /// Processes records. `Ok` means that all of them are done, but for those of which `batch` was told otherwise.
+    /// Called again with the records that are not done.
     fn process(
         &mut self,
         batch: &RecordBatch,
         checkpointer: &Checkpointer,
-    ) -> impl Future<Output = Result<(), BoxError>> + Send;
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Called once before anything else. Called again if it fails.
     fn started(
@@ -126,8 +87,8 @@ pub trait RecordProcessor: Send + 'static {
         async { Ok(()) }
     }
 
-    /// The worker is about to stop and to release the lease: the last chance to checkpoint. Called once; an error is
-    /// logged.
+    /// The worker is about to stop, or to hand the shard over, and to release the lease: the last chance to
+    /// checkpoint. Called once, and not while a failed batch waits for its next try; an error is logged.
     fn stop_requested(
         &mut self,
         checkpointer: &Checkpointer,

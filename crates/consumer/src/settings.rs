@@ -1,13 +1,16 @@
 //! Settings of a consumer.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use millstream_types::TimestampMs;
+use std::time::{Duration, SystemTime};
 
 use crate::Checkpoint;
 
+mod failure_policy;
+
+pub(crate) use failure_policy::Decision;
+pub use failure_policy::FailurePolicy;
+
 /// Where an application starts on shards that it has never seen.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InitialPosition {
     /// At the oldest record. The default, unlike the KCL's: nothing is left out.
@@ -18,8 +21,8 @@ pub enum InitialPosition {
     /// earlier, because the service tells its time in whole seconds. What arrived before the first worker opened the
     /// shard is not delivered; a worker of the KCL that takes such a lease over starts at *its* newest record.
     Latest,
-    /// At the first record that arrived at or after this moment.
-    AtTimestamp(TimestampMs),
+    /// At the first record that arrived at or after this moment; a time before 1970 is 1970.
+    AtTimestamp(SystemTime),
 }
 
 impl InitialPosition {
@@ -33,110 +36,53 @@ impl InitialPosition {
     }
 }
 
-/// What happens when a processor's method fails. A failed batch is never skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailurePolicy {
-    /// Try again for ever, after a pause that doubles from `pause_min` to `pause_max`. The other shards go on.
-    Retry {
-        /// First pause. Above zero.
-        pause_min: Duration,
-        /// Longest pause. At least `pause_min`.
-        pause_max: Duration,
-    },
-    /// Try `attempts` times in all with the same pauses, then stop this worker in good order with
-    /// [`ConsumerError::Halted`](crate::ConsumerError::Halted). Other workers take the shard over and meet the
-    /// same record.
-    Halt {
-        /// Calls in all.
-        attempts: NonZeroU32,
-        /// First pause. Above zero.
-        pause_min: Duration,
-        /// Longest pause. At least `pause_min`.
-        pause_max: Duration,
-    },
+/// When what is done is stored, so that nobody does it again.
+///
+/// A checkpoint is always *contiguous*: nothing before it is unfinished, also where records finish out of order. The
+/// end of a shard is stored whatever the policy is.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckpointPolicy {
+    /// After every batch. The default. One write of the lease table for each batch that is read.
+    #[default]
+    AfterBatch,
+    /// Once this time has passed since the last one and something is done, when the worker stops, and when it hands a
+    /// shard over. After a crash, what was done since the last checkpoint is done again.
+    Every(Duration),
+    /// Once so many records are done since the last one, when the worker stops, and when it hands a shard over.
+    EveryRecords(u64),
+    /// Only when the processor says so ([`Checkpointer`](crate::Checkpointer)). A processor that never does begins at
+    /// the same record after every restart.
+    Manual,
 }
 
-impl Default for FailurePolicy {
-    fn default() -> Self {
-        Self::Retry {
-            pause_min: Duration::from_millis(100),
-            pause_max: Duration::from_secs(10),
-        }
-    }
-}
-
-impl FailurePolicy {
-    /// The pause before the next call after `failures` calls have failed; `None` if that was enough.
-    pub(crate) fn pause_after(&self, failures: u32) -> Option<Duration> {
-        let (attempts, pause_min, pause_max) = match *self {
-            Self::Retry {
-                pause_min,
-                pause_max,
-            } => (None, pause_min, pause_max),
-            Self::Halt {
-                attempts,
-                pause_min,
-                pause_max,
-            } => (Some(attempts.get()), pause_min, pause_max),
-        };
-        if attempts.is_some_and(|attempts| failures >= attempts) {
-            return None;
-        }
-        let doublings = failures.saturating_sub(1).min(20);
-        Some(pause_min.saturating_mul(1 << doublings).min(pause_max))
-    }
-
-    fn pauses(&self) -> (Duration, Duration) {
-        match *self {
-            Self::Retry {
-                pause_min,
-                pause_max,
-            }
-            | Self::Halt {
-                pause_min,
-                pause_max,
-                ..
-            } => (pause_min, pause_max),
-        }
-    }
-}
-
-/// How a consumer behaves. Start from [`Settings::default`]; all of them may differ from worker to worker except
-/// `failover_time` and `initial_position`, which the workers of an application should share.
+/// How a consumer behaves. All settings may differ from worker to worker except `failover_time` and
+/// `initial_position`, which the workers of an application should share.
+///
+/// ```
+/// use std::time::Duration;
+/// use millstream_consumer::{CheckpointPolicy, FailurePolicy, Settings};
+///
+/// let settings = Settings::new()
+///     .failover_time(Duration::from_secs(5))
+///     .checkpoints(CheckpointPolicy::Every(Duration::from_secs(10)))
+///     .on_failure(FailurePolicy::park_after(5));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// A lease that nobody renewed for so long may be taken by another worker. Default 10 s.
-    ///
-    /// Shorter: a dead worker is replaced sooner. Longer: a slow lease table or a pause of the process does not cost
-    /// leases.
-    pub failover_time: Duration,
-    /// How often a lease is renewed. Default a third of the failover time; at most half of it.
-    pub renew_interval: Option<Duration>,
-    /// How often the lease table is read for leases to take. Default a quarter of the failover time.
-    ///
-    /// Shorter: new, released and expired leases are taken sooner. Longer: fewer reads of the table.
-    pub scan_interval: Option<Duration>,
-    /// How often one worker of the application looks for shards without a lease. Default 60 s.
-    pub shard_sync_interval: Duration,
-    /// Pause between reads of a shard at its tip; a shard that is behind is read on at once. Default 1 s.
-    pub poll_interval: Duration,
-    /// Most records of one batch, 1 to 10,000. Default 10,000.
-    ///
-    /// While one batch is processed, the next one is read: at most two answers of the service (10 MiB each) per
-    /// shard are in memory.
-    pub records_max: u32,
-    /// Where to start on shards without a checkpoint. Default the oldest record.
-    pub initial_position: InitialPosition,
-    /// Most leases that this worker holds, at least 1. Default no limit.
-    pub leases_max: usize,
-    /// Who this worker is. Unique among the workers of the application: of two live workers of one id, one ends with
-    /// [`ConsumerError::WorkerIdInUse`](crate::ConsumerError::WorkerIdInUse). A worker that is started again under the
-    /// id of one that was killed waits for the failover time like any other. Default random.
-    pub worker_id: Option<String>,
-    /// How long processors may take to finish their batch when the worker stops. Default 30 s.
-    pub shutdown_grace: Duration,
-    /// What happens when a processor fails. Default: it is tried again for ever.
-    pub failure_policy: FailurePolicy,
+    pub(crate) failover_time: Duration,
+    pub(crate) renew_interval: Option<Duration>,
+    pub(crate) scan_interval: Option<Duration>,
+    pub(crate) shard_sync_interval: Duration,
+    pub(crate) poll_interval: Duration,
+    pub(crate) records_max: u32,
+    pub(crate) initial_position: InitialPosition,
+    pub(crate) leases_max: usize,
+    pub(crate) worker_id: Option<String>,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) failure_policy: FailurePolicy,
+    pub(crate) checkpoint_policy: CheckpointPolicy,
+    pub(crate) parallel_keys_max: usize,
 }
 
 impl Default for Settings {
@@ -153,11 +99,114 @@ impl Default for Settings {
             worker_id: None,
             shutdown_grace: Duration::from_secs(30),
             failure_policy: FailurePolicy::default(),
+            checkpoint_policy: CheckpointPolicy::default(),
+            parallel_keys_max: 1,
         }
     }
 }
 
+/// The setters.
+impl Settings {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A lease that nobody renewed for so long may be taken by another worker. Default 10 s, at least 100 ms.
+    ///
+    /// Shorter: a dead worker is replaced sooner. Longer: a slow lease table or a pause of the process does not cost
+    /// leases.
+    pub fn failover_time(mut self, time: Duration) -> Self {
+        self.failover_time = time;
+        self
+    }
+
+    /// How often a lease is renewed. Default a third of the failover time; at most half of it.
+    pub fn renew_interval(mut self, interval: Duration) -> Self {
+        self.renew_interval = Some(interval);
+        self
+    }
+
+    /// How often the lease table is read for leases to take. Default a quarter of the failover time.
+    ///
+    /// Shorter: new, released and expired leases are taken sooner. Longer: fewer reads of the table.
+    pub fn scan_interval(mut self, interval: Duration) -> Self {
+        self.scan_interval = Some(interval);
+        self
+    }
+
+    /// How often one worker of the application looks for shards without a lease. Default 60 s. Children of a shard
+    /// that ends are found at once, without this.
+    pub fn shard_sync_interval(mut self, interval: Duration) -> Self {
+        self.shard_sync_interval = interval;
+        self
+    }
+
+    /// Pause between reads of a shard at its tip; a shard that is behind is read on at once. Default 1 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
+        self
+    }
+
+    /// Most records of one read, 1 to 10,000; joined records count as one. Default 10,000.
+    ///
+    /// While one batch is processed, the next one is read: at most two answers of the service (10 MiB each) per
+    /// shard are in memory.
+    pub fn records_max(mut self, records: u32) -> Self {
+        self.records_max = records;
+        self
+    }
+
+    /// Where to start on shards without a checkpoint. Default the oldest record.
+    pub fn initial_position(mut self, position: InitialPosition) -> Self {
+        self.initial_position = position;
+        self
+    }
+
+    /// Most leases that this worker holds, at least 1. Default no limit.
+    pub fn leases_max(mut self, leases: usize) -> Self {
+        self.leases_max = leases;
+        self
+    }
+
+    /// Who this worker is. Unique among the workers of the application: of two live workers of one id, one ends with
+    /// [`ConsumerError::WorkerIdInUse`](crate::ConsumerError::WorkerIdInUse). A worker that is started again under the
+    /// id of one that was killed waits for the failover time like any other. Default random.
+    pub fn worker_id(mut self, id: impl Into<String>) -> Self {
+        self.worker_id = Some(id.into());
+        self
+    }
+
+    /// How long handlers may take to finish their batch when the worker stops or hands a shard over. Default 30 s.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// What happens when a handler fails and does not say itself what is to become of it. Default: it is tried again
+    /// for ever.
+    pub fn on_failure(mut self, policy: FailurePolicy) -> Self {
+        self.failure_policy = policy;
+        self
+    }
+
+    /// When what is done is stored. Default after every batch.
+    pub fn checkpoints(mut self, policy: CheckpointPolicy) -> Self {
+        self.checkpoint_policy = policy;
+        self
+    }
+
+    /// How many records of one shard [`Consumer::for_each`](crate::Consumer::for_each) handles at the same time, at
+    /// least 1. Default 1: one after the other, in the order of the shard. With more, records of one partition key
+    /// still come one after the other and in order; those of different keys do not.
+    pub fn parallel_keys_max(mut self, keys: usize) -> Self {
+        self.parallel_keys_max = keys;
+        self
+    }
+}
+
 /// A setting is out of its bounds.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be {rule}")]
 pub struct InvalidSettings {
@@ -185,18 +234,14 @@ impl Settings {
             "failover_time",
             "at least 100 ms",
         )?;
-        let renew = self.renew_interval();
+        let renew = self.renews_every();
         let renew_fits = !renew.is_zero() && renew <= self.failover_time / 2;
         rule(
             renew_fits,
             "renew_interval",
             "above zero and at most half of failover_time",
         )?;
-        rule(
-            !self.scan_interval().is_zero(),
-            "scan_interval",
-            "above zero",
-        )?;
+        rule(!self.scans_every().is_zero(), "scan_interval", "above zero")?;
         rule(
             !self.shard_sync_interval.is_zero(),
             "shard_sync_interval",
@@ -211,20 +256,29 @@ impl Settings {
         rule(self.leases_max >= 1, "leases_max", "at least 1")?;
         let named = self.worker_id.as_ref().is_none_or(|id| !id.is_empty());
         rule(named, "worker_id", "not empty")?;
-        let (pause_min, pause_max) = self.failure_policy.pauses();
-        let pauses_fit = !pause_min.is_zero() && pause_min <= pause_max;
         rule(
-            pauses_fit,
-            "failure_policy",
-            "with a first pause above zero and not above the longest",
+            self.parallel_keys_max >= 1,
+            "parallel_keys_max",
+            "at least 1",
+        )?;
+        let pace = match self.checkpoint_policy {
+            CheckpointPolicy::Every(interval) => !interval.is_zero(),
+            CheckpointPolicy::EveryRecords(records) => records > 0,
+            CheckpointPolicy::AfterBatch | CheckpointPolicy::Manual => true,
+        };
+        rule(pace, "checkpoints", "every so often, above zero")?;
+        rule(
+            self.failure_policy.is_in_bounds(),
+            "on_failure",
+            "after at least one attempt, with a first pause above zero and not above the longest",
         )
     }
 
-    pub(crate) fn renew_interval(&self) -> Duration {
+    pub(crate) fn renews_every(&self) -> Duration {
         self.renew_interval.unwrap_or(self.failover_time / 3)
     }
 
-    pub(crate) fn scan_interval(&self) -> Duration {
+    pub(crate) fn scans_every(&self) -> Duration {
         self.scan_interval.unwrap_or(self.failover_time / 4)
     }
 
@@ -246,28 +300,25 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_that_comes_too_late_is_refused() {
-        let settings = Settings {
-            renew_interval: Some(Duration::from_secs(6)),
-            ..Settings::default()
-        };
-        assert_eq!(settings.check().unwrap_err().name, "renew_interval");
-    }
-
-    #[test]
-    fn pauses_double_up_to_the_longest_and_attempts_run_out() {
-        let policy = FailurePolicy::Halt {
-            attempts: NonZeroU32::new(4).unwrap(),
-            pause_min: Duration::from_secs(1),
-            pause_max: Duration::from_secs(3),
-        };
-        let pauses: Vec<_> = (1..=4)
-            .map(|failures| policy.pause_after(failures).map(|pause| pause.as_secs()))
-            .collect();
-        assert_eq!(pauses, [Some(1), Some(2), Some(3), None]);
+    fn a_setting_out_of_its_bounds_is_named() {
+        let seconds = Duration::from_secs;
+        let refused = [
+            Settings::new().renew_interval(seconds(6)),
+            Settings::new().checkpoints(CheckpointPolicy::EveryRecords(0)),
+            Settings::new().on_failure(FailurePolicy::halt_after(0)),
+            Settings::new().on_failure(FailurePolicy::default().pauses(seconds(2), seconds(1))),
+            Settings::new().parallel_keys_max(0),
+        ];
+        let names = refused.map(|settings| settings.check().unwrap_err().name);
         assert_eq!(
-            FailurePolicy::default().pause_after(u32::MAX),
-            Some(Duration::from_secs(10))
+            names,
+            [
+                "renew_interval",
+                "checkpoints",
+                "on_failure",
+                "on_failure",
+                "parallel_keys_max"
+            ]
         );
     }
 }

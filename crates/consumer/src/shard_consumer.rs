@@ -19,14 +19,16 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::checkpoint_pace::CheckpointPace;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::processor_threads::ProcessorThreads;
 use crate::shard_fetcher::{ShardFetcher, in_time};
 use crate::shard_graph::SyncStep;
 use crate::{
-    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, Lease, LeaseTable,
-    LeaseTableError, ReadError, RecordProcessor, Settings, Shard, ShardStart, ShardStep,
-    StatusBoard, StreamReader, shard_graph,
+    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters, Lease,
+    LeaseTable, LeaseTableError, ReadError, RecordProcessor, Settings, Shard, ShardStart,
+    ShardStep, StatusBoard, StreamReader, shard_graph,
 };
 
 mod processing;
@@ -42,16 +44,36 @@ const FORMER_REMOVED: &str =
 /// Pause before a step that failed is repeated.
 const STEP_PAUSE: Duration = Duration::from_millis(500);
 
-/// What all shards of a worker share.
+/// What all shards of a worker share, and their processors.
 pub(crate) struct ShardContext<P> {
+    pub(crate) site: Worksite,
+    pub(crate) factory: Arc<dyn Fn(&str) -> P + Send + Sync>,
+}
+
+impl<P> std::ops::Deref for ShardContext<P> {
+    type Target = Worksite;
+
+    fn deref(&self) -> &Worksite {
+        &self.site
+    }
+}
+
+/// What all shards of a worker share.
+pub(crate) struct Worksite {
     pub(crate) settings: Arc<Settings>,
     pub(crate) table: Arc<dyn LeaseTable>,
     pub(crate) reader: Arc<dyn StreamReader>,
-    pub(crate) factory: Arc<dyn Fn(&str) -> P + Send + Sync>,
-    pub(crate) processors_on: Handle,
+    /// Threads of the processors' own, if they have some.
+    pub(crate) processor_threads: Option<ProcessorThreads>,
     pub(crate) board: StatusBoard,
+    /// Names of the application and of the stream.
+    pub(crate) application: String,
+    pub(crate) stream: String,
+    pub(crate) dead_letters: Option<Arc<dyn DeadLetters>>,
     /// Finish the batch in hand, then release.
     pub(crate) stop: CancellationToken,
+    /// The application said so; `stop` follows.
+    pub(crate) told_to_stop: CancellationToken,
     /// Drop the batch in hand, then release.
     pub(crate) abandon: CancellationToken,
     /// Where the seeds of the fetchers' random pauses come from.
@@ -96,7 +118,7 @@ pub(crate) async fn run<P: RecordProcessor>(
     held: Arc<HeldLease>,
     not_before: Instant,
 ) -> ShardOutcome {
-    let renewing = Arc::clone(&held).keep(context.settings.renew_interval());
+    let renewing = Arc::clone(&held).keep(context.settings.renews_every());
     // A task of its own: whatever the rest waits for, the lease is renewed on time.
     let keeper = AbortOnDropHandle::new(tokio::spawn(renewing));
     let outcome = drive(&context, &held, not_before).await;
@@ -204,6 +226,7 @@ async fn process<P: RecordProcessor>(
         settings: Arc::clone(&context.settings),
         board: context.board.clone(),
         held: Arc::clone(held),
+        hash_key_range: row.hash_key_range,
         checkpoint: row.checkpoint.clone(),
         latest_at: row.latest_at,
         latest_to_store: None,
@@ -223,16 +246,22 @@ async fn process<P: RecordProcessor>(
     let held = Arc::clone(held);
     let processing = async move {
         let processor = (context_of_task.factory)(held.key());
+        let pace = CheckpointPace::new(context_of_task.settings.checkpoint_policy, Instant::now());
         let processing = Processing {
             processor,
             checkpointer,
+            pace,
             held,
             batches_done,
             context: context_of_task,
         };
         processing.run(start, from_fetcher).await
     };
-    AbortOnDropHandle::new(context.processors_on.spawn(processing)).await
+    let task = match &context.processor_threads {
+        Some(threads) => threads.spawn(processing),
+        None => tokio::spawn(processing),
+    };
+    AbortOnDropHandle::new(task).await
 }
 
 /// Leases the children and stores the end of the shard.
@@ -344,7 +373,7 @@ async fn pause<P>(
         biased;
         () = held.lost().cancelled() => Some(ShardOutcome::Lost),
         () = context.abandon.cancelled() => Some(ShardOutcome::Released),
-        () = context.stop.cancelled() => Some(ShardOutcome::Released),
+        () = held.stop().cancelled() => Some(ShardOutcome::Released),
         () = sleep(pause) => None,
     }
 }

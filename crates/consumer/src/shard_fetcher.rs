@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millstream_types::TimestampMs;
+use millstream_types::{HashKeyRange, TimestampMs};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::deaggregation::user_records;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
 use crate::pacing::Pacing;
-use crate::start_position::{first_position, not_yet_processed};
+use crate::start_position::first_position;
 use crate::{
     Checkpoint, GetRecords, IteratorPosition, Lease, ReadError, ReadFuture, RecordBatch, Settings,
     Shard, ShardIterator, StatusBoard, StreamReader,
@@ -28,7 +29,7 @@ pub(crate) enum Fetched {
     Batch {
         batch: RecordBatch,
         /// If the batch reached the tip: when it was asked for.
-        tip_at: Option<Instant>,
+        tip_at: Option<std::time::Instant>,
     },
     /// The shard has ended; these shards follow, as far as known.
     End(Vec<Shard>),
@@ -41,6 +42,7 @@ pub(crate) struct ShardFetcher {
     pub(crate) settings: Arc<Settings>,
     pub(crate) board: StatusBoard,
     pub(crate) held: Arc<HeldLease>,
+    pub(crate) hash_key_range: Option<HashKeyRange>,
     pub(crate) checkpoint: Checkpoint,
     /// What LATEST stands for, if it was opened before.
     pub(crate) latest_at: Option<TimestampMs>,
@@ -55,6 +57,7 @@ pub(crate) struct ShardFetcher {
 impl ShardFetcher {
     /// Reads until the shard ends or nobody listens. A channel of capacity 1 keeps it one batch ahead.
     pub(crate) async fn run(mut self, to_processor: mpsc::Sender<Fetched>) {
+        let shard_id: Arc<str> = self.shard_id.as_str().into();
         let mut pacing = Pacing::new(self.settings.poll_interval);
         let mut position = first_position(
             &self.checkpoint,
@@ -96,23 +99,29 @@ impl ShardFetcher {
             next_read =
                 asked_at + pacing.after_answer(answer.records.len(), answer.millis_behind_latest);
             if let Some(last) = answer.records.last() {
-                position = IteratorPosition::AfterSequenceNumber(last.sequence_number.clone());
+                position = IteratorPosition::AfterSequenceNumber(last.sequence_number().to_owned());
             }
-            let records = not_yet_processed(answer.records, &self.checkpoint);
+            let records = user_records(
+                answer.records,
+                self.hash_key_range.as_ref(),
+                &self.checkpoint,
+            );
             if records.is_empty() {
                 drop(room);
                 if at_tip && self.batches_done.load(Ordering::Acquire) == batches_sent {
                     self.board.change(&self.shard_id, |status| {
-                        status.caught_up_at = Some(asked_at)
+                        status.caught_up_at = Some(asked_at.into_std())
                     });
                 }
             } else {
-                let batch = RecordBatch {
+                let batch = RecordBatch::of(
+                    Arc::clone(&shard_id),
                     records,
-                    millis_behind_latest: answer.millis_behind_latest,
-                };
+                    Duration::from_millis(answer.millis_behind_latest),
+                    self.held.stop().clone(),
+                );
                 batches_sent += 1;
-                let tip_at = at_tip.then_some(asked_at);
+                let tip_at = at_tip.then_some(asked_at.into_std());
                 room.send(Fetched::Batch { batch, tip_at });
             }
             match answer.next_shard_iterator {
@@ -217,7 +226,7 @@ impl ShardFetcher {
     fn note_answer(&self, answer: &GetRecords) {
         self.board.change(&self.shard_id, |status| {
             status.read_error = None;
-            status.millis_behind_latest = Some(answer.millis_behind_latest);
+            status.behind_latest = Some(Duration::from_millis(answer.millis_behind_latest));
         });
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a shard is waiting for or busy with.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardStep {
     /// The lease was taken from a living worker, which may not know yet.
@@ -25,6 +25,8 @@ pub enum ShardStep {
         /// The last error.
         error: String,
     },
+    /// Records are being put on the dead letters.
+    Parking,
     /// The shard has ended; its children are being leased.
     Ending,
     /// The processor is being stopped.
@@ -32,14 +34,15 @@ pub enum ShardStep {
 }
 
 /// The state of one shard on this worker.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardStatus {
     /// What it does now.
     pub step: ShardStep,
     /// Since when.
     pub since: Instant,
-    /// How far the last answer of the stream was behind the tip, in milliseconds.
-    pub millis_behind_latest: Option<u64>,
+    /// How far the last answer of the stream was behind the tip.
+    pub behind_latest: Option<Duration>,
     /// Everything that was on the shard at this moment has been processed.
     pub caught_up_at: Option<Instant>,
     /// Why the last read failed, until one succeeds.
@@ -68,7 +71,7 @@ impl StatusBoard {
     }
 
     pub(crate) fn enter(&self, shard_id: &str, step: ShardStep) {
-        let now = Instant::now();
+        let now = tokio::time::Instant::now().into_std();
         self.with(|shards| match shards.get_mut(shard_id) {
             Some(status) if status.step == step => {}
             Some(status) => {
@@ -79,7 +82,7 @@ impl StatusBoard {
                 let status = ShardStatus {
                     step,
                     since: now,
-                    millis_behind_latest: None,
+                    behind_latest: None,
                     caught_up_at: None,
                     read_error: None,
                 };

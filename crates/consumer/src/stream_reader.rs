@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
-use futures::future::BoxFuture;
 use millstream_types::{HashKeyRange, TimestampMs};
 
 use crate::{ExtendedSequenceNumber, Record};
 
 mod kinesis;
-mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod memory;
 
 pub use kinesis::KinesisStreamReader;
-pub use memory::MemoryStream;
 
 /// What the operations return. It borrows nothing, so it may outlive the call's arguments.
-pub type ReadFuture<T> = BoxFuture<'static, Result<T, ReadError>>;
+pub type ReadFuture<T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send>>;
 
 /// A shard as listed, or as named by a finished parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +77,12 @@ pub struct GetRecords {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The iterator is too old. Get a new one.
-    #[error("the shard iterator has expired")]
+    #[error("the shard iterator has expired: a new one is asked for")]
     ExpiredIterator,
     /// The service asks for fewer calls. Try again later.
-    #[error("the stream is throttled")]
+    #[error(
+        "the stream is throttled: too many readers share its shards, or poll_interval is too short"
+    )]
     Throttled,
     /// The stream or the shard does not exist.
     #[error("not found: {0}")]
@@ -88,15 +91,20 @@ pub enum ReadError {
     #[error("the stream refuses the read: {0}")]
     Refused(String),
     /// The service could not be reached or has failed. Try again later.
-    #[error("the stream does not answer")]
+    #[error("the stream does not answer: is its service there, and are region and endpoint right?")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No answer came in time.
     #[error("the stream did not answer in time")]
     TimedOut,
 }
 
-/// A stream that can be read shard by shard.
-pub trait StreamReader: Send + Sync + fmt::Debug {
+pub(crate) mod sealed {
+    /// Only this crate reads streams.
+    pub trait Sealed {}
+}
+
+/// A stream that can be read shard by shard. Implemented by this crate alone.
+pub trait StreamReader: sealed::Sealed + Send + Sync + fmt::Debug {
     /// All shards that still hold records or take them.
     fn list_shards(&self) -> ReadFuture<Vec<Shard>>;
 

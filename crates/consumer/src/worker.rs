@@ -63,7 +63,7 @@ impl<P: RecordProcessor> Worker<P> {
         if !self.find_table(&stop).await {
             return Ok(());
         }
-        let mut scans = interval(self.context.settings.scan_interval());
+        let mut scans = interval(self.context.settings.scans_every());
         scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.halted.is_none() && !self.gives_way {
             tokio::select! {
@@ -233,6 +233,7 @@ impl<P: RecordProcessor> Worker<P> {
             asked_at,
             settings.failover_time,
             settings.call_timeout(),
+            self.context.stop.child_token(),
         ));
         self.held.insert(lease.lease_key.clone());
         self.context
@@ -249,7 +250,7 @@ impl<P: RecordProcessor> Worker<P> {
         &mut self,
         ended: Result<(String, ShardOutcome), tokio::task::JoinError>,
     ) -> Result<(), ConsumerError> {
-        let (shard_id, outcome) = ended.map_err(ConsumerError::TaskFailed)?;
+        let (shard_id, outcome) = ended.map_err(|panic| ConsumerError::TaskFailed(panic.into()))?;
         self.held.remove(&shard_id);
         match outcome {
             ShardOutcome::Halted(error) => self.halted = Some((shard_id, error)),

@@ -7,17 +7,15 @@
 //! checkpointed: they go to its children, and a worker that starts later finds them there.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use aws_sdk_kinesis::Client;
 use millstream_consumer::{
-    BoxError, Checkpointer, Consumer, FailurePolicy, RecordBatch, RecordProcessor, Settings,
+    BoxError, Checkpointer, Consumer, Failure, FailurePolicy, RecordBatch, RecordProcessor,
     ShardStart,
 };
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
@@ -61,20 +59,13 @@ impl Aggregate {
         let for_processors = Arc::clone(&shared);
         let consumer = Consumer::builder(&self.application, STATS_STREAM)
             .clients(clients.kinesis, clients.dynamodb)
-            .settings(Settings {
-                // A sample that cannot be counted stops everything: going on would print wrong totals.
-                failure_policy: FailurePolicy::Halt {
-                    attempts: NonZeroU32::MIN,
-                    pause_min: Duration::from_secs(1),
-                    pause_max: Duration::from_secs(1),
-                },
-                ..self.worker.settings()
-            })
-            .build(move |shard_id| StatsProcessor {
-                shard_id: shard_id.to_owned(),
-                shared: Arc::clone(&for_processors),
-                next_line: Instant::now() + for_processors.interval,
-            })?;
+            // A sample that cannot be counted stops everything: going on would print wrong totals.
+            .settings(
+                self.worker
+                    .settings()
+                    .on_failure(FailurePolicy::halt_after(1)),
+            )
+            .build()?;
         eprintln!("worker {} started", consumer.worker_id());
         let told =
             stopping::after_catching_up(stop, consumer.status(), self.worker.catch_up_on_stop);
@@ -83,7 +74,14 @@ impl Aggregate {
             told.cancelled().await;
             done.cancel();
         });
-        consumer.run(shared.done.clone()).await?;
+        consumer
+            .process(move |shard_id| StatsProcessor {
+                shard_id: shard_id.to_owned(),
+                shared: Arc::clone(&for_processors),
+                next_line: Instant::now() + for_processors.interval,
+            })
+            .until(shared.done.clone().cancelled_owned())
+            .await?;
         shared.print().await;
         let trades = shared.with(|totals| totals.trades());
         match self.until_total {
@@ -168,7 +166,7 @@ impl RecordProcessor for StatsProcessor {
         self.shared.carry().await
     }
 
-    async fn process(&mut self, batch: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
+    async fn process(&mut self, batch: &RecordBatch, _: &Checkpointer) -> Result<(), Failure> {
         for record in batch.records() {
             let sample: Sample = match serde_json::from_slice(&record.data) {
                 Ok(sample) => sample,
@@ -192,7 +190,7 @@ impl RecordProcessor for StatsProcessor {
             }
         }
         // Only at the tip: before it, a total that fits may still grow.
-        let at_tip = batch.millis_behind_latest() == 0;
+        let at_tip = batch.behind_latest().is_zero();
         let trades = self.shared.with(|totals| totals.trades());
         if at_tip
             && self

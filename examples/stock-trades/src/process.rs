@@ -1,13 +1,12 @@
 //! `process`: the first stage. Statistics per shard, one sample per shard and interval.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_kinesis::Client;
 use millstream_consumer::{
-    BoxError, Checkpoint, Checkpointer, Consumer, ExtendedSequenceNumber, Record, RecordBatch,
-    RecordProcessor, ShardStart,
+    BoxError, Checkpoint, Checkpointer, Consumer, ExtendedSequenceNumber, Failure, Record,
+    RecordBatch, RecordProcessor, ShardStart,
 };
-use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::names::{PROCESSOR_APPLICATION, STATS_STREAM, TRADE_STREAM};
@@ -38,13 +37,14 @@ impl Process {
         let consumer = Consumer::builder(&self.application, TRADE_STREAM)
             .clients(clients.kinesis, clients.dynamodb)
             .settings(self.worker.settings())
-            .build(move |shard_id| {
-                StockTradesProcessor::new(shard_id, kinesis.clone(), interval)
-            })?;
+            .build()?;
         println!("worker {} started", consumer.worker_id());
         let stop =
             stopping::after_catching_up(stop, consumer.status(), self.worker.catch_up_on_stop);
-        consumer.run(stop).await?;
+        consumer
+            .process(move |shard_id| StockTradesProcessor::new(shard_id, kinesis.clone(), interval))
+            .until(stop.cancelled_owned())
+            .await?;
         println!("worker stopped: samples stored, checkpoints taken, leases given back");
         Ok(())
     }
@@ -145,7 +145,7 @@ impl RecordProcessor for StockTradesProcessor {
         &mut self,
         batch: &RecordBatch,
         checkpointer: &Checkpointer,
-    ) -> Result<(), BoxError> {
+    ) -> Result<(), Failure> {
         // A sample that an earlier try could not finish.
         if self.cutter.next_step().is_some() {
             self.sample(checkpointer).await?;

@@ -27,7 +27,8 @@ use crate::trade::StockTrade;
 /// So many ticker symbols make a sample that stays well below 1 MiB: then it is cut early.
 pub(crate) const ENTRIES_MAX: usize = 2000;
 
-/// The statistics of one shard over a range of sequence numbers.
+/// The statistics of one shard over a range of its records: their sequence numbers, and behind a slash their index where
+/// the writer joined several to one record of the stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sample {
@@ -152,11 +153,8 @@ impl Cutter {
             Stage::Prepare => Step::Prepare(up_to.clone()),
             Stage::Put => Step::Put(Box::new(Sample {
                 shard_id: self.shard_id.clone(),
-                after: self
-                    .after
-                    .as_ref()
-                    .map(|after| after.sequence_number().to_owned()),
-                up_to: up_to.sequence_number().to_owned(),
+                after: self.after.as_ref().map(ToString::to_string),
+                up_to: up_to.to_string(),
                 tally: self.tally.clone(),
             })),
             Stage::Checkpoint => Step::Checkpoint(up_to.clone()),

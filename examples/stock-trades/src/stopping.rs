@@ -60,7 +60,7 @@ pub(crate) fn after_catching_up(
     let stop_now = caught_up.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
-        let told_at = Instant::now();
+        let told_at = Instant::now().into_std();
         let catching_up = async {
             while !board.has_caught_up_since(told_at) {
                 sleep(CATCH_UP_POLL).await;

@@ -101,7 +101,7 @@ impl Totals {
 
     /// The same totals in few samples, each small enough for a record.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Sample> {
-        let text = |place: &ExtendedSequenceNumber| place.sequence_number().to_owned();
+        let text = ExtendedSequenceNumber::to_string;
         self.shards.iter().flat_map(move |(shard_id, pieces)| {
             pieces.iter().map(move |piece| Sample {
                 shard_id: shard_id.clone(),
@@ -161,10 +161,9 @@ impl Totals {
 
 impl Piece {
     fn of(sample: &Sample) -> Result<Self, InvalidSample> {
-        let place =
-            |text: &str| ExtendedSequenceNumber::new(text, 0).map_err(|_| InvalidSample::Range);
+        let place = |text: &str| text.parse().map_err(|_| InvalidSample::Range);
         let after = sample.after.as_deref().map(place).transpose()?;
-        let up_to = place(&sample.up_to)?;
+        let up_to: ExtendedSequenceNumber = place(&sample.up_to)?;
         if after.as_ref() >= Some(&up_to) {
             return Err(InvalidSample::Range);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream_consumer::Settings;
+use millstream_consumer::{CheckpointPolicy, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkerOptions {
@@ -25,13 +25,16 @@ pub(crate) struct WorkerOptions {
 
 impl WorkerOptions {
     pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            failover_time: self.failover,
-            poll_interval: self.poll,
-            worker_id: self.worker_id.clone(),
+        let settings = Settings::new()
+            .failover_time(self.failover)
+            .poll_interval(self.poll)
             // A reshard shows up in the demo without a long wait.
-            shard_sync_interval: Duration::from_secs(20),
-            ..Settings::default()
+            .shard_sync_interval(Duration::from_secs(20))
+            // Both stages say themselves what is done.
+            .checkpoints(CheckpointPolicy::Manual);
+        match &self.worker_id {
+            Some(id) => settings.worker_id(id),
+            None => settings,
         }
     }
 }

@@ -140,7 +140,7 @@ fn print(shard: &str, page: &GetRecordsOutput, format: Format) -> Result<(), Fai
     let mut text = String::new();
     for record in &page.records {
         if format.json {
-            text.push_str(&show::as_json(shard, record).to_string());
+            text.push_str(&show::as_json(shard, record, None).to_string());
         } else {
             text.push_str(&show::as_row(&record.sequence_number, record));
         }

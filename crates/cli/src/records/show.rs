@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::moment;
 use crate::output::{data_member, one_line, show_data};
 
-/// The record as one JSON object.
-pub(super) fn as_json(shard: &str, record: &Record) -> Value {
+/// The record as one JSON object; `index` says which of several that were joined to one it is.
+pub(super) fn as_json(shard: &str, record: &Record, index: Option<u64>) -> Value {
     let (name, data) = data_member(record.data.as_ref());
     let mut members = Map::new();
     members.insert("ShardId".to_owned(), shard.into());
@@ -16,6 +16,9 @@ pub(super) fn as_json(shard: &str, record: &Record) -> Value {
         "SequenceNumber".to_owned(),
         record.sequence_number.as_str().into(),
     );
+    if let Some(index) = index {
+        members.insert("SubSequenceNumber".to_owned(), index.into());
+    }
     members.insert(
         "ApproximateArrivalTimestamp".to_owned(),
         arrival(record).into(),

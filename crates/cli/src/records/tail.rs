@@ -10,7 +10,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::Record;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -23,6 +22,7 @@ use self::merge::{Arrived, Merge};
 use self::poll::{Cursor, Page, Polled, poll};
 use super::position::Position;
 use super::show;
+use super::user_records::{self, UserRecord};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::output::{self, Format};
@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Arguments of `millstream records tail`.
 ///
 /// Records are shown in the order of their arrival times; of one shard, and so of one partition key, always in order.
+/// Records that a producer joined to one are shown one by one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Name of the stream
@@ -123,6 +124,8 @@ struct Reader {
     cursor: Option<Cursor>,
     /// The place after the last record that was read: where to go on when an iterator has expired.
     resume: Position,
+    /// A record whose first parts, so many, have been shown.
+    shown_in_part: Option<(String, u64)>,
     not_before: Instant,
     failing_since: Option<Instant>,
 }
@@ -134,7 +137,7 @@ struct Tail<'a> {
     format: Format,
     arguments: &'a Arguments,
     lineage: Lineage,
-    merge: Merge<Record>,
+    merge: Merge<UserRecord>,
     readers: BTreeMap<String, Reader>,
     polls: FuturesUnordered<BoxFuture<'a, Polled>>,
     shown: u64,
@@ -189,6 +192,7 @@ impl<'a> Tail<'a> {
         let reader = Reader {
             cursor: Some(Cursor::Position(position.clone())),
             resume: position,
+            shown_in_part: None,
             not_before: Instant::now(),
             failing_since: None,
         };
@@ -218,9 +222,10 @@ impl<'a> Tail<'a> {
                 break;
             };
             if self.format.json {
-                text.push_str(&show::as_json(&shard, &arrived.record).to_string());
+                let UserRecord { record, index } = &arrived.record;
+                text.push_str(&show::as_json(&shard, record, *index).to_string());
             } else {
-                text.push_str(&show::as_row(&shard, &arrived.record));
+                text.push_str(&show::as_row(&shard, &arrived.record.record));
             }
             text.push('\n');
             self.shown += 1;
@@ -298,14 +303,22 @@ impl<'a> Tail<'a> {
         } else if page.is_at_tip {
             reader.not_before = Instant::now() + self.arguments.interval;
         }
-        let records = page.records.into_iter().map(|record| Arrived {
-            arrival_ms: record
+        let shown_in_part = reader.shown_in_part.take();
+        let is_new = |user: &UserRecord| {
+            shown_in_part.as_ref().is_none_or(|(number, parts)| {
+                user.record.sequence_number != *number || user.index.unwrap_or(0) >= *parts
+            })
+        };
+        let users = page.records.into_iter().flat_map(user_records::of);
+        let records = users.filter(is_new).map(|user| Arrived {
+            arrival_ms: user
+                .record
                 .approximate_arrival_timestamp
                 .and_then(|time| time.to_millis().ok())
                 .unwrap_or(0),
-            size_bytes: record.data.as_ref().len()
-                + record.partition_key.as_ref().map_or(0, String::len),
-            record,
+            size_bytes: user.record.data.as_ref().len()
+                + user.record.partition_key.as_ref().map_or(0, String::len),
+            record: user,
         });
         self.merge
             .received(&shard, records, page.is_at_tip.then_some(newest_before_ms));
@@ -321,7 +334,9 @@ impl<'a> Tail<'a> {
                 .readers
                 .get_mut(&shard)
                 .expect("a merged shard has a reader");
-            let position = Position::At(dropped.sequence_number);
+            let number = dropped.record.sequence_number;
+            reader.shown_in_part = dropped.index.map(|parts| (number.clone(), parts));
+            let position = Position::At(number);
             reader.cursor = Some(Cursor::Position(position.clone()));
             reader.resume = position;
         }

@@ -2,14 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::ShardContext;
+use crate::checkpoint_pace::CheckpointPace;
 use crate::held_lease::HeldLease;
+use crate::in_hand::{InHand, Parking, Verdicts};
+use crate::outcome::in_one_line;
+use crate::settings::Decision;
 use crate::shard_fetcher::Fetched;
-use crate::{BoxError, Checkpointer, RecordBatch, RecordProcessor, Shard, ShardStart, ShardStep};
+use crate::{
+    BoxError, CheckpointError, Checkpointer, DeadLetters, ExtendedSequenceNumber, ParkedRecord,
+    RecordBatch, RecordProcessor, Shard, ShardStart, ShardStep,
+};
+
+/// How long the last checkpoint may take when the lease is about to be given back.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(3);
+/// How long one call to the dead letters may take.
+const PARK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a processor is not called any more.
 #[derive(Debug)]
@@ -21,17 +34,28 @@ pub(super) enum ProcessingEnd {
     Ended(Vec<Shard>),
 }
 
-/// A call that is repeated until it succeeds.
-enum Call {
-    Start(ShardStart),
-    Batch(RecordBatch),
+/// A hook that is called again until it succeeds.
+enum Hook {
+    Started(ShardStart),
     Timer,
-    End,
+    ShardEnded,
+}
+
+/// A record was to be parked by a consumer that has no dead letters.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "record {place} is to be parked and the consumer has no dead letters; give it some with \
+     ConsumerBuilder::dead_letter_stream: {cause}"
+)]
+struct NoDeadLetters {
+    place: ExtendedSequenceNumber,
+    cause: String,
 }
 
 pub(super) struct Processing<P> {
     pub(super) processor: P,
     pub(super) checkpointer: Checkpointer,
+    pub(super) pace: CheckpointPace,
     pub(super) held: Arc<HeldLease>,
     pub(super) batches_done: Arc<AtomicU64>,
     pub(super) context: Arc<ShardContext<P>>,
@@ -40,6 +64,7 @@ pub(super) struct Processing<P> {
 enum Event {
     Stop,
     Timer,
+    CheckpointDue,
     Fetched(Option<Fetched>),
 }
 
@@ -49,38 +74,29 @@ impl<P: RecordProcessor> Processing<P> {
         start: ShardStart,
         mut from_fetcher: mpsc::Receiver<Fetched>,
     ) -> ProcessingEnd {
-        let end = match self.call_until_done(&Call::Start(start)).await {
+        let end = match self.call_hook(&Hook::Started(start)).await {
             Ok(()) => self.serve(&mut from_fetcher).await,
             Err(end) => end,
         };
-        if matches!(end, ProcessingEnd::Lost) {
-            let context = Arc::clone(&self.context);
-            let grace = context.settings.shutdown_grace;
-            let told = timeout(grace, self.processor.lease_lost());
-            let ended = tokio::select! {
-                biased;
-                () = context.abandon.cancelled() => false,
-                told = told => told.is_ok(),
-            };
-            if !ended {
-                tracing::warn!(shard_id = %self.held.key(), "lease_lost did not end in time");
-            }
+        match end {
+            ProcessingEnd::Lost => self.tell_of_loss().await,
+            ProcessingEnd::Stopped | ProcessingEnd::Halted(_) => self.store_rest().await,
+            ProcessingEnd::Ended(_) => {}
         }
         end
     }
 
     async fn serve(&mut self, from_fetcher: &mut mpsc::Receiver<Fetched>) -> ProcessingEnd {
         loop {
-            self.context
-                .board
-                .enter(self.held.key(), ShardStep::Waiting);
+            self.enter(ShardStep::Waiting);
             let event = match self.next_event(from_fetcher).await {
                 Ok(event) => event,
                 Err(end) => return end,
             };
             let done = match event {
                 Event::Stop => return self.stop().await,
-                Event::Timer => self.call_until_done(&Call::Timer).await,
+                Event::Timer => self.call_hook(&Hook::Timer).await,
+                Event::CheckpointDue => self.store_if_due().await,
                 Event::Fetched(Some(Fetched::Batch { batch, tip_at })) => {
                     let done = self.process(batch).await;
                     if done.is_ok() {
@@ -94,7 +110,7 @@ impl<P: RecordProcessor> Processing<P> {
                     done
                 }
                 Event::Fetched(Some(Fetched::End(children))) => {
-                    match self.call_until_done(&Call::End).await {
+                    match self.call_hook(&Hook::ShardEnded).await {
                         Ok(()) => return ProcessingEnd::Ended(children),
                         Err(end) => Err(end),
                     }
@@ -112,182 +128,278 @@ impl<P: RecordProcessor> Processing<P> {
         &mut self,
         from_fetcher: &mut mpsc::Receiver<Fetched>,
     ) -> Result<Event, ProcessingEnd> {
-        let timer = self.processor.next_timer();
-        let timer_fires = async {
-            match timer {
+        let at = |moment: Option<Instant>| async move {
+            match moment {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
+        let timer_fires = at(self.processor.next_timer().map(Instant::from_std));
+        let checkpoint_is_due = at(self.pace.due_at());
         tokio::select! {
             biased;
             () = self.held.lost().cancelled() => Err(ProcessingEnd::Lost),
             () = self.context.abandon.cancelled() => Err(ProcessingEnd::Stopped),
-            () = self.context.stop.cancelled() => Ok(Event::Stop),
+            () = self.held.stop().cancelled() => Ok(Event::Stop),
             () = timer_fires => Ok(Event::Timer),
+            () = checkpoint_is_due => Ok(Event::CheckpointDue),
             fetched = from_fetcher.recv() => Ok(Event::Fetched(fetched)),
         }
     }
 
+    /// Hands the batch out until every record of it is done or parked. A stop ends that between two tries, without
+    /// `stop_requested`: the batch is not done, and a checkpoint of the processor's could pass it.
     async fn process(&mut self, batch: RecordBatch) -> Result<(), ProcessingEnd> {
-        if let Some(last) = batch.records().last() {
-            self.checkpointer.deliver(&last.place);
+        let mut in_hand = InHand::new(batch);
+        let mut counted = 0;
+        loop {
+            let handed = in_hand.hand_out();
+            self.checkpointer.deliver(&handed.batch);
+            self.enter(ShardStep::Processing);
+            let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
+            let call = self.processor.process(&handed.batch, &self.checkpointer);
+            let result = match while_held(&held, &context.abandon, call).await {
+                Ok(result) => result,
+                Err(end) => {
+                    in_hand.interrupted(&handed);
+                    self.note_progress(&in_hand, &mut counted);
+                    return Err(end);
+                }
+            };
+            let verdicts = in_hand.judge(&handed, result, &context.settings.failure_policy);
+            let mut parked = Ok(());
+            for parking in &verdicts.park {
+                parked = self.park(&in_hand, parking).await;
+                if parked.is_err() {
+                    break;
+                }
+                in_hand.finish(parking.index);
+            }
+            self.note_progress(&in_hand, &mut counted);
+            parked?;
+            if let Some(error) = self.note_failure(&verdicts) {
+                return Err(ProcessingEnd::Halted(
+                    verdicts.halt.unwrap_or_else(|| error.into()),
+                ));
+            }
+            if in_hand.is_finished() {
+                if let Some(last) = in_hand.watermark() {
+                    self.checkpointer.all_done(last);
+                }
+                return self.store_if_due().await;
+            }
+            self.store_if_due().await?;
+            self.pause_before_retry(&verdicts).await?;
         }
-        self.call_until_done(&Call::Batch(batch)).await
     }
 
-    /// Repeats the call as the policy says. A stop ends it between two tries, without `stop_requested`: the batch is
-    /// not done, and a checkpoint now could pass it.
-    async fn call_until_done(&mut self, call: &Call) -> Result<(), ProcessingEnd> {
+    fn note_progress(&mut self, in_hand: &InHand, counted: &mut u64) {
+        if let Some(place) = in_hand.watermark() {
+            self.pace.note_done(place, in_hand.finished() - *counted);
+            *counted = in_hand.finished();
+        }
+    }
+
+    /// The error if the worker must halt.
+    fn note_failure(&self, verdicts: &Verdicts) -> Option<String> {
+        let error = verdicts.error.clone()?;
+        let (failures, shard_id) = (verdicts.failures, self.held.key());
+        tracing::warn!(shard_id, failures, error, "records were not processed");
+        verdicts.halt.is_some().then_some(error)
+    }
+
+    async fn pause_before_retry(&mut self, verdicts: &Verdicts) -> Result<(), ProcessingEnd> {
+        if let Some(error) = verdicts.error.clone() {
+            let failures = verdicts.failures;
+            self.enter(ShardStep::Retrying { failures, error });
+        }
+        self.pause(verdicts.pause).await
+    }
+
+    /// Puts a record on the dead letters, however often that takes.
+    async fn park(&mut self, in_hand: &InHand, parking: &Parking) -> Result<(), ProcessingEnd> {
+        let record = in_hand.record(parking.index);
+        let Some(dead_letters) = self.context.dead_letters.clone() else {
+            let halt = NoDeadLetters {
+                place: record.place.clone(),
+                cause: parking.cause.clone(),
+            };
+            return Err(ProcessingEnd::Halted(halt.into()));
+        };
+        let parked = ParkedRecord {
+            application: self.context.application.clone(),
+            stream: self.context.stream.clone(),
+            shard_id: self.held.key().to_owned(),
+            record: record.clone(),
+            cause: ParkedRecord::cut(parking.cause.clone()),
+            attempts: parking.failures,
+        };
         let mut failures = 0;
         loop {
-            // The timers of a process that was suspended fire late: look at the clock as well.
-            if !self.held.is_valid() {
-                return Err(ProcessingEnd::Lost);
-            }
-            let step = match call {
-                Call::Start(_) => ShardStep::Starting,
-                Call::Batch(_) | Call::Timer => ShardStep::Processing,
-                Call::End => ShardStep::Ending,
-            };
-            self.context.board.enter(self.held.key(), step);
-            let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
-            let result = tokio::select! {
-                biased;
-                () = held.lost().cancelled() => return Err(ProcessingEnd::Lost),
-                () = context.abandon.cancelled() => return Err(ProcessingEnd::Stopped),
-                result = self.call(call) => result,
-            };
+            self.enter(ShardStep::Parking);
+            let call = park_in_time(&*dead_letters, parked.clone());
+            let result = while_held(&self.held, &self.context.abandon, call).await?;
+            let (shard_id, place) = (self.held.key(), &parked.record.place);
             let Err(error) = result else {
+                tracing::warn!(shard_id, %place, cause = parked.cause, attempts = parked.attempts, "record parked");
                 return Ok(());
             };
-            if !held.is_valid() {
-                return Err(ProcessingEnd::Lost);
-            }
             failures += 1;
-            tracing::warn!(shard_id = %held.key(), failures, error = %error, "processor failed");
-            let Some(pause) = context.settings.failure_policy.pause_after(failures) else {
-                return Err(ProcessingEnd::Halted(error));
-            };
-            let error = error.to_string();
-            let retrying = ShardStep::Retrying { failures, error };
-            context.board.enter(held.key(), retrying);
-            tokio::select! {
-                biased;
-                () = held.lost().cancelled() => return Err(ProcessingEnd::Lost),
-                () = context.abandon.cancelled() => return Err(ProcessingEnd::Stopped),
-                () = context.stop.cancelled() => return Err(ProcessingEnd::Stopped),
-                () = sleep(pause) => {}
-            }
+            let error = in_one_line(&*error);
+            tracing::error!(shard_id, %place, failures, error, "record could not be parked");
+            self.enter(ShardStep::Retrying { failures, error });
+            self.pause(self.context.settings.failure_policy.pause(failures))
+                .await?;
         }
     }
 
-    async fn call(&mut self, call: &Call) -> Result<(), BoxError> {
-        match call {
-            Call::Start(start) => self.processor.started(start, &self.checkpointer).await,
-            Call::Batch(batch) => self.processor.process(batch, &self.checkpointer).await,
-            Call::Timer => self.processor.timer_fired(&self.checkpointer).await,
-            Call::End => self.processor.shard_ended(&self.checkpointer).await,
+    /// Calls a hook until it succeeds, as the policy says.
+    async fn call_hook(&mut self, hook: &Hook) -> Result<(), ProcessingEnd> {
+        let mut failures = 0;
+        loop {
+            let step = match hook {
+                Hook::Started(_) => ShardStep::Starting,
+                Hook::Timer => ShardStep::Processing,
+                Hook::ShardEnded => ShardStep::Ending,
+            };
+            self.enter(step);
+            let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
+            let call = self.call(hook);
+            let Err(error) = while_held(&held, &context.abandon, call).await? else {
+                return Ok(());
+            };
+            failures += 1;
+            let text = in_one_line(&*error);
+            tracing::warn!(
+                shard_id = held.key(),
+                failures,
+                error = text,
+                "processor failed"
+            );
+            let policy = &context.settings.failure_policy;
+            let pause = match policy.after(failures) {
+                Decision::TryAgainAfter(pause) => pause,
+                Decision::Halt => return Err(ProcessingEnd::Halted(error)),
+                // A hook has nothing to park.
+                Decision::Park => policy.pause(failures),
+            };
+            let error = text;
+            self.enter(ShardStep::Retrying { failures, error });
+            self.pause(pause).await?;
+        }
+    }
+
+    async fn call(&mut self, hook: &Hook) -> Result<(), BoxError> {
+        match hook {
+            Hook::Started(start) => self.processor.started(start, &self.checkpointer).await,
+            Hook::Timer => self.processor.timer_fired(&self.checkpointer).await,
+            Hook::ShardEnded => self.processor.shard_ended(&self.checkpointer).await,
+        }
+    }
+
+    async fn pause(&mut self, pause: Duration) -> Result<(), ProcessingEnd> {
+        tokio::select! {
+            biased;
+            () = self.held.lost().cancelled() => Err(ProcessingEnd::Lost),
+            () = self.context.abandon.cancelled() => Err(ProcessingEnd::Stopped),
+            () = self.held.stop().cancelled() => Err(ProcessingEnd::Stopped),
+            () = sleep(pause) => Ok(()),
+        }
+    }
+
+    async fn store_if_due(&mut self) -> Result<(), ProcessingEnd> {
+        let Some(place) = self.pace.due(Instant::now()).cloned() else {
+            return Ok(());
+        };
+        match self.checkpointer.store_done(&place).await {
+            Ok(()) => self.pace.stored(&place, Instant::now()),
+            Err(CheckpointError::LeaseLost) => return Err(ProcessingEnd::Lost),
+            Err(error) => {
+                tracing::warn!(shard_id = self.held.key(), %error, "checkpoint could not be stored yet");
+                self.pace.failed(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// The lease is about to be given back: what is done is stored first.
+    async fn store_rest(&mut self) {
+        let Some(place) = self.pace.rest().cloned() else {
+            return;
+        };
+        let stored = timeout(LAST_CHECKPOINT, self.checkpointer.store_done(&place)).await;
+        if !matches!(stored, Ok(Ok(()))) {
+            tracing::warn!(
+                shard_id = self.held.key(), %place,
+                "the last checkpoint could not be stored: records are processed again"
+            );
         }
     }
 
     async fn stop(&mut self) -> ProcessingEnd {
-        self.context
-            .board
-            .enter(self.held.key(), ShardStep::Stopping);
+        self.enter(ShardStep::Stopping);
         let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
-        tokio::select! {
-            biased;
-            () = held.lost().cancelled() => ProcessingEnd::Lost,
-            () = context.abandon.cancelled() => ProcessingEnd::Stopped,
-            result = self.processor.stop_requested(&self.checkpointer) => {
-                if let Err(error) = result {
-                    tracing::warn!(shard_id = %held.key(), %error, "processor failed while stopping");
-                }
+        let call = self.processor.stop_requested(&self.checkpointer);
+        match while_held(&held, &context.abandon, call).await {
+            Ok(Ok(())) => ProcessingEnd::Stopped,
+            Ok(Err(error)) => {
+                tracing::warn!(shard_id = held.key(), %error, "processor failed while stopping");
                 ProcessingEnd::Stopped
             }
+            Err(end) => end,
         }
     }
+
+    async fn tell_of_loss(&mut self) {
+        let context = Arc::clone(&self.context);
+        let told = timeout(context.settings.shutdown_grace, self.processor.lease_lost());
+        let ended = tokio::select! {
+            biased;
+            () = context.abandon.cancelled() => false,
+            told = told => told.is_ok(),
+        };
+        if !ended {
+            tracing::warn!(shard_id = self.held.key(), "lease_lost did not end in time");
+        }
+    }
+
+    fn enter(&self, step: ShardStep) {
+        self.context.board.enter(self.held.key(), step);
+    }
+}
+
+/// Runs `call` as long as the lease is held and the shard is not abandoned. The timers of a process that was suspended
+/// fire late: the clock is looked at before and after.
+async fn while_held<T>(
+    held: &HeldLease,
+    abandon: &tokio_util::sync::CancellationToken,
+    call: impl Future<Output = T>,
+) -> Result<T, ProcessingEnd> {
+    if !held.is_valid() {
+        return Err(ProcessingEnd::Lost);
+    }
+    let result = tokio::select! {
+        biased;
+        () = held.lost().cancelled() => return Err(ProcessingEnd::Lost),
+        () = abandon.cancelled() => return Err(ProcessingEnd::Stopped),
+        result = call => result,
+    };
+    if held.is_valid() {
+        Ok(result)
+    } else {
+        Err(ProcessingEnd::Lost)
+    }
+}
+
+async fn park_in_time(
+    dead_letters: &dyn DeadLetters,
+    parked: ParkedRecord,
+) -> Result<(), BoxError> {
+    let parking = timeout(PARK_TIMEOUT, dead_letters.park(parked));
+    parking
+        .await
+        .unwrap_or_else(|_| Err("the dead letters did not answer in time".into()))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::runtime::Handle;
-    use tokio::time::Instant;
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-    use crate::{
-        Checkpoint, Lease, MemoryLeaseTable, MemoryStream, Settings, StatusBoard, StreamReader,
-    };
-
-    const FAILOVER: Duration = Duration::from_secs(10);
-
-    /// Is suspended, with its whole process, for longer than its lease lasts.
-    struct Suspended {
-        batches: Arc<AtomicU64>,
-    }
-
-    impl RecordProcessor for Suspended {
-        async fn started(&mut self, _: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
-            tokio::time::advance(FAILOVER).await;
-            Ok(())
-        }
-
-        async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
-            self.batches.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-    }
-
-    /// The timer that ends the lease has not fired yet when the process goes on.
-    #[tokio::test(start_paused = true)]
-    async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
-        let stream = MemoryStream::new(1);
-        let (shard_id, _) = stream.put("k", Vec::new());
-        let table = Arc::new(MemoryLeaseTable::default());
-        let batches = Arc::new(AtomicU64::new(0));
-        let for_processor = Arc::clone(&batches);
-        let lease = Lease::unowned(&shard_id, Checkpoint::TrimHorizon);
-        let held = HeldLease::new(lease, table.clone(), Instant::now(), FAILOVER, FAILOVER / 3);
-        let held = Arc::new(held);
-        let context = ShardContext {
-            settings: Arc::new(Settings::default()),
-            table,
-            reader: Arc::new(stream.clone()),
-            factory: Arc::new(move |_: &str| Suspended {
-                batches: Arc::clone(&for_processor),
-            }),
-            processors_on: Handle::current(),
-            board: StatusBoard::default(),
-            stop: CancellationToken::new(),
-            abandon: CancellationToken::new(),
-            seeds: AtomicU64::new(0),
-        };
-        let iterator = stream.shard_iterator(&shard_id, crate::IteratorPosition::TrimHorizon);
-        let read = stream.get_records(&iterator.await.unwrap().token, 10);
-        let (to_processor, from_fetcher) = mpsc::channel(1);
-        let fetched = Fetched::Batch {
-            batch: RecordBatch::new(read.await.unwrap().records, 0),
-            tip_at: None,
-        };
-        to_processor.send(fetched).await.unwrap();
-        let processing = Processing {
-            processor: (context.factory)(&shard_id),
-            checkpointer: Checkpointer::new(Arc::clone(&held), Handle::current()),
-            held,
-            batches_done: Arc::default(),
-            context: Arc::new(context),
-        };
-        let start = ShardStart {
-            shard_id,
-            checkpoint: Checkpoint::TrimHorizon,
-            pending_checkpoint: None,
-        };
-        let end = processing.run(start, from_fetcher).await;
-        assert!(matches!(end, ProcessingEnd::Lost), "{end:?}");
-        assert_eq!(batches.load(Ordering::Relaxed), 0);
-    }
-}
+mod tests;

@@ -2,16 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use crate::start_position::timestamp_ms;
+use crate::testing::MemoryStream;
 use crate::{
-    BoxError, Checkpoint, Checkpointer, ExtendedSequenceNumber, InitialPosition, Lease,
-    MemoryStream, PendingCheckpoint, RecordBatch, RecordProcessor, ShardStart,
+    Checkpoint, ExtendedSequenceNumber, InitialPosition, Lease, ParkedRecord, PendingCheckpoint,
 };
+
+/// A user record: the sequence number of the stream's record and the index in it.
+pub(super) type Key = (u64, u64);
+
+/// Behind every record.
+const LAST: Key = (u64::MAX, u64::MAX);
+
+/// The place as a key.
+pub(super) fn key_of(place: &ExtendedSequenceNumber) -> Key {
+    let number = place.sequence_number().parse().unwrap();
+    (number, place.sub_sequence_number())
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Audit {
@@ -26,8 +36,13 @@ struct State {
     log: Vec<String>,
     /// Worker by shard, while a batch is in hand.
     active: BTreeMap<String, String>,
-    /// Sequence numbers whose batch has been processed to its end.
-    processed: BTreeSet<u64>,
+    /// What has been processed to its end, or parked.
+    processed: BTreeSet<Key>,
+    /// The indices of the user records that each record of the stream holds for its shard.
+    indices: BTreeMap<u64, Vec<u64>>,
+    /// What no processor can process.
+    poison: BTreeSet<Key>,
+    parked: BTreeSet<Key>,
     checkpoints: BTreeMap<String, Checkpoint>,
     /// By shard, where the numbers of the one with that checkpoint start.
     starts: BTreeMap<String, ExtendedSequenceNumber>,
@@ -35,8 +50,10 @@ struct State {
     pending: BTreeMap<String, PendingCheckpoint>,
     /// By shard, the first number that its lease must deliver; nothing below may be delivered.
     floors: BTreeMap<String, u64>,
-    /// Records that look like aggregates.
-    aggregates: BTreeSet<u64>,
+    /// By shard and worker, where the shard's numbers start according to the row that the worker took last.
+    terms: BTreeMap<(String, String), Option<ExtendedSequenceNumber>>,
+    /// Shards and workers of which a processor has begun in this term.
+    begun: BTreeSet<(String, String)>,
     is_calm: bool,
     /// The first broken rule; panics inside workers are caught by the workers themselves.
     broken: Option<String>,
@@ -53,7 +70,11 @@ impl Audit {
             starts: BTreeMap::new(),
             pending: BTreeMap::new(),
             floors: BTreeMap::new(),
-            aggregates: BTreeSet::new(),
+            indices: BTreeMap::new(),
+            poison: BTreeSet::new(),
+            parked: BTreeSet::new(),
+            terms: BTreeMap::new(),
+            begun: BTreeSet::new(),
             is_calm: false,
             broken: None,
         };
@@ -75,7 +96,7 @@ impl Audit {
         });
     }
 
-    fn require(&self, holds: bool, rule: impl FnOnce() -> String) {
+    pub(super) fn require(&self, holds: bool, rule: impl FnOnce() -> String) {
         if !holds {
             let rule = rule();
             self.log(format!("BROKEN {rule}"));
@@ -115,16 +136,18 @@ impl Audit {
         let floor = match (&lease.checkpoint, self.initial) {
             // Nothing, until a worker has opened the shard and said so.
             (Checkpoint::Latest, _) => u64::MAX,
-            (Checkpoint::AtTimestamp, InitialPosition::AtTimestamp(moment)) => moment.0,
+            (Checkpoint::AtTimestamp, InitialPosition::AtTimestamp(moment)) => {
+                timestamp_ms(moment).0
+            }
             _ => 0,
         };
         self.with(|state| state.floors.insert(lease.lease_key.clone(), floor));
     }
 
-    fn floor(&self, shard_id: &str) -> u64 {
+    pub(super) fn floor(&self, shard_id: &str) -> u64 {
         let without_lease = match self.initial {
             InitialPosition::TrimHorizon => 0,
-            InitialPosition::AtTimestamp(moment) => moment.0,
+            InitialPosition::AtTimestamp(moment) => timestamp_ms(moment).0,
             InitialPosition::Latest => u64::MAX,
         };
         self.with(|state| state.floors.get(shard_id).copied().unwrap_or(without_lease))
@@ -140,18 +163,88 @@ impl Audit {
     /// A worker of the KCL processed a part of the record and went.
     pub(super) fn note_half_processed(&self, shard_id: &str, checkpoint: Checkpoint) {
         self.log(format!("half {shard_id} {checkpoint}"));
+        let (number, last) = key_of(checkpoint.place().unwrap());
         self.with(|state| {
+            let done = (0..=last).map(|index| (number, index));
+            state.processed.extend(done);
             state.pending.remove(shard_id);
             state.checkpoints.insert(shard_id.to_owned(), checkpoint);
         });
     }
 
-    pub(super) fn note_aggregate(&self, number: u64) {
-        self.with(|state| state.aggregates.insert(number));
+    /// A record of the stream that holds user records with these indices for its shard.
+    pub(super) fn note_put(&self, number: u64, indices: Vec<u64>) {
+        self.with(|state| state.indices.insert(number, indices));
     }
 
-    pub(super) fn is_aggregate(&self, number: u64) -> bool {
-        self.with(|state| state.aggregates.contains(&number))
+    pub(super) fn note_poison(&self, key: Key) {
+        self.with(|state| state.poison.insert(key));
+    }
+
+    pub(super) fn is_poison(&self, key: Key) -> bool {
+        self.with(|state| state.poison.contains(&key))
+    }
+
+    pub(super) fn indices(&self, number: u64) -> Vec<u64> {
+        self.with(|state| state.indices.get(&number).cloned().unwrap_or_default())
+    }
+
+    /// The user records of a shard that are kept, in order.
+    pub(super) fn keys(&self, shard_id: &str) -> Vec<Key> {
+        let numbers = self.stream.sequence_numbers(shard_id).into_iter();
+        numbers
+            .flat_map(|number| {
+                let indices = self.indices(number).into_iter();
+                indices.map(move |index| (number, index))
+            })
+            .collect()
+    }
+
+    pub(super) fn note_processed(&self, keys: impl IntoIterator<Item = Key>) {
+        self.with(|state| state.processed.extend(keys));
+    }
+
+    /// Only what cannot be processed may be parked.
+    pub(super) fn note_parked(&self, parked: &ParkedRecord) {
+        let key = key_of(&parked.record.place);
+        self.log(format!("park {key:?} {}", parked.attempts));
+        self.require(self.is_poison(key), || {
+            format!("{key:?} is parked though it can be processed")
+        });
+        self.with(|state| {
+            state.parked.insert(key);
+            state.processed.insert(key);
+        });
+    }
+
+    pub(super) fn is_parked(&self, key: Key) -> bool {
+        self.with(|state| state.parked.contains(&key))
+    }
+
+    pub(super) fn parked(&self) -> usize {
+        self.with(|state| state.parked.len())
+    }
+
+    pub(super) fn pending(&self, shard_id: &str) -> Option<PendingCheckpoint> {
+        self.with(|state| state.pending.get(shard_id).cloned())
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.with(|state| state.began.elapsed().as_millis() as u64)
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.with(|state| state.is_calm)
+    }
+
+    pub(super) fn stream(&self) -> &MemoryStream {
+        &self.stream
+    }
+
+    pub(super) fn require_parents_processed(&self, shard_id: &str) {
+        for parent in self.stream.lineage().get(shard_id).into_iter().flatten() {
+            self.require_processed(parent, LAST);
+        }
     }
 
     /// The row begins anew as `fresh`, or goes, if it is still what was seen.
@@ -167,6 +260,32 @@ impl Audit {
                 self.begin(fresh);
             }
         }
+    }
+
+    /// A new term begins: it knows the row as it is.
+    pub(super) fn note_taken(&self, row: &Lease, worker_id: &str) {
+        let term = (row.lease_key.clone(), worker_id.to_owned());
+        let start = row.starting_sequence_number.clone();
+        self.with(|state| {
+            state.begun.remove(&term);
+            state.terms.insert(term, start)
+        });
+    }
+
+    /// Whether this is the first processor since the worker took the lease. Another one, after a panic, starts at the last
+    /// write that was answered.
+    pub(super) fn is_first_of_term(&self, shard_id: &str, worker_id: &str) -> bool {
+        let term = (shard_id.to_owned(), worker_id.to_owned());
+        self.with(|state| state.begun.insert(term))
+    }
+
+    /// Whether the worker's row is that of a shard of a former stream, hash keys and all. It finds out when it writes to
+    /// the row after the next shard sync, and whoever comes then begins at the shard's first record.
+    pub(super) fn is_outdated(&self, shard_id: &str, worker_id: &str) -> bool {
+        let term = (shard_id.to_owned(), worker_id.to_owned());
+        let of_term = self.with(|state| state.terms.get(&term).cloned().flatten());
+        let of_term = of_term.map(|start| start.sequence_number().to_owned());
+        of_term != self.stream.starting_number(shard_id)
     }
 
     pub(super) fn note_update(&self, before: &[Lease], after: &[Lease], wanted: &Lease) {
@@ -225,32 +344,45 @@ impl Audit {
         }
         // What is checkpointed has been processed.
         let limit = match &after.checkpoint {
-            Checkpoint::At(place) => place.sequence_number().parse().unwrap(),
-            Checkpoint::ShardEnd => u64::MAX,
-            Checkpoint::AtTimestamp | Checkpoint::TrimHorizon | Checkpoint::Latest => 0,
+            Checkpoint::At(place) => key_of(place),
+            Checkpoint::ShardEnd => LAST,
+            Checkpoint::AtTimestamp | Checkpoint::TrimHorizon | Checkpoint::Latest => (0, 0),
         };
         self.require_processed(&after.lease_key, limit);
     }
 
-    fn require_processed(&self, shard_id: &str, limit: u64) {
+    fn require_processed(&self, shard_id: &str, limit: Key) {
         let floor = self.floor(shard_id);
-        let numbers = self.stream.sequence_numbers(shard_id);
+        let keys = self.keys(shard_id);
         let missing = self.with(|state| {
-            let mut up_to_limit = numbers
+            let mut up_to_limit = keys
                 .into_iter()
-                .filter(|number| (floor..=limit).contains(number));
-            up_to_limit.find(|number| !state.processed.contains(number))
+                .filter(|key| key.0 >= floor && *key <= limit);
+            up_to_limit.find(|key| !state.processed.contains(key))
         });
         self.require(missing.is_none(), || {
             format!("{shard_id} is checkpointed past {missing:?}, which was not processed")
         });
     }
 
+    /// Everything that is processed is checkpointed.
+    pub(super) fn assert_all_stored(&self, rows: &[Lease]) {
+        for row in rows.iter().filter(|row| !row.is_finished()) {
+            let floor = self.floor(&row.lease_key);
+            let mut keys = self.keys(&row.lease_key).into_iter();
+            let Some(last) = keys.rfind(|key| key.0 >= floor) else {
+                continue;
+            };
+            let stored = row.checkpoint.place().map(key_of);
+            assert!(stored >= Some(last), "{last:?} is not stored: {row:?}");
+        }
+    }
+
     fn active_key(&self, shard_id: &str) -> String {
         format!("{} {shard_id}", self.stream.generation())
     }
 
-    fn enter(&self, worker_id: &str, shard_id: &str) -> Active {
+    pub(super) fn enter(&self, worker_id: &str, shard_id: &str) -> Active {
         let key = self.active_key(shard_id);
         let other = self.with(|state| state.active.insert(key.clone(), worker_id.to_owned()));
         self.require(other.is_none(), || {
@@ -264,7 +396,7 @@ impl Audit {
 
     pub(super) fn assert_all_processed(&self) {
         for shard_id in self.stream.lineage().keys() {
-            self.require_processed(shard_id, u64::MAX);
+            self.require_processed(shard_id, LAST);
         }
         if let Some(broken) = self.with(|state| state.broken.clone()) {
             let log = self.with(|state| state.log.join("\n"));
@@ -279,7 +411,7 @@ impl Audit {
 }
 
 /// A batch in hand; dropped with the future that holds it.
-struct Active {
+pub(super) struct Active {
     audit: Audit,
     key: String,
 }
@@ -287,148 +419,5 @@ struct Active {
 impl Drop for Active {
     fn drop(&mut self) {
         self.audit.with(|state| state.active.remove(&self.key));
-    }
-}
-
-/// Takes its time, fails and panics at random, checkpoints now and then.
-pub(super) struct AuditedProcessor {
-    audit: Audit,
-    worker_id: String,
-    shard_id: String,
-    rng: StdRng,
-    /// Of the stream, when the processor was made.
-    generation: u64,
-    /// The last record delivered, or the checkpoint.
-    last: u64,
-}
-
-impl AuditedProcessor {
-    pub(super) fn new(audit: Audit, worker_id: &str, shard_id: &str, seed: u64) -> Self {
-        audit.log(format!("{worker_id} opens {shard_id}"));
-        let shard: u64 = shard_id.trim_start_matches("shardId-").parse().unwrap();
-        let began = audit.with(|state| state.began.elapsed().as_millis() as u64);
-        Self {
-            rng: StdRng::seed_from_u64(seed ^ (shard << 32) ^ began),
-            generation: audit.stream.generation(),
-            audit,
-            worker_id: worker_id.to_owned(),
-            shard_id: shard_id.to_owned(),
-            last: 0,
-        }
-    }
-
-    fn is_calm(&self) -> bool {
-        self.audit.with(|state| state.is_calm)
-    }
-
-    /// The batch goes on where the last one ended, but for what is past retention.
-    fn audit_order(&self, numbers: &[u64]) {
-        if self.generation != self.audit.stream.generation() {
-            return;
-        }
-        let floor = self.audit.floor(&self.shard_id);
-        let mut expected = self.audit.stream.sequence_numbers(&self.shard_id);
-        expected.retain(|number| *number > self.last && *number >= floor);
-        let trimmed_before = self.audit.stream.trimmed_before();
-        let mut kept = numbers.to_vec();
-        kept.retain(|number| *number >= trimmed_before);
-        self.audit.require(expected.starts_with(&kept), || {
-            let (shard, last) = (&self.shard_id, self.last);
-            format!("{shard}: {numbers:?} after {last} from {floor}, not {expected:?}")
-        });
-    }
-
-    /// What was just announced, or confirmed, is in the table.
-    fn audit_pending(&self, expected: Option<PendingCheckpoint>) {
-        if self.generation != self.audit.stream.generation() {
-            return;
-        }
-        let stored = self
-            .audit
-            .with(|state| state.pending.get(&self.shard_id).cloned());
-        self.audit.require(stored == expected, || {
-            format!("{}: {stored:?} is stored, not {expected:?}", self.shard_id)
-        });
-    }
-}
-
-impl RecordProcessor for AuditedProcessor {
-    async fn started(&mut self, start: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
-        let place = start.checkpoint.place();
-        self.last = place.map_or(0, |place| {
-            let number: u64 = place.sequence_number().parse().unwrap();
-            let may_be_half = place.sub_sequence_number() > 0 || self.audit.is_aggregate(number);
-            number - u64::from(may_be_half)
-        });
-        let announced = self
-            .audit
-            .with(|state| state.pending.get(&self.shard_id).cloned());
-        // A processor that follows one of the same term starts at the last write that was answered.
-        let stored = self
-            .audit
-            .with(|state| state.checkpoints.get(&self.shard_id).cloned());
-        let is_stale = stored.is_some_and(|stored| stored != start.checkpoint);
-        self.audit
-            .require(is_stale || start.pending_checkpoint == announced, || {
-                format!(
-                    "{announced:?} was announced, not {:?}",
-                    start.pending_checkpoint
-                )
-            });
-        Ok(())
-    }
-
-    async fn process(
-        &mut self,
-        batch: &RecordBatch,
-        checkpointer: &Checkpointer,
-    ) -> Result<(), BoxError> {
-        let active = self.audit.enter(&self.worker_id, &self.shard_id);
-        let numbers: Vec<u64> = batch
-            .records()
-            .iter()
-            .map(|record| record.sequence_number.parse().unwrap())
-            .collect();
-        // Not when it starts: until the next shard sync, the lease may be that of a shard of a deleted stream.
-        let lineage = self.audit.stream.lineage();
-        for parent in lineage.get(&self.shard_id).into_iter().flatten() {
-            self.audit.require_processed(parent, u64::MAX);
-        }
-        self.audit_order(&numbers);
-        let ms = match self.rng.random_range(0..100) {
-            0..2 if !self.is_calm() => 25_000,
-            2..20 => 800,
-            _ => 20,
-        };
-        sleep(Duration::from_millis(self.rng.random_range(0..ms))).await;
-        match self.rng.random_range(0..100) {
-            0..5 if !self.is_calm() => return Err("a random failure".into()),
-            5 if !self.is_calm() => std::panic::resume_unwind(Box::new("a random panic")),
-            _ => {}
-        }
-        let last = *numbers.last().unwrap();
-        self.audit.with(|state| state.processed.extend(numbers));
-        match self.rng.random_range(0..6) {
-            0..2 => {
-                checkpointer.checkpoint().await?;
-                self.audit_pending(None);
-            }
-            2 => {
-                let place = &batch.records().last().unwrap().place;
-                let state = self.rng.random::<bool>().then(|| vec![7]);
-                checkpointer.prepare(place, state.clone()).await?;
-                let checkpoint = Checkpoint::At(place.clone());
-                self.audit_pending(Some(PendingCheckpoint { checkpoint, state }));
-            }
-            _ => {}
-        }
-        // Only now: a batch that fails comes again from its first record.
-        self.last = last;
-        drop(active);
-        Ok(())
-    }
-
-    async fn stop_requested(&mut self, checkpointer: &Checkpointer) -> Result<(), BoxError> {
-        Ok(checkpointer.checkpoint().await?)
     }
 }

@@ -1,4 +1,4 @@
-//! A worker's connection to table and stream: slow, failing, or cut off.
+//! A worker's connection to table, stream and dead letters: slow, failing, or cut off.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,9 +9,11 @@ use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::audit::Audit;
+use crate::stream_reader::sealed::Sealed;
+use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
-    Conditional, GetRecords, IteratorPosition, Lease, LeaseTable, LeaseTableError,
-    MemoryLeaseTable, MemoryStream, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
+    Conditional, DeadLetters, GetRecords, IteratorPosition, Lease, LeaseTable, LeaseTableError,
+    ParkFuture, ParkedRecord, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
     TableFuture,
 };
 
@@ -77,9 +79,10 @@ impl Faulty {
             (true, false) => Fate::Unsent,
             (true, true) => Fate::Unanswered,
         };
+        let is_calm = state.failures_percent == 0;
         let mut latency = || {
             // Now and then an answer takes longer than callers wait.
-            let ms = if state.rng.random_range(0..200) == 0 {
+            let ms = if state.rng.random_range(0..200) == 0 && !is_calm {
                 6000
             } else {
                 60
@@ -96,7 +99,7 @@ impl Faulty {
 
     fn on_table<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&MemoryLeaseTable, &Audit) -> TableFuture<T> + Send + 'static,
+        call: impl FnOnce(&MemoryLeaseTable, Audit) -> TableFuture<T> + Send + 'static,
     ) -> TableFuture<T> {
         let this = self.clone();
         async move {
@@ -110,7 +113,7 @@ impl Faulty {
             if fate == Fate::Unsent {
                 return Err(lost());
             }
-            let answer = call(&this.table, &this.audit).await;
+            let answer = call(&this.table, this.audit.clone()).await;
             sleep(after).await;
             this.until_connected().await;
             if fate == Fate::Unanswered {
@@ -171,7 +174,17 @@ impl LeaseTable for Faulty {
 
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
         let (lease, worker_id) = (lease.clone(), worker_id.to_owned());
-        self.on_table(move |table, _audit| table.take(&lease, &worker_id))
+        self.on_table(move |table, audit| {
+            let taking = table.take(&lease, &worker_id);
+            async move {
+                let taken = taking.await;
+                if let Ok(Conditional::Done(row)) = &taken {
+                    audit.note_taken(row, &worker_id);
+                }
+                taken
+            }
+            .boxed()
+        })
     }
 
     fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
@@ -210,6 +223,29 @@ impl LeaseTable for Faulty {
         self.on_table(move |table, _audit| table.delete_finished(&lease_key))
     }
 }
+
+impl DeadLetters for Faulty {
+    fn park(&self, parked: ParkedRecord) -> ParkFuture {
+        let this = self.clone();
+        async move {
+            let (fate, before, after) = this.draw();
+            this.until_connected().await;
+            sleep(before).await;
+            if fate == Fate::Unsent {
+                return Err("the dead letters are cut off".into());
+            }
+            this.audit.note_parked(&parked);
+            sleep(after).await;
+            if fate == Fate::Unanswered {
+                return Err("the answer of the dead letters is lost".into());
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl Sealed for Faulty {}
 
 impl StreamReader for Faulty {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {

@@ -1,11 +1,13 @@
 //! A stream behind the Kinesis API.
 
+use std::time::{Duration, SystemTime};
+
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{self, ShardIteratorType};
 use futures::FutureExt;
-use millstream_types::{HashKeyRange, TimestampMs};
+use millstream_types::HashKeyRange;
 
 use self::service_time::AnswerDate;
 
@@ -32,6 +34,8 @@ impl KinesisStreamReader {
         }
     }
 }
+
+impl super::sealed::Sealed for KinesisStreamReader {}
 
 impl StreamReader for KinesisStreamReader {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
@@ -164,11 +168,12 @@ fn record(record: types::Record) -> Result<Record, ReadError> {
         .and_then(|moment| moment.to_millis().ok())
         .and_then(|ms| u64::try_from(ms).ok());
     Ok(Record {
-        sequence_number: record.sequence_number,
-        place,
-        partition_key: record.partition_key.unwrap_or_default(),
-        data: record.data.into_inner(),
-        approximate_arrival: arrival.map(TimestampMs),
+        arrived_at: arrival.map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms)),
+        ..Record::new(
+            place,
+            record.partition_key.unwrap_or_default(),
+            record.data.into_inner(),
+        )
     })
 }
 

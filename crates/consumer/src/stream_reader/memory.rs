@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::ready;
 use millstream_types::{HashKey, HashKeyRange, TimestampMs};
@@ -14,7 +16,8 @@ use crate::{ExtendedSequenceNumber, Record};
 
 /// A stream in memory that can be written, split and merged. Clones share the same records.
 ///
-/// Sequence numbers are 1, 2, 3 … over the whole stream; a record's arrival time equals its sequence number.
+/// Sequence numbers are 1, 2, 3 … over the whole stream; a record arrived so many milliseconds after 1970 as its
+/// sequence number says.
 /// Shards are opened at a number of their own, which no record has.
 #[derive(Debug, Clone)]
 pub struct MemoryStream {
@@ -111,7 +114,8 @@ impl MemoryStream {
     }
 
     /// Adds a record to the shard of its partition key; gives the shard's id and the record's sequence number.
-    pub fn put(&self, partition_key: &str, data: Vec<u8>) -> (String, u64) {
+    pub fn put(&self, partition_key: &str, data: impl Into<Bytes>) -> (String, u64) {
+        let data = data.into();
         self.with(|state| {
             state.last_number += 1;
             let number = state.last_number;
@@ -121,13 +125,9 @@ impl MemoryStream {
                 .values_mut()
                 .find(|shard| !shard.shard.is_closed && shard.range.contains(hash_key))
                 .expect("the open shards cover all hash keys");
-            let sequence_number = number.to_string();
             let record = Record {
-                place: place_of(number),
-                sequence_number,
-                partition_key: partition_key.to_owned(),
-                data,
-                approximate_arrival: Some(TimestampMs(number)),
+                arrived_at: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(number)),
+                ..Record::new(place_of(number), partition_key, data)
             };
             shard.records.push((number, record));
             (shard.shard.shard_id.clone(), number)
@@ -200,6 +200,11 @@ impl MemoryStream {
             let start = &state.shards.get(shard_id)?.shard.starting_sequence_number;
             Some(start.as_ref()?.sequence_number().to_owned())
         })
+    }
+
+    /// The hash keys of a shard; `None` for an unknown one.
+    pub fn hash_key_range(&self, shard_id: &str) -> Option<HashKeyRange> {
+        self.with(|state| Some(state.shards.get(shard_id)?.range))
     }
 
     /// How often the stream was created again.
@@ -283,6 +288,8 @@ impl MemoryStream {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+impl super::sealed::Sealed for MemoryStream {}
 
 impl StreamReader for MemoryStream {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 
 use super::*;
+use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
-    Checkpoint, Checkpointer, Consumer, LeaseTable, MemoryLeaseTable, MemoryStream, RecordBatch,
-    Settings, TableFuture,
+    Checkpoint, Checkpointer, Consumer, Failure, LeaseTable, RecordBatch, Run, Settings,
+    TableFuture,
 };
 
 const FAILOVER: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ struct Idle {
 }
 
 impl RecordProcessor for Idle {
-    async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), BoxError> {
+    async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -32,22 +33,27 @@ impl RecordProcessor for Idle {
 fn consumer(
     worker_id: &str,
     stream: &MemoryStream,
-    table: Arc<dyn LeaseTable>,
+    table: impl LeaseTable + 'static,
     processor: &Idle,
-) -> Consumer<Idle> {
+) -> Run {
     let processor = processor.clone();
     Consumer::builder("tested", "stream")
-        .stream_reader(Arc::new(stream.clone()))
+        .source(stream.clone())
         .lease_table(table)
-        .settings(Settings {
-            failover_time: FAILOVER,
-            shutdown_grace: GRACE,
-            worker_id: Some(worker_id.to_owned()),
-            ..Settings::default()
-        })
+        .settings(
+            Settings::new()
+                .failover_time(FAILOVER)
+                .shutdown_grace(GRACE)
+                .worker_id(worker_id),
+        )
         .seed(7)
-        .build(move |_| processor.clone())
+        .build()
         .unwrap()
+        .process(move |_| processor.clone())
+}
+
+fn spawn(run: Run, stop: &CancellationToken) -> tokio::task::JoinHandle<Result<(), ConsumerError>> {
+    tokio::spawn(run.until(stop.clone().cancelled_owned()).into_future())
 }
 
 /// A table that makes every take and never answers.
@@ -99,10 +105,10 @@ impl LeaseTable for SilentTakes {
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_no_scan_and_gives_back_what_was_taken_without_an_answer() {
     let (stream, table) = (MemoryStream::new(100), MemoryLeaseTable::default());
-    let silent = Arc::new(SilentTakes(table.clone()));
+    let silent = SilentTakes(table.clone());
     let consumer = consumer("w", &stream, silent, &Idle::default());
     let stop = CancellationToken::new();
-    let run = tokio::spawn(consumer.run(stop.clone()));
+    let run = spawn(consumer, &stop);
     sleep(FAILOVER).await;
     let owned = |rows: &[Lease]| rows.iter().filter(|row| row.lease_owner.is_some()).count();
     assert!(owned(&table.rows()) > 1);
@@ -122,10 +128,10 @@ async fn of_two_live_workers_of_one_id_one_ends_and_names_it() {
         let mut runs = Vec::new();
         for secs in [0, second_after_secs] {
             sleep(Duration::from_secs(secs)).await;
-            let consumer = consumer("twin", &stream, Arc::new(table.clone()), &Idle::default());
+            let consumer = consumer("twin", &stream, table.clone(), &Idle::default());
             let (ended, stop) = (Arc::clone(&ended), stop.clone());
             runs.push(tokio::spawn(async move {
-                let end = consumer.run(stop).await;
+                let end = consumer.until(stop.cancelled_owned()).await;
                 ended.lock().unwrap().push(end);
             }));
         }
@@ -153,8 +159,8 @@ async fn a_worker_started_again_under_its_id_goes_on_when_its_old_leases_expire(
     let (stream, table) = (MemoryStream::new(3), MemoryLeaseTable::default());
     let stop = CancellationToken::new();
     let start = || {
-        let consumer = consumer("w", &stream, Arc::new(table.clone()), &Idle::default());
-        tokio::spawn(consumer.run(stop.clone()))
+        let consumer = consumer("w", &stream, table.clone(), &Idle::default());
+        spawn(consumer, &stop)
     };
     let first = start();
     sleep(FAILOVER).await;
@@ -175,9 +181,9 @@ async fn a_worker_started_again_under_its_id_goes_on_when_its_old_leases_expire(
 async fn every_processor_hears_of_a_stop() {
     let (stream, table) = (MemoryStream::new(3), MemoryLeaseTable::default());
     let processor = Idle::default();
-    let consumer = consumer("w", &stream, Arc::new(table.clone()), &processor);
+    let consumer = consumer("w", &stream, table.clone(), &processor);
     let stop = CancellationToken::new();
-    let run = tokio::spawn(consumer.run(stop.clone()));
+    let run = spawn(consumer, &stop);
     sleep(FAILOVER).await;
     stop.cancel();
     run.await.unwrap().unwrap();

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode};
-use millstream_consumer::{DynamoDbLeaseTable, LeaseTable, LeaseTableError, MemoryLeaseTable};
+use millstream_consumer::testing::MemoryLeaseTable;
+use millstream_consumer::{DynamoDbLeaseTable, LeaseTable, LeaseTableError};
 use millstream_testkit::ServerProcess;
 
 const TABLE: &str = "LeaseTableContract";
