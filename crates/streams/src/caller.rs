@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use millstream_policy::{Denial, Permissions, Policy, Question, decide};
 use millstream_types::{AccountId, Region};
-use millstream_wire::{ApiError, ErrorCode, Operation};
+use millstream_wire::{ErrorCode, Operation};
 
-use crate::Asked;
+use crate::{Asked, Failure};
 
 /// The account that a request is made for, the region that it is scoped to, and who makes it.
 #[derive(Debug, Clone)]
@@ -45,9 +45,9 @@ pub struct User {
 #[error(transparent)]
 pub struct AccessDenied(#[from] Box<Denial>);
 
-impl From<AccessDenied> for ApiError {
+impl From<AccessDenied> for Failure {
     fn from(error: AccessDenied) -> Self {
-        Self::new(ErrorCode::AccessDenied, error.to_string())
+        Self::new(ErrorCode::AccessDenied, error.to_string()).because(error)
     }
 }
 

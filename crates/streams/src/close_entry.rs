@@ -4,7 +4,6 @@
 //! little-endian. The catalog knows the same; the entry tells it to whoever has the log alone.
 
 use bytes::Bytes;
-
 use millstream_catalog::NewShard;
 
 const VERSION: u8 = 1;

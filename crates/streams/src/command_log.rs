@@ -1,22 +1,31 @@
-//! The way of every command: one task checks it, appends it, and applies it once it is durable.
+//! The way of every command: whoever proposes it appends it to the command log, and one task follows the log and applies
+//! what is there, whoever wrote it. Nobody remembers what was written: an entry counts where it stands.
 
+mod append;
+mod follower;
 mod open;
-mod owner;
+mod outcomes;
 mod snapshots;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_log::NotWritten;
-use tokio::sync::{mpsc, oneshot};
+use millstream_catalog::{Applied, Command, CommandEntry, Rejected};
+use millstream_log::{LogEngine, NotWritten, Place};
+use millstream_types::WallClock;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use millstream_catalog::{Applied, Command, Rejected};
+use crate::view::View;
 
 pub(crate) use open::{CommandLogError, open};
 
-/// Commands that wait for the owner at most.
-const QUEUE_COMMANDS_MAX: usize = 1024;
-/// How long a caller waits for a place in the queue and for the answer together.
+use append::Appending;
+use outcomes::Outcomes;
+
+/// Commands that are on their way at most.
+const COMMANDS_IN_FLIGHT_MAX: usize = 256;
+/// How long a caller waits for its place among them and for the outcome together.
 const PROPOSE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a command was not applied, or is not known to be.
@@ -31,10 +40,7 @@ pub(crate) enum ProposeError {
     /// It may or may not be in the command log.
     #[error("whether the command was written is unknown")]
     OutcomeUnknown,
-    /// An earlier command's outcome is unknown; this one was not tried.
-    #[error("the command log is being read again after a command whose outcome is unknown")]
-    Suspended,
-    /// Too many commands wait; this one was not tried.
+    /// Too many commands wait, or there are no random numbers for its id; this one was not tried.
     #[error("too many commands wait")]
     Overloaded,
     /// The service is stopping; this one was not tried.
@@ -42,20 +48,22 @@ pub(crate) enum ProposeError {
     Stopping,
 }
 
-#[derive(Debug)]
-struct Proposal {
-    command: Command,
-    answer: oneshot::Sender<Result<Applied, ProposeError>>,
-}
-
-/// Handle to the owner of the command log.
+/// Proposes commands. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandLog {
-    proposals: mpsc::Sender<Proposal>,
+    engine: Arc<dyn LogEngine>,
+    clock: Arc<dyn WallClock>,
+    view: Arc<View>,
+    place: Place,
+    in_flight: Arc<Semaphore>,
+    outcomes: Arc<Outcomes>,
 }
 
 impl CommandLog {
-    /// Proposes a command and waits until it is durable and applied.
+    /// Proposes a command and waits until it is durable and applied here.
+    ///
+    /// What the catalog does not accept as it is known here is not written. What another node has changed meanwhile
+    /// is seen when the command's turn comes in the log: then all nodes reject it.
     ///
     /// If the future is dropped, the command may still be applied.
     pub(crate) async fn propose(
@@ -63,18 +71,19 @@ impl CommandLog {
         command: impl Into<Command>,
     ) -> Result<Applied, ProposeError> {
         let deadline = Instant::now() + PROPOSE_PATIENCE;
-        let (answer, answered) = oneshot::channel();
-        let place = tokio::time::timeout_at(deadline, self.proposals.reserve()).await;
+        let place = tokio::time::timeout_at(deadline, self.in_flight.acquire()).await;
         let place = place.map_err(|_| ProposeError::Overloaded)?;
-        let place = place.map_err(|_| ProposeError::Stopping)?;
-        place.send(Proposal {
-            command: command.into(),
-            answer,
-        });
-        match tokio::time::timeout_at(deadline, answered).await {
-            Ok(Ok(result)) => result,
-            // The owner is gone or slow: the command may have reached the log.
-            Ok(Err(_)) | Err(_) => Err(ProposeError::OutcomeUnknown),
+        let _place = place.map_err(|_| ProposeError::Stopping)?;
+        let entry = CommandEntry::new(self.clock.now(), command);
+        self.view.read(|catalog| catalog.decide(&entry).map(drop))?;
+        // From here on outcomes are kept, so that this one's is there however quick the follower is.
+        let watch = self.outcomes.watch();
+        let appending = Appending::new(self.place, entry.encode());
+        let appending = appending.ok_or(ProposeError::Overloaded)?;
+        let offset = appending.run(&*self.engine, &watch, deadline).await?;
+        match watch.outcome(offset, deadline).await {
+            Some(applied) => Ok(applied?),
+            None => Err(ProposeError::OutcomeUnknown),
         }
     }
 }

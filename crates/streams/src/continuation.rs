@@ -10,10 +10,10 @@
 //! * At the very start of the log: index 0, as the first record, with a second of writing below the shard's creation,
 //!   which no record has. It counts the seconds since the creation. A shard's starting number is the lowest of them.
 
+use millstream_catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 use millstream_types::{SequenceNumber, TimestampMs};
 
 use crate::tokens::Position;
-use millstream_catalog::{ENVELOPE_RECORDS_MAX, Shard, ShardNumbers};
 
 /// The number that a read after which goes on exactly at `position`. It is no record's own if `now` is not before the
 /// time at which the record before the position was written.

@@ -11,9 +11,8 @@
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
-use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
-
 use millstream_catalog::ENVELOPE_RECORDS_MAX;
+use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
 
 const VERSION: u8 = 1;
 /// Flag: put while the stream's encryption was on.
@@ -78,6 +77,16 @@ impl EnvelopeWriter {
         self.bytes[data_bytes_at..data_bytes_at + 4].copy_from_slice(&data_bytes.to_le_bytes());
         self.count += 1;
         Ok(index)
+    }
+
+    /// How many records it has.
+    pub(crate) fn records(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Bytes of their keys and data.
+    pub(crate) fn record_bytes(&self) -> usize {
+        self.bytes.len() - size_bytes(self.records(), 0)
     }
 
     /// The envelope.

@@ -4,7 +4,6 @@
 //! One task for each stream that is changing does the next step, proposes the command that finishes it, and looks
 //! again. Every step is idempotent, so a step that failed, or that a crash interrupted, is simply done again.
 
-mod changing;
 mod consumers;
 mod steps;
 
@@ -12,18 +11,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_catalog::{Stream, StreamId};
 use millstream_log::LogEngine;
 use millstream_wire::shapes::StreamStatus;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use changing::Changing;
 pub(crate) use consumers::ConsumerLifeCycle;
 
-use crate::command_log::CommandLog;
+use crate::changing::Changing;
+use crate::command_log::{CommandLog, ProposeError};
 use crate::tasks::Tasks;
 use crate::view::View;
-use millstream_catalog::{Stream, StreamId};
+use steps::StepError;
 
 /// Pauses after a step that failed.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -73,6 +73,11 @@ impl LifeCycle {
             }
             match self.step(&stream).await {
                 Ok(()) => pause = PAUSE_MIN,
+                // Somebody else did it: another node, or an attempt whose outcome was unknown.
+                Err(StepError::Propose(ProposeError::Rejected(reason))) => {
+                    tracing::debug!(stream = %stream.key, %reason, "a change of a stream is done already");
+                    tokio::time::sleep(PAUSE_MIN).await;
+                }
                 Err(error) => {
                     tracing::warn!(stream = %stream.key, %error, "a change of a stream is tried again");
                     tokio::time::sleep(pause).await;

@@ -5,6 +5,7 @@ mod confirmed_time;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_catalog::{Shard, ShardCommand, ShardState, Stream, StreamId};
 use millstream_log::{EngineError, LogEngine};
 use millstream_types::{ShardId, TimestampMs, WallClock};
 use parking_lot::Mutex;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command_log::{CommandLog, ProposeError};
 use crate::view::View;
-use millstream_catalog::{Shard, ShardCommand, ShardState, Stream, StreamId};
 
 use confirmed_time::ConfirmedTime;
 

@@ -4,30 +4,28 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_catalog::{ServiceCommand, TokenKey};
 use millstream_log::{EngineError, LogEngine, SnapshotStore};
-use millstream_types::WallClock;
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
+use millstream_types::{CallRecorder, WallClock};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::changing::Changing;
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
-use crate::life_cycle::{Changing, ConsumerLifeCycle, LifeCycle};
-use crate::operations::{Spread, Unavailable};
-use crate::read_turns::ReadTurns;
+use crate::life_cycle::{ConsumerLifeCycle, LifeCycle};
+use crate::put::Spread;
+use crate::read::ReadTurns;
 use crate::retention::Retention;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
-use crate::{Limits, StreamSettings};
-use millstream_catalog::{ConsumerKey, ServiceCommand, StreamId, TokenKey};
-
-/// How long a control-plane call waits for its change to be finished before it returns all the same.
-const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+use crate::{Admission, CallHooks, Failure, Limits, StreamSettings};
 
 /// The stream service: one method for each operation of the API.
 ///
@@ -50,20 +48,29 @@ pub(crate) struct Inner {
     pub(crate) read_turns: ReadTurns,
     pub(crate) spread: Spread,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) admission: Option<Arc<dyn Admission>>,
+    pub(crate) recorder: Option<Arc<dyn CallRecorder>>,
     /// Calls that are being served.
     calls: TaskTracker,
     stopping: CancellationToken,
     /// What proposes commands besides the calls.
     workers: Arc<Tasks>,
-    /// The owner of the command log; stopped last.
-    owner: Tasks,
+    /// What follows the command log; stopped last.
+    follower: Tasks,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.workers.cancel();
-        self.owner.cancel();
+        self.follower.cancel();
     }
+}
+
+/// Why a call is not served at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotServing {
+    Stopping,
+    Failed,
 }
 
 /// Why a service does not open.
@@ -103,7 +110,8 @@ impl From<CommandLogError> for OpenError {
 impl StreamService {
     /// Opens the service on an engine: reads the catalog and resumes what a crash interrupted.
     ///
-    /// There must be one service at a time on an engine. Needs a tokio runtime with a timer.
+    /// Several services may stand on one engine, in one process or in several if the engine admits that: what one
+    /// changes, the others follow. Each counts its own subscriptions. Needs a tokio runtime with a timer.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing runs then.
@@ -113,9 +121,23 @@ impl StreamService {
         clock: Arc<dyn WallClock>,
         settings: StreamSettings,
     ) -> Result<Self, OpenError> {
+        Self::open_with(engine, snapshots, clock, settings, CallHooks::default()).await
+    }
+
+    /// As [`open`](Self::open), with somebody who is asked before each call and told of it afterwards.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_with(
+        engine: Arc<dyn LogEngine>,
+        snapshots: Arc<dyn SnapshotStore>,
+        clock: Arc<dyn WallClock>,
+        settings: StreamSettings,
+        hooks: CallHooks,
+    ) -> Result<Self, OpenError> {
         check(&*engine, &settings)?;
         let changing = Arc::new(Changing::default());
-        let (view, owner, commands) = command_log::open(
+        let (view, follower, commands) = command_log::open(
             Arc::clone(&engine),
             snapshots,
             Arc::clone(&clock),
@@ -123,8 +145,8 @@ impl StreamService {
             &settings,
         )
         .await?;
-        let owner_tasks = Tasks::default();
-        owner_tasks.spawn("command log", |stop| owner.run(stop));
+        let follower_tasks = Tasks::default();
+        follower_tasks.spawn("command log", |stop| follower.run(stop));
         let tokens = Tokens::new(&token_key(&view, &commands).await?);
         let workers = Arc::new(Tasks::default());
         let subscriptions = Arc::new(Subscriptions::default());
@@ -166,10 +188,12 @@ impl StreamService {
             retention,
             spread: Spread::default(),
             subscriptions,
+            admission: hooks.admission,
+            recorder: hooks.recorder,
             calls: TaskTracker::new(),
             stopping: CancellationToken::new(),
             workers,
-            owner: owner_tasks,
+            follower: follower_tasks,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -189,8 +213,8 @@ impl StreamService {
         let calls_ended = tokio::time::timeout_at(deadline, inner.calls.wait()).await;
         let left = || deadline.saturating_duration_since(Instant::now());
         let workers_ended = inner.workers.stop(left()).await;
-        let owner_ended = inner.owner.stop(left()).await;
-        calls_ended.is_ok() && workers_ended && owner_ended
+        let follower_ended = inner.follower.stop(left()).await;
+        calls_ended.is_ok() && workers_ended && follower_ended
     }
 
     /// Ends all subscriptions, cleanly, and gives no more; everything else goes on. For whoever must end the
@@ -203,56 +227,29 @@ impl StreamService {
     /// the background, and forgets closed shards that hold no records any more. Reads are exact without it.
     ///
     /// # Errors
-    /// [`Unavailable`] while the service is stopping.
-    pub async fn enforce_retention(&self) -> Result<(), Unavailable> {
-        let _call = self.enter()?;
+    /// While the service is stopping.
+    pub async fn enforce_retention(&self) -> Result<(), Failure> {
+        let _in_flight = self.in_flight()?;
         self.inner.retention.pass().await;
         Ok(())
     }
 
     /// Whether one of the service's tasks failed. It serves no calls then; end the process.
     pub fn has_failed(&self) -> bool {
-        self.inner.workers.have_failed() || self.inner.owner.have_failed()
+        self.inner.workers.have_failed() || self.inner.follower.have_failed()
     }
 
-    /// Begins a call; it counts as in flight until the token is dropped.
-    pub(crate) fn enter(&self) -> Result<TaskTrackerToken, Unavailable> {
+    /// Counts as in flight until the token is dropped.
+    pub(crate) fn in_flight(&self) -> Result<TaskTrackerToken, NotServing> {
         let token = self.inner.calls.token();
         // The token comes first: a stop that begins now either waits for it or is seen here.
         if self.inner.stopping.is_cancelled() {
-            return Err(Unavailable::Stopping);
+            return Err(NotServing::Stopping);
         }
         if self.has_failed() {
-            return Err(Unavailable::Failed);
+            return Err(NotServing::Failed);
         }
         Ok(token)
-    }
-
-    /// Waits for a change that a command began, unless the operator asked for slow transitions.
-    pub(crate) async fn settled(&self, id: StreamId) {
-        if !self.inner.settings.transition.is_zero() {
-            return;
-        }
-        let settled = self.inner.view.wait_for(SETTLE_PATIENCE, |catalog| {
-            let is_changing = catalog.get(id).is_some_and(|stream| stream.is_changing());
-            (!is_changing).then_some(())
-        });
-        // If it takes longer, the stream's status says so, as on AWS.
-        let _ = settled.await;
-    }
-
-    /// As [`settled`](Self::settled), of a consumer.
-    pub(crate) async fn consumer_settled(&self, id: StreamId, key: &ConsumerKey) {
-        if !self.inner.settings.transition.is_zero() {
-            return;
-        }
-        let settled = self.inner.view.wait_for(SETTLE_PATIENCE, |catalog| {
-            let stream = catalog.get(id);
-            let consumer = stream.and_then(|stream| stream.consumer_of(key));
-            let is_changing = consumer.is_some_and(|consumer| consumer.is_changing());
-            (!is_changing).then_some(())
-        });
-        let _ = settled.await;
     }
 }
 
@@ -277,7 +274,13 @@ async fn token_key(view: &View, commands: &CommandLog) -> Result<TokenKey, OpenE
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(OpenError::Randomness)?;
     let key = TokenKey::new(bytes);
-    let proposed = commands.propose(ServiceCommand::SetTokenKey { key }).await;
-    proposed.map_err(|error: ProposeError| OpenError::FirstCommand(Box::new(error)))?;
-    Ok(key)
+    match commands.propose(ServiceCommand::SetTokenKey { key }).await {
+        Ok(_) => Ok(key),
+        // Another service on this engine was quicker.
+        Err(ProposeError::Rejected(reason)) => {
+            let found = view.read(|catalog| catalog.token_key().copied());
+            found.ok_or_else(|| OpenError::FirstCommand(Box::new(reason)))
+        }
+        Err(error) => Err(OpenError::FirstCommand(Box::new(error))),
+    }
 }

@@ -5,12 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use millstream_catalog::{ConsumerKey, StreamId};
 use millstream_types::ShardId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-use millstream_catalog::{ConsumerKey, StreamId};
 
 /// A subscription that is younger than this is not taken over.
 const PROTECTED_FOR: Duration = Duration::from_secs(5);

@@ -14,12 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use millstream_catalog::TokenKey;
 
 pub(crate) use next_token::{ConsumersAfter, NextToken, NextTokenError, ShardsAfter};
 pub(crate) use shard_iterator::{IteratorError, Position, ShardIterator};
-pub use utc_text::UtcText;
-
-use millstream_catalog::TokenKey;
+pub(crate) use utc_text::UtcText;
 
 /// AWS's tokens begin with these bytes.
 const PREFIX: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
 use millstream_types::{AccountId, Region};
 use parking_lot::RwLock;
 use tokio::sync::watch;
-
-use millstream_catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
 
 /// The shared catalog. One task changes it; whoever reads takes an `Arc` and lets go of the lock.
 #[derive(Debug)]
@@ -44,13 +43,19 @@ impl View {
         self.read(|catalog| catalog.get(id).cloned())
     }
 
-    /// Applies a command that is durable. Only the command log's owner calls this.
+    /// Applies a command that is durable. Only the command log's follower calls this.
     pub(crate) fn apply(&self, entry: &CommandEntry) -> Result<Applied, Rejected> {
         // The new state is worked out beside the readers; they wait for the exchange only.
         let decision = self.catalog.read().decide(entry)?;
         let applied = self.catalog.write().commit(decision);
         self.changes.send_modify(|version| *version += 1);
         Ok(applied)
+    }
+
+    /// Takes over a catalog that is further on. Only the command log's follower calls this.
+    pub(crate) fn replace(&self, catalog: Catalog) {
+        *self.catalog.write() = catalog;
+        self.changes.send_modify(|version| *version += 1);
     }
 
     /// Waits until `look` finds something, at most `patience`. Safe to drop.

@@ -105,6 +105,10 @@ def doc(model):
     return f"/// `{model.name}`."
 
 
+def quoted(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def files():
     """The files by name, as rustfmt leaves them."""
     service = botocore.session.get_session().get_service_model("kinesis")
@@ -121,6 +125,10 @@ def files():
     from_name = "".join(f'"{operation.name}" => Self::{operation.name},' for operation in ours)
     inputs = "".join(
         f"Self::{operation.name} => &shapes::{constant(operation.input_shape.name)},"
+        for operation in ours
+    )
+    errors = "".join(
+        f"Self::{operation.name} => &[{quoted(sorted(shape.name for shape in operation.error_shapes))}],"
         for operation in ours
     )
     every = "".join(f"Self::{operation.name}," for operation in ours)
@@ -143,6 +151,9 @@ impl Operation {{
 
     /// The operation with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {{ Some(match name {{ {from_name} _ => return None }}) }}
+
+    /// Names of the errors that it has, by name, besides those that every operation has.
+    pub fn errors(self) -> &'static [&'static str] {{ match self {{ {errors} }} }}
 
     /// The shape of its input.
     pub(crate) fn input(self) -> &'static Shape {{ match self {{ {inputs} }} }}

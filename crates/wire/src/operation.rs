@@ -2,6 +2,18 @@
 
 pub use crate::generated::operations::{OPERATIONS_NOT_SERVED, Operation};
 
+use crate::ErrorCode;
+
+/// Errors that every operation has, whether or not the model lists them: what AWS documents as common errors, and what
+/// the protocol itself answers.
+const COMMON_ERRORS: [ErrorCode; 5] = [
+    ErrorCode::AccessDenied,
+    ErrorCode::InternalFailure,
+    ErrorCode::Serialization,
+    ErrorCode::ServiceUnavailable,
+    ErrorCode::Validation,
+];
+
 /// What stands before the operation's name in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 
@@ -11,11 +23,30 @@ impl Operation {
     pub fn from_target(target: &str) -> Option<Self> {
         Self::from_name(target.strip_prefix(TARGET_PREFIX)?)
     }
+
+    /// Whether the operation, once it is called, may answer this error: the model lists it, or every operation has it.
+    pub fn has_error(self, code: ErrorCode) -> bool {
+        COMMON_ERRORS.contains(&code) || self.errors().contains(&code.name())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn operations_have_the_errors_of_the_model_and_those_that_all_have() {
+        let put = Operation::PutRecord;
+        assert!(put.has_error(ErrorCode::ProvisionedThroughputExceeded));
+        assert!(put.has_error(ErrorCode::ServiceUnavailable));
+        assert!(!put.has_error(ErrorCode::ExpiredIterator));
+        assert!(Operation::GetRecords.has_error(ErrorCode::ExpiredIterator));
+        assert!(!Operation::ListStreams.has_error(ErrorCode::ResourceNotFound));
+        for &operation in Operation::ALL {
+            assert!(!operation.errors().is_empty(), "{}", operation.name());
+            assert!(!operation.has_error(ErrorCode::UnknownOperation));
+        }
+    }
 
     #[test]
     fn targets_name_operations() {

@@ -1,23 +1,19 @@
 //! Opening: the newest snapshot, and every command after it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use millstream_log::{
-    AppendError, EngineError, GroupId, LogEngine, LogId, LogSpec, Place, ReadFrom, ReadOutcome,
-    SnapshotStore,
-};
+use millstream_catalog::{Catalog, InvalidCommand, InvalidSnapshot};
+use millstream_log::{EngineError, GroupId, LogEngine, LogId, LogSpec, Snapshot, SnapshotStore};
 use millstream_types::WallClock;
+use tokio::sync::Semaphore;
 
-use super::CommandLog;
-use super::owner::{Owner, OwnerParts};
+use super::follower::Follower;
+use super::outcomes::Outcomes;
+use super::snapshots::Snapshots;
+use super::{COMMANDS_IN_FLIGHT_MAX, CommandLog};
 use crate::StreamSettings;
-use crate::life_cycle::Changing;
+use crate::changing::Changing;
 use crate::view::View;
-use millstream_catalog::{Catalog, CommandEntry, InvalidCommand, InvalidSnapshot};
-
-/// Commands are read in pieces of about this many bytes.
-const READ_BYTES: usize = 1024 * 1024;
 
 /// Why the command log cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +21,6 @@ pub(crate) enum CommandLogError {
     /// The engine failed.
     #[error("the command log cannot be used")]
     Engine(#[from] EngineError),
-    /// An append failed.
-    #[error("the command log cannot be written: {0}")]
-    Append(AppendError),
     /// Stored bytes are damaged.
     #[error("the command log cannot be read: {0}")]
     Unreadable(String),
@@ -54,14 +47,24 @@ pub(crate) enum CommandLogError {
     },
 }
 
-/// Reads the catalog; the owner is to be run.
+impl CommandLogError {
+    /// Whether reading again cannot help.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Engine(_) | Self::Unreadable(_) => false,
+            Self::Missing(_) | Self::Command { .. } | Self::Snapshot { .. } => true,
+        }
+    }
+}
+
+/// Reads the catalog; the follower is to be run.
 pub(crate) async fn open(
     engine: Arc<dyn LogEngine>,
     store: Arc<dyn SnapshotStore>,
     clock: Arc<dyn WallClock>,
     changing: Arc<Changing>,
     settings: &StreamSettings,
-) -> Result<(Arc<View>, Owner, CommandLog), CommandLogError> {
+) -> Result<(Arc<View>, Follower, CommandLog), CommandLogError> {
     let place = engine
         .create(GroupId::COMMANDS, LogId(0), LogSpec::default())
         .await?;
@@ -75,75 +78,53 @@ pub(crate) async fn open(
         }
         loaded => loaded?,
     };
-    let snapshot_offsets = snapshots.iter().map(|snapshot| snapshot.offset).collect();
-    let (mut catalog, mut next) = match snapshots.into_iter().next() {
-        None => (Catalog::default(), 0),
-        Some(snapshot) => {
-            let offset = snapshot.offset;
-            let catalog = Catalog::decode(&snapshot.state)
-                .map_err(|source| CommandLogError::Snapshot { offset, source })?;
-            (catalog, offset)
-        }
+    let offsets: Vec<u64> = snapshots.iter().map(|snapshot| snapshot.offset).collect();
+    let (catalog, next) = match snapshots.is_empty() {
+        true => (Catalog::default(), 0),
+        false => newest_above(snapshots, 0)?,
     };
     let end = engine.barrier(place).await?;
     if end < next {
         return Err(CommandLogError::Missing(end));
     }
-    loop {
-        let entries = read_commands(&*engine, place, next).await?;
-        if entries.is_empty() {
-            break;
-        }
-        for (offset, entry) in entries {
-            if let Err(reason) = catalog.apply(&entry) {
-                tracing::debug!(%reason, ?entry, "a command in the log has no effect");
-            }
-            next = offset + 1;
-        }
-    }
-    for stream in catalog.streams() {
-        changing.add_interrupted(stream);
-    }
     let view = Arc::new(View::new(catalog));
-    let (owner, commands) = Owner::new(OwnerParts {
-        engine,
+    let outcomes = Arc::new(Outcomes::new(next));
+    let in_flight = Arc::new(Semaphore::new(COMMANDS_IN_FLIGHT_MAX));
+    let commands = CommandLog {
+        engine: Arc::clone(&engine),
         clock,
         view: Arc::clone(&view),
-        changing,
+        place,
+        in_flight: Arc::clone(&in_flight),
+        outcomes: Arc::clone(&outcomes),
+    };
+    let mut follower = Follower {
+        engine,
+        view: Arc::clone(&view),
+        changing: Arc::clone(&changing),
         place,
         next,
-        store,
-        snapshot_offsets,
-        commands_per_snapshot: settings.commands_per_snapshot,
+        outcomes,
+        in_flight,
+        snapshots: Snapshots::new(store, &offsets, settings.commands_per_snapshot),
+    };
+    follower.catch_up().await?;
+    view.read(|catalog| {
+        let streams = catalog.streams();
+        streams.for_each(|stream| changing.add_interrupted(stream));
     });
-    Ok((view, owner, commands))
+    Ok((view, follower, commands))
 }
 
-/// Some commands at or above `from`, each with its own offset; none if no entry is there.
-pub(super) async fn read_commands(
-    engine: &dyn LogEngine,
-    place: Place,
-    from: u64,
-) -> Result<Vec<(u64, CommandEntry)>, CommandLogError> {
-    let read = ReadFrom {
-        place,
-        from,
-        bytes_max: READ_BYTES,
-    };
-    let outcome = engine.read_many(vec![read], Duration::ZERO).await.pop();
-    let entries = match outcome.unwrap_or(ReadOutcome::NoSuchLog) {
-        ReadOutcome::Entries { entries, .. } => entries,
-        ReadOutcome::OutOfRange(_) => return Err(CommandLogError::Missing(from)),
-        ReadOutcome::NoSuchLog => return Err(EngineError::NoSuchLog.into()),
-        ReadOutcome::Unreadable { reason, .. } => return Err(CommandLogError::Unreadable(reason)),
-    };
-    entries
-        .iter()
-        .map(|entry| {
-            let offset = entry.offset;
-            CommandEntry::decode(&entry.payload)
-                .map(|command| (offset, command))
-                .map_err(|source| CommandLogError::Command { offset, source })
-        })
-        .collect()
+/// The catalog of the newest snapshot, which must reach up to `first` at least, and where to read on.
+pub(super) fn newest_above(
+    snapshots: Vec<Snapshot>,
+    first: u64,
+) -> Result<(Catalog, u64), CommandLogError> {
+    let newest = snapshots.into_iter().next();
+    let newest = newest.filter(|newest| newest.offset >= first);
+    let Snapshot { offset, state } = newest.ok_or(CommandLogError::Missing(first))?;
+    let catalog = Catalog::decode(&state);
+    let catalog = catalog.map_err(|source| CommandLogError::Snapshot { offset, source })?;
+    Ok((catalog, offset))
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use millstream_log::{Snapshot, SnapshotStore};
+use millstream_catalog::Catalog;
+use millstream_log::{EngineError, LogFuture, Snapshot, SnapshotStore};
 
 use crate::tasks::compute;
 use crate::view::View;
-use millstream_catalog::Catalog;
 
 /// Stores the catalog now and then, one snapshot at a time.
 pub(super) struct Snapshots {
@@ -44,6 +44,11 @@ impl Snapshots {
             attempted: newest.unwrap_or(0),
             saving: None,
         }
+    }
+
+    /// What is stored, newest first; perhaps by others.
+    pub(super) fn load(&self) -> LogFuture<Result<Vec<Snapshot>, EngineError>> {
+        self.store.load()
     }
 
     /// Begins a snapshot of the commands below `next` if there are enough new ones.

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_catalog::{Consumer, ConsumerCommand, ConsumerKey, StreamId};
 use millstream_wire::shapes::ConsumerStatus;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{Changing, PAUSE_MAX, PAUSE_MIN};
+use super::{PAUSE_MAX, PAUSE_MIN};
+use crate::changing::Changing;
 use crate::command_log::{CommandLog, ProposeError};
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::view::View;
-use millstream_catalog::{Consumer, ConsumerCommand, ConsumerKey, StreamId};
 
 /// One transition of one consumer; true if it is being deleted.
 type Transition = (StreamId, ConsumerKey, bool);

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use millstream_catalog::{
+    Change, ClosedShard, CreatedLog, NewShard, Shard, ShardCommand, Stream, StreamCommand, StreamId,
+};
 use millstream_log::{
     Append, AppendError, AppendId, EngineError, EntryKind, LogSpec, NotWritten, Place, ReadFrom,
     ReadOutcome,
@@ -13,9 +16,6 @@ use millstream_wire::shapes::StreamStatus;
 use super::LifeCycle;
 use crate::close_entry;
 use crate::command_log::ProposeError;
-use millstream_catalog::{
-    Change, ClosedShard, CreatedLog, NewShard, Shard, ShardCommand, Stream, StreamCommand, StreamId,
-};
 
 /// Logs that are created, or closed, at the same time.
 const TOGETHER_MAX: usize = 128;

@@ -1,66 +1,31 @@
 //! DeleteResourcePolicy.
 
-use millstream_wire::shapes::DeleteResourcePolicyRequest;
-use millstream_wire::{ApiError, ErrorCode, Operation};
-
-use super::change_resource::ChangeResourceError;
-use super::change_stream::ChangeStreamError;
-use super::find_resource::FoundResource;
-use super::unverified_texts as texts;
-use crate::{Caller, StreamService};
 use millstream_catalog::{Command, ConsumerCommand, Rejected, StreamCommand};
+use millstream_wire::shapes::DeleteResourcePolicyRequest;
 
-/// How DeleteResourcePolicy fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeleteResourcePolicyError {
-    /// The stream or consumer has no policy.
-    #[error("{}", texts::no_resource_policy(.0))]
-    NoPolicy(String),
-    /// As any change of a stream or consumer.
-    #[error(transparent)]
-    Change(#[from] ChangeResourceError),
-}
+use crate::Failure;
+use crate::call::{Call, FoundResource, operation};
+use crate::unverified_texts as texts;
 
-impl From<ChangeStreamError> for DeleteResourcePolicyError {
-    fn from(error: ChangeStreamError) -> Self {
-        ChangeResourceError::from(error).into()
-    }
-}
-
-impl From<DeleteResourcePolicyError> for ApiError {
-    fn from(error: DeleteResourcePolicyError) -> Self {
-        match error {
-            DeleteResourcePolicyError::NoPolicy(_) => {
-                Self::new(ErrorCode::ResourceNotFound, error.to_string())
-            }
-            DeleteResourcePolicyError::Change(error) => error.into(),
-        }
-    }
-}
-
-impl StreamService {
+operation! {
     /// Takes the policy from a stream or consumer.
     ///
     /// If the future is dropped, it may still be taken away.
-    ///
-    /// # Errors
-    /// See [`DeleteResourcePolicyError`].
-    pub async fn delete_resource_policy(
-        &self,
-        caller: &Caller,
-        request: DeleteResourcePolicyRequest,
-    ) -> Result<(), DeleteResourcePolicyError> {
-        let _call = self.enter().map_err(ChangeStreamError::from)?;
-        let arn = request.resource_arn;
-        let found = self.find_resource(caller, Operation::DeleteResourcePolicy, &arn);
-        let found = found.map_err(ChangeResourceError::from)?;
-        self.change_stream(found.stream(), delete(&found), |reason| match reason {
-            Rejected::NoResourcePolicy => Some(DeleteResourcePolicyError::NoPolicy(arn)),
-            reason => found.rejected(reason).map(Into::into),
-        })
-        .await?;
-        Ok(())
-    }
+    DeleteResourcePolicy: delete_resource_policy(DeleteResourcePolicyRequest) -> ()
+}
+
+async fn delete_resource_policy(
+    call: &Call<'_>,
+    request: DeleteResourcePolicyRequest,
+) -> Result<(), Failure> {
+    let arn = &request.resource_arn;
+    let found = call.resource(arn)?;
+    call.change(found.stream(), delete(&found), |reason| match reason {
+        Rejected::NoResourcePolicy => Some(Failure::not_found(texts::no_resource_policy(arn))),
+        reason => found.rejected(reason),
+    })
+    .await?;
+    Ok(())
 }
 
 fn delete(resource: &FoundResource) -> Command {

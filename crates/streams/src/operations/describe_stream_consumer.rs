@@ -1,52 +1,27 @@
 //! DescribeStreamConsumer.
 
 use millstream_wire::shapes::{DescribeStreamConsumerRequest, DescribeStreamConsumerResponse};
-use millstream_wire::{ApiError, Operation};
 
-use super::consumer_description::consumer_and_stream;
-use super::find_consumer::{FindConsumerError, NamedConsumer};
-use super::unavailable::Unavailable;
-use crate::{Caller, StreamService};
+use crate::Failure;
+use crate::call::{Call, NamedConsumer, operation};
+use crate::descriptions::consumer_and_stream;
 
-/// How DescribeStreamConsumer fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DescribeStreamConsumerError {
-    /// The request names no consumer that there is.
-    #[error(transparent)]
-    Find(#[from] FindConsumerError),
-    /// See [`Unavailable`].
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-impl From<DescribeStreamConsumerError> for ApiError {
-    fn from(error: DescribeStreamConsumerError) -> Self {
-        match error {
-            DescribeStreamConsumerError::Find(error) => error.into(),
-            DescribeStreamConsumerError::Unavailable(error) => error.into(),
-        }
-    }
-}
-
-impl StreamService {
+operation! {
     /// Describes a fan-out consumer.
-    ///
-    /// # Errors
-    /// See [`DescribeStreamConsumerError`].
-    pub async fn describe_stream_consumer(
-        &self,
-        caller: &Caller,
-        request: DescribeStreamConsumerRequest,
-    ) -> Result<DescribeStreamConsumerResponse, DescribeStreamConsumerError> {
-        let _call = self.enter()?;
-        let named = NamedConsumer {
-            consumer_arn: request.consumer_arn.as_deref(),
-            stream_arn: request.stream_arn.as_deref(),
-            name: request.consumer_name.as_deref(),
-        };
-        let found = self.find_consumer(caller, Operation::DescribeStreamConsumer, named)?;
-        Ok(DescribeStreamConsumerResponse {
-            consumer_description: consumer_and_stream(&found),
-        })
-    }
+    DescribeStreamConsumer:
+        describe_stream_consumer(DescribeStreamConsumerRequest) -> DescribeStreamConsumerResponse
+}
+
+async fn describe_stream_consumer(
+    call: &Call<'_>,
+    request: DescribeStreamConsumerRequest,
+) -> Result<DescribeStreamConsumerResponse, Failure> {
+    let found = call.consumer(NamedConsumer {
+        consumer_arn: request.consumer_arn.as_deref(),
+        stream_arn: request.stream_arn.as_deref(),
+        name: request.consumer_name.as_deref(),
+    })?;
+    Ok(DescribeStreamConsumerResponse {
+        consumer_description: consumer_and_stream(&found.stream, &found.consumer),
+    })
 }

@@ -1,27 +1,22 @@
 //! ListTagsForResource.
 
-use millstream_wire::Operation;
 use millstream_wire::shapes::{ListTagsForResourceRequest, ListTagsForResourceResponse};
 
-use super::find_resource::ReadResourceError;
-use super::tags::listed;
-use crate::{Caller, StreamService};
+use crate::Failure;
+use crate::call::{Call, operation};
+use crate::rules::tags::listed;
 
-impl StreamService {
+operation! {
     /// Lists all tags of a stream or consumer by key, in order of code points.
-    ///
-    /// # Errors
-    /// See [`ReadResourceError`].
-    pub async fn list_tags_for_resource(
-        &self,
-        caller: &Caller,
-        request: ListTagsForResourceRequest,
-    ) -> Result<ListTagsForResourceResponse, ReadResourceError> {
-        let _call = self.enter()?;
-        let operation = Operation::ListTagsForResource;
-        let found = self.find_resource(caller, operation, &request.resource_arn)?;
-        Ok(ListTagsForResourceResponse {
-            tags: listed(found.tags().iter()),
-        })
-    }
+    ListTagsForResource: list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse
+}
+
+async fn list_tags_for_resource(
+    call: &Call<'_>,
+    request: ListTagsForResourceRequest,
+) -> Result<ListTagsForResourceResponse, Failure> {
+    let found = call.resource(&request.resource_arn)?;
+    Ok(ListTagsForResourceResponse {
+        tags: listed(found.tags().iter()),
+    })
 }

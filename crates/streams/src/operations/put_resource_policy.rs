@@ -1,62 +1,31 @@
 //! PutResourcePolicy.
 
-use millstream_policy::InvalidPolicy;
-use millstream_wire::shapes::PutResourcePolicyRequest;
-use millstream_wire::{ApiError, ErrorCode, Operation};
-
-use super::change_resource::ChangeResourceError;
-use super::change_stream::ChangeStreamError;
-use super::find_resource::FoundResource;
-use super::unverified_texts as texts;
-use crate::{Caller, StreamService};
 use millstream_catalog::{Command, ConsumerCommand, ResourcePolicy, StreamCommand};
+use millstream_wire::shapes::PutResourcePolicyRequest;
 
-/// How PutResourcePolicy fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PutResourcePolicyError {
-    /// The policy is not one that is understood here.
-    #[error("{}", texts::invalid_policy(.0))]
-    Policy(#[from] InvalidPolicy),
-    /// As any change of a stream or consumer.
-    #[error(transparent)]
-    Change(#[from] ChangeResourceError),
-}
+use crate::Failure;
+use crate::call::{Call, FoundResource, operation};
+use crate::unverified_texts as texts;
 
-impl From<PutResourcePolicyError> for ApiError {
-    fn from(error: PutResourcePolicyError) -> Self {
-        match error {
-            PutResourcePolicyError::Policy(_) => {
-                Self::new(ErrorCode::InvalidArgument, error.to_string())
-            }
-            PutResourcePolicyError::Change(error) => error.into(),
-        }
-    }
-}
-
-impl StreamService {
+operation! {
     /// Attaches a policy to a stream or consumer, in place of the one that it has. It is in force when this returns.
     ///
     /// If the future is dropped, it may still be attached.
-    ///
-    /// # Errors
-    /// See [`PutResourcePolicyError`].
-    pub async fn put_resource_policy(
-        &self,
-        caller: &Caller,
-        request: PutResourcePolicyRequest,
-    ) -> Result<(), PutResourcePolicyError> {
-        let _call = self
-            .enter()
-            .map_err(|error| ChangeResourceError::from(ChangeStreamError::from(error)))?;
-        let operation = Operation::PutResourcePolicy;
-        let found = self.find_resource(caller, operation, &request.resource_arn);
-        let found = found.map_err(ChangeResourceError::from)?;
-        let policy = ResourcePolicy::parse(&request.policy)?;
-        let own = |reason| found.rejected(reason);
-        self.change_stream(found.stream(), put(&found, policy), own)
-            .await?;
-        Ok(())
-    }
+    PutResourcePolicy: put_resource_policy(PutResourcePolicyRequest) -> ()
+}
+
+async fn put_resource_policy(
+    call: &Call<'_>,
+    request: PutResourcePolicyRequest,
+) -> Result<(), Failure> {
+    let found = call.resource(&request.resource_arn)?;
+    let policy = ResourcePolicy::parse(&request.policy)
+        .map_err(|error| Failure::invalid_argument(texts::invalid_policy(&error)).because(error))?;
+    call.change(found.stream(), put(&found, policy), |reason| {
+        found.rejected(reason)
+    })
+    .await?;
+    Ok(())
 }
 
 fn put(resource: &FoundResource, policy: ResourcePolicy) -> Command {

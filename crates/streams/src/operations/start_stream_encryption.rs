@@ -1,151 +1,29 @@
 //! StartStreamEncryption.
 
-use millstream_types::{AccountId, ArnParts};
-use millstream_wire::shapes::{EncryptionType, StartStreamEncryptionRequest};
-use millstream_wire::{ApiError, ErrorCode, Operation};
-
-use super::change_stream::ChangeStreamError;
-use super::unverified_texts as texts;
-use super::update_setting::UpdateSettingError;
-use crate::{Caller, StreamService};
 use millstream_catalog::Setting;
+use millstream_wire::shapes::StartStreamEncryptionRequest;
 
-/// How StartStreamEncryption and StopStreamEncryption fail.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StreamEncryptionError {
-    /// An encryption type other than KMS.
-    #[error("{}", texts::ENCRYPTION_TYPE_NOT_KMS)]
-    NotKms,
-    /// Not a key's id, ARN, alias or alias ARN.
-    #[error("{}", texts::invalid_key_id(.0))]
-    InvalidKeyId(String),
-    /// As any new value of a setting.
-    #[error(transparent)]
-    Update(#[from] UpdateSettingError),
-}
+use crate::Failure;
+use crate::call::{Call, operation};
+use crate::rules::encryption_key::check_key;
 
-impl From<ChangeStreamError> for StreamEncryptionError {
-    fn from(error: ChangeStreamError) -> Self {
-        Self::Update(error.into())
-    }
-}
-
-impl From<StreamEncryptionError> for ApiError {
-    fn from(error: StreamEncryptionError) -> Self {
-        match error {
-            StreamEncryptionError::Update(error) => error.into(),
-            StreamEncryptionError::NotKms | StreamEncryptionError::InvalidKeyId(_) => {
-                Self::new(ErrorCode::InvalidArgument, error.to_string())
-            }
-        }
-    }
-}
-
-impl StreamService {
+operation! {
     /// Encrypts the records that are put from now on, as far as the API shows it: descriptions name the key, and
     /// answers mark records that were put while a key was set. There is no key service to ask: the bytes on the disk
     /// are not encrypted with the key.
     ///
     /// If the future is dropped, the encryption may still start.
-    ///
-    /// # Errors
-    /// See [`StreamEncryptionError`].
-    pub async fn start_stream_encryption(
-        &self,
-        caller: &Caller,
-        request: StartStreamEncryptionRequest,
-    ) -> Result<(), StreamEncryptionError> {
-        let _call = self.enter().map_err(ChangeStreamError::from)?;
-        let name = request.stream_name.as_ref().map(|name| name.as_str());
-        let arn = request.stream_arn.as_deref();
-        let stream = self.stream_to_change(caller, Operation::StartStreamEncryption, name, arn)?;
-        check_key(request.encryption_type, &request.key_id)?;
-        let setting = Setting::Encryption {
-            key_id: Some(request.key_id),
-        };
-        Ok(self.update_setting(&stream, setting).await?)
-    }
+    StartStreamEncryption: start_stream_encryption(StartStreamEncryptionRequest) -> ()
 }
 
-/// Refuses what cannot name a key; whether there is such a key, nobody here knows.
-pub(super) fn check_key(
-    encryption_type: EncryptionType,
-    key_id: &str,
-) -> Result<(), StreamEncryptionError> {
-    if encryption_type != EncryptionType::Kms {
-        return Err(StreamEncryptionError::NotKms);
-    }
-    match names_key(key_id) {
-        true => Ok(()),
-        false => Err(StreamEncryptionError::InvalidKeyId(key_id.to_owned())),
-    }
-}
-
-/// Whether the text is a key's id, an alias, or the ARN of either.
-fn names_key(text: &str) -> bool {
-    if !text.starts_with("arn:") {
-        return is_key_id(text) || text.strip_prefix("alias/").is_some_and(is_alias);
-    }
-    let Some(parts) = ArnParts::of(text) else {
-        return false;
+async fn start_stream_encryption(
+    call: &Call<'_>,
+    request: StartStreamEncryptionRequest,
+) -> Result<(), Failure> {
+    let stream = call.stream(&request)?;
+    check_key(request.encryption_type, &request.key_id)?;
+    let setting = Setting::Encryption {
+        key_id: Some(request.key_id),
     };
-    let is_resource = match parts.resource.split_once('/') {
-        Some(("key", id)) => is_key_id(id),
-        Some(("alias", name)) => is_alias(name),
-        _ => false,
-    };
-    parts.service == "kms"
-        && !parts.region.is_empty()
-        && parts.account.parse::<AccountId>().is_ok()
-        && is_resource
-}
-
-/// A GUID, or `mrk-` and 32 digits for a key of several regions.
-fn is_key_id(text: &str) -> bool {
-    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some(digits) = text.strip_prefix("mrk-") {
-        return digits.len() == 32 && is_hex(digits);
-    }
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths = groups.iter().map(|group| group.len());
-    lengths.eq([8, 4, 4, 4, 12]) && groups.iter().all(|group| is_hex(group))
-}
-
-fn is_alias(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_allowed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_named_by_id_arn_and_alias() {
-        for good in [
-            "12345678-1234-1234-1234-123456789abc",
-            "mrk-1234abcd12ab34cd56ef1234567890ab",
-            "alias/aws/kinesis",
-            "alias/My_Alias-1",
-            "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012",
-            "arn:aws-cn:kms:cn-north-1:123456789012:alias/MyAliasName",
-        ] {
-            assert!(names_key(good), "{good}");
-        }
-        for bad in [
-            "",
-            "alias/",
-            "alias/a b",
-            "aws/kinesis",
-            "12345678-1234-1234-1234-12345678901",
-            "12345678-1234-1234-1234-12345678901g",
-            "mrk-1234",
-            "arn:aws:kms:us-east-1:123456789012:key/alias",
-            "arn:aws:kms:us-east-1:12345678901:alias/a",
-            "arn:aws:kinesis:us-east-1:123456789012:alias/a",
-            "arn:aws:kms:us-east-1:123456789012",
-        ] {
-            assert!(!names_key(bad), "{bad}");
-        }
-    }
+    call.update_setting(&stream, setting).await
 }

@@ -1,41 +1,37 @@
 //! UpdateStreamMode.
 
-use millstream_wire::Operation;
-use millstream_wire::shapes::{StreamMode, UpdateStreamModeRequest};
-
-use super::change_stream::ChangeStreamError;
-use super::update_setting::{UpdateSettingError, check_throughput};
-use crate::{Caller, StreamService};
 use millstream_catalog::Setting;
+use millstream_types::StreamMode;
+use millstream_wire::shapes::UpdateStreamModeRequest;
 
-impl StreamService {
+use crate::Failure;
+use crate::call::{Call, operation};
+use crate::rules::setting::{check_throughput, provisioned_with_throughput};
+
+operation! {
     /// Switches a stream between the capacity modes; its shards stay as they are. A stream can be switched twice within
     /// 24 hours. The mode that it has already is accepted too, and does not count.
     ///
     /// If the future is dropped, the mode may still change.
-    ///
-    /// # Errors
-    /// See [`UpdateSettingError`].
-    pub async fn update_stream_mode(
-        &self,
-        caller: &Caller,
-        request: UpdateStreamModeRequest,
-    ) -> Result<(), UpdateSettingError> {
-        let _call = self.enter().map_err(ChangeStreamError::from)?;
-        let arn = Some(&*request.stream_arn);
-        let stream = self.stream_to_change(caller, Operation::UpdateStreamMode, None, arn)?;
-        let mode = request.stream_mode_details.stream_mode;
-        let warm_throughput_mibps = request.warm_throughput_mibps;
-        if let Some(mibps) = warm_throughput_mibps {
-            if mode == StreamMode::Provisioned {
-                return Err(UpdateSettingError::ProvisionedWithThroughput);
-            }
-            check_throughput(mibps)?;
+    UpdateStreamMode: update_stream_mode(UpdateStreamModeRequest) -> ()
+}
+
+async fn update_stream_mode(
+    call: &Call<'_>,
+    request: UpdateStreamModeRequest,
+) -> Result<(), Failure> {
+    let stream = call.stream(&request)?;
+    let mode = request.stream_mode_details.stream_mode;
+    let warm_throughput_mibps = request.warm_throughput_mibps;
+    if let Some(mibps) = warm_throughput_mibps {
+        if mode == StreamMode::Provisioned {
+            return Err(provisioned_with_throughput());
         }
-        let setting = Setting::Mode {
-            mode,
-            warm_throughput_mibps,
-        };
-        self.update_setting(&stream, setting).await
+        check_throughput(mibps)?;
     }
+    let setting = Setting::Mode {
+        mode,
+        warm_throughput_mibps,
+    };
+    call.update_setting(&stream, setting).await
 }

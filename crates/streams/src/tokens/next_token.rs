@@ -1,12 +1,12 @@
 //! Next-tokens of lists. Their content is JSON: they are made rarely and carry the question that they continue.
 
+use millstream_catalog::StreamId;
 use millstream_types::limits::TOKEN_LIFE_MS;
 use millstream_types::{ConsumerName, ShardId, StreamName, TimestampMs};
 use millstream_wire::shapes::ShardFilterType;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Tokens, UtcText};
-use millstream_catalog::StreamId;
 
 /// Where a list goes on, and what it lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,11 +5,11 @@
 //! AWS's have for the same stream name.
 
 use bytes::{Buf, BufMut};
+use millstream_catalog::StreamId;
 use millstream_types::limits::TOKEN_LIFE_MS;
 use millstream_types::{ShardId, StreamName, TimestampMs};
 
 use super::{FRAME_BYTES, Kind, Tokens, UtcText};
-use millstream_catalog::StreamId;
 
 const VERSION: u8 = 1;
 

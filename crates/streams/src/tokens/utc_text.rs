@@ -11,7 +11,7 @@ const MONTHS: [&str; 12] = [
 
 /// Displayed as `Thu Jan 22 01:22:02 UTC 2015`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UtcText(pub TimestampMs);
+pub(crate) struct UtcText(pub(crate) TimestampMs);
 
 impl fmt::Display for UtcText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -286,7 +286,7 @@ async fn a_stream_has_20_consumers_and_5_that_are_being_created() {
             .deregister(&format!("{ARN}/consumer/consumer-3-4:{}", START_MS / 1000))
             .await,
     );
-    assert_eq!(twice.0, ErrorCode::ResourceInUse);
+    assert_eq!(twice.0, ErrorCode::ResourceNotFound);
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(
         world

@@ -1,5 +1,6 @@
 //! An engine that does one thing wrong.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use futures::FutureExt;
 use futures::future::{pending, ready};
 use millstream_log::{
     Append, AppendError, Appended, Bounds, Caps, EngineError, EntryKind, GroupId, LogEngine,
-    LogFuture, LogId, LogSpec, MemoryEngine, NotWritten, Place, ReadFrom, ReadOutcome,
+    LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
 };
 use millstream_types::TimestampMs;
 use parking_lot::Mutex;
@@ -27,11 +28,11 @@ pub(crate) enum Fault {
     Held(Arc<Notify>),
 }
 
-/// A memory engine with a fault at one of its steps. Steps are what changes the catalog and the logs: creating and
+/// An engine with a fault at one of its steps. Steps are what changes the catalog and the logs: creating and
 /// deleting logs, CLOSE entries, commands. With `records` a step is an append of records instead.
 #[derive(Debug)]
 pub(crate) struct FaultyEngine {
-    memory: Arc<MemoryEngine>,
+    below: Arc<dyn LogEngine>,
     plan: Mutex<Plan>,
     commands: Mutex<Option<Place>>,
     yields: usize,
@@ -42,30 +43,39 @@ pub(crate) struct FaultyEngine {
 struct Plan {
     steps_before: Option<usize>,
     fault: Fault,
-    next: Option<Fault>,
+    next: VecDeque<Fault>,
     records: bool,
 }
 
 impl FaultyEngine {
     /// The fault comes after `steps_before` steps, once.
-    pub(crate) fn new(memory: MemoryEngine, steps_before: usize, fault: Fault) -> Arc<Self> {
-        Self::with(memory, steps_before, fault, false)
+    pub(crate) fn new(below: Arc<dyn LogEngine>, steps_before: usize, fault: Fault) -> Arc<Self> {
+        Self::with(below, steps_before, fault, false)
     }
 
     /// As [`new`](Self::new), but counting appends of records.
-    pub(crate) fn of_records(memory: MemoryEngine, steps_before: usize, fault: Fault) -> Arc<Self> {
-        Self::with(memory, steps_before, fault, true)
+    pub(crate) fn of_records(
+        below: Arc<dyn LogEngine>,
+        steps_before: usize,
+        fault: Fault,
+    ) -> Arc<Self> {
+        Self::with(below, steps_before, fault, true)
     }
 
-    fn with(memory: MemoryEngine, steps_before: usize, fault: Fault, records: bool) -> Arc<Self> {
+    fn with(
+        below: Arc<dyn LogEngine>,
+        steps_before: usize,
+        fault: Fault,
+        records: bool,
+    ) -> Arc<Self> {
         let plan = Plan {
             steps_before: Some(steps_before),
             fault,
-            next: None,
+            next: VecDeque::new(),
             records,
         };
         Arc::new(Self {
-            memory: Arc::new(memory),
+            below,
             plan: Mutex::new(plan),
             commands: Mutex::new(None),
             yields: 0,
@@ -73,15 +83,15 @@ impl FaultyEngine {
         })
     }
 
-    /// Lets the step right after the fault fail too.
+    /// Lets the step right after the last fault fail too.
     pub(crate) fn and_then(self: Arc<Self>, fault: Fault) -> Arc<Self> {
-        self.plan.lock().next = Some(fault);
+        self.plan.lock().next.push_back(fault);
         self
     }
 
     /// No fault, but every step takes a while.
-    pub(crate) fn slow(memory: MemoryEngine, yields: usize) -> Arc<Self> {
-        let mut engine = Self::with(memory, usize::MAX, Fault::NotDone, false);
+    pub(crate) fn slow(below: Arc<dyn LogEngine>, yields: usize) -> Arc<Self> {
+        let mut engine = Self::with(below, usize::MAX, Fault::NotDone, false);
         Arc::get_mut(&mut engine).expect("new").yields = yields;
         engine
     }
@@ -105,7 +115,7 @@ impl FaultyEngine {
             None => None,
             Some(0) => {
                 let fault = plan.fault.clone();
-                match plan.next.take() {
+                match plan.next.pop_front() {
                     Some(next) => plan.fault = next,
                     None => plan.steps_before = None,
                 }
@@ -120,28 +130,28 @@ impl FaultyEngine {
 
     fn change<T: Send + 'static>(
         &self,
-        change: impl Fn(&MemoryEngine) -> LogFuture<Result<T, EngineError>> + Send + 'static,
+        change: impl Fn(&dyn LogEngine) -> LogFuture<Result<T, EngineError>> + Send + 'static,
     ) -> LogFuture<Result<T, EngineError>> {
         match self.fault(false) {
-            None => change(&self.memory),
+            None => change(&*self.below),
             Some(Fault::NotDone) => ready(Err(EngineError::Io("planned".into()))).boxed(),
             Some(Fault::Unknown { done }) => {
                 if done {
-                    drop(change(&self.memory));
+                    drop(change(&*self.below));
                 }
                 ready(Err(EngineError::OutcomeUnknown)).boxed()
             }
             Some(Fault::NoAnswer { done }) => {
                 if done {
-                    drop(change(&self.memory));
+                    drop(change(&*self.below));
                 }
                 pending().boxed()
             }
             Some(Fault::Held(until)) => {
-                let memory = Arc::clone(&self.memory);
+                let below = Arc::clone(&self.below);
                 async move {
                     until.notified().await;
-                    change(&memory).await
+                    change(&*below).await
                 }
                 .boxed()
             }
@@ -157,20 +167,20 @@ impl LogEngine for FaultyEngine {
         spec: LogSpec,
     ) -> LogFuture<Result<Place, EngineError>> {
         if group == GroupId::COMMANDS {
-            let created = self.memory.create(group, log, spec);
+            let created = self.below.create(group, log, spec);
             let place = created.now_or_never().expect("at once");
             *self.commands.lock() = place.clone().ok();
             return ready(place).boxed();
         }
-        self.change(move |memory| memory.create(group, log, spec))
+        self.change(move |below| below.create(group, log, spec))
     }
 
     fn delete(&self, place: Place) -> LogFuture<Result<(), EngineError>> {
-        self.change(move |memory| memory.delete(place))
+        self.change(move |below| below.delete(place))
     }
 
     fn delete_group(&self, group: GroupId) -> LogFuture<Result<(), EngineError>> {
-        self.change(move |memory| memory.delete_group(group))
+        self.change(move |below| below.delete_group(group))
     }
 
     fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
@@ -181,7 +191,7 @@ impl LogEngine for FaultyEngine {
         let count = appends.len();
         match self.fault(is_records) {
             None if is_records || self.yields == 0 => {
-                let answers = self.memory.append_many(appends);
+                let answers = self.below.append_many(appends);
                 let answers = answers.now_or_never().expect("at once");
                 let closed = Err(AppendError::NotWritten(NotWritten::Closed));
                 let met_closed = answers.iter().filter(|answer| **answer == closed).count();
@@ -189,33 +199,33 @@ impl LogEngine for FaultyEngine {
                 ready(answers).boxed()
             }
             None => {
-                let (memory, yields) = (Arc::clone(&self.memory), self.yields);
+                let (below, yields) = (Arc::clone(&self.below), self.yields);
                 async move {
                     for _ in 0..yields {
                         tokio::task::yield_now().await;
                     }
-                    memory.append_many(appends).await
+                    below.append_many(appends).await
                 }
                 .boxed()
             }
             Some(Fault::NotDone) => ready(vec![Err(NotWritten::Overloaded.into()); count]).boxed(),
             Some(Fault::Unknown { done }) => {
                 if done {
-                    drop(self.memory.append_many(appends));
+                    drop(self.below.append_many(appends));
                 }
                 ready(vec![Err(AppendError::OutcomeUnknown); count]).boxed()
             }
             Some(Fault::NoAnswer { done }) => {
                 if done {
-                    drop(self.memory.append_many(appends));
+                    drop(self.below.append_many(appends));
                 }
                 pending().boxed()
             }
             Some(Fault::Held(until)) => {
-                let memory = Arc::clone(&self.memory);
+                let below = Arc::clone(&self.below);
                 async move {
                     until.notified().await;
-                    memory.append_many(appends).await
+                    below.append_many(appends).await
                 }
                 .boxed()
             }
@@ -223,15 +233,15 @@ impl LogEngine for FaultyEngine {
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
-        self.memory.read_many(reads, wait)
+        self.below.read_many(reads, wait)
     }
 
     fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
-        self.memory.read_now(read)
+        self.below.read_now(read)
     }
 
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
-        self.memory.bounds(place)
+        self.below.bounds(place)
     }
 
     fn offset_for_time(
@@ -239,26 +249,26 @@ impl LogEngine for FaultyEngine {
         place: Place,
         time: TimestampMs,
     ) -> LogFuture<Result<u64, EngineError>> {
-        self.memory.offset_for_time(place, time)
+        self.below.offset_for_time(place, time)
     }
 
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {
-        self.memory.trim(place, before)
+        self.below.trim(place, before)
     }
 
     fn barrier(&self, place: Place) -> LogFuture<Result<u64, EngineError>> {
-        self.memory.barrier(place)
+        self.below.barrier(place)
     }
 
     fn caps(&self) -> Caps {
-        self.memory.caps()
+        self.below.caps()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {
-        self.memory.verify()
+        self.below.verify()
     }
 
     fn stop(&self) -> LogFuture<Result<(), EngineError>> {
-        self.memory.stop()
+        self.below.stop()
     }
 }

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use millstream_log::{
     Append, AppendError, Appended, Bounds, Caps, EngineError, GroupId, LogEngine, LogFuture, LogId,
-    LogSpec, MemoryEngine, Place, ReadFrom, ReadOutcome,
+    LogSpec, Place, ReadFrom, ReadOutcome,
 };
 use millstream_streams::StreamSettings;
 use millstream_types::TimestampMs;
@@ -20,10 +20,10 @@ use crate::world::{SHARD_0, SHARD_1, Start, World, record};
 
 const READS_MAX: usize = 4;
 
-/// A memory engine whose streams' first entries lie on a disk that answers once somebody notifies.
+/// An engine whose streams' first entries lie on a disk that answers once somebody notifies.
 #[derive(Debug)]
 struct SlowDisk {
-    memory: Arc<MemoryEngine>,
+    below: Arc<dyn LogEngine>,
     commands: parking_lot::Mutex<Option<Place>>,
     answer: Arc<Notify>,
     /// Reads that have come to the disk.
@@ -43,7 +43,7 @@ impl LogEngine for SlowDisk {
         log: LogId,
         spec: LogSpec,
     ) -> LogFuture<Result<Place, EngineError>> {
-        let created = self.memory.create(group, log, spec).now_or_never();
+        let created = self.below.create(group, log, spec).now_or_never();
         let created = created.expect("at once");
         if group == GroupId::COMMANDS {
             *self.commands.lock() = created.clone().ok();
@@ -52,26 +52,26 @@ impl LogEngine for SlowDisk {
     }
 
     fn delete(&self, place: Place) -> LogFuture<Result<(), EngineError>> {
-        self.memory.delete(place)
+        self.below.delete(place)
     }
 
     fn delete_group(&self, group: GroupId) -> LogFuture<Result<(), EngineError>> {
-        self.memory.delete_group(group)
+        self.below.delete_group(group)
     }
 
     fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
-        self.memory.append_many(appends)
+        self.below.append_many(appends)
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
         if !reads.iter().any(|read| self.is_on_disk(read)) {
-            return self.memory.read_many(reads, wait);
+            return self.below.read_many(reads, wait);
         }
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let (answer, memory) = (Arc::clone(&self.answer), Arc::clone(&self.memory));
+        let (answer, below) = (Arc::clone(&self.answer), Arc::clone(&self.below));
         async move {
             answer.notified().await;
-            memory.read_many(reads, wait).await
+            below.read_many(reads, wait).await
         }
         .boxed()
     }
@@ -80,11 +80,11 @@ impl LogEngine for SlowDisk {
         if self.is_on_disk(&read) {
             return None;
         }
-        self.memory.read_now(read)
+        self.below.read_now(read)
     }
 
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
-        self.memory.bounds(place)
+        self.below.bounds(place)
     }
 
     fn offset_for_time(
@@ -92,27 +92,27 @@ impl LogEngine for SlowDisk {
         place: Place,
         time: TimestampMs,
     ) -> LogFuture<Result<u64, EngineError>> {
-        self.memory.offset_for_time(place, time)
+        self.below.offset_for_time(place, time)
     }
 
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {
-        self.memory.trim(place, before)
+        self.below.trim(place, before)
     }
 
     fn barrier(&self, place: Place) -> LogFuture<Result<u64, EngineError>> {
-        self.memory.barrier(place)
+        self.below.barrier(place)
     }
 
     fn caps(&self) -> Caps {
-        self.memory.caps()
+        self.below.caps()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {
-        self.memory.verify()
+        self.below.verify()
     }
 
     fn stop(&self) -> LogFuture<Result<(), EngineError>> {
-        self.memory.stop()
+        self.below.stop()
     }
 }
 
@@ -133,9 +133,9 @@ async fn on_slow_disk() -> (World, Arc<SlowDisk>) {
     .await;
     let mut disk = None;
     world
-        .crash_onto(|memory| {
+        .crash_onto(|below| {
             let slow = Arc::new(SlowDisk {
-                memory: Arc::new(memory),
+                below,
                 commands: Default::default(),
                 answer: Arc::new(Notify::new()),
                 reads: AtomicUsize::new(0),

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
-use millstream_streams::{
-    Caller, GetRecordsError, GetShardIteratorError, PutRecordError, PutRecordsError, StreamService,
-    StreamSettings,
-};
+use millstream_streams::{Caller, Failure, StreamService, StreamSettings};
 use millstream_types::{SequenceNumber, TimestampMs, WallClock};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
@@ -20,6 +17,8 @@ use millstream_wire::shapes::{
     UpdateShardCountResponse,
 };
 use millstream_wire::{ApiError, ErrorCode};
+
+use crate::under::{Under, has_second};
 
 pub(crate) const ACCOUNT: &str = "210987654321";
 /// 2026-11-02T12:00:37.250Z
@@ -69,10 +68,15 @@ impl WallClock for ManualClock {
 /// A service and what it stands on.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) memory: MemoryEngine,
+    pub(crate) memory: Arc<MemoryEngine>,
+    under: Arc<Under>,
+    /// What the service stands on: the same logs.
+    engine: Arc<dyn LogEngine>,
     pub(crate) snapshots: Arc<MemorySnapshots>,
     pub(crate) settings: StreamSettings,
     pub(crate) service: StreamService,
+    /// Another service on the same engine, if the suite runs with one: nobody calls it, it only takes part.
+    _second: Option<StreamService>,
     pub(crate) caller: Caller,
 }
 
@@ -82,43 +86,73 @@ impl World {
     }
 
     pub(crate) async fn with(settings: StreamSettings) -> Self {
-        Self::on(settings, |memory| Arc::new(memory)).await
+        Self::on(settings, |engine| engine).await
     }
 
-    /// On an engine over the one in memory.
+    /// On an engine over the one under test.
     pub(crate) async fn on(
         settings: StreamSettings,
-        engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>,
+        engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
     ) -> Self {
         let clock = ManualClock::new(START_MS);
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
+        let memory = Arc::new(memory);
         // The service has an engine over the same logs; this one is only the handle to them.
-        let engine = engine(memory.reopen());
+        let under = Arc::new(Under::default());
+        let engine = engine(under.on(memory.reopen()));
         let snapshots = Arc::new(MemorySnapshots::new());
-        let service = open(engine, &snapshots, &clock, &settings).await;
+        let service = open(engine.clone(), &snapshots, &clock, &settings).await;
+        let second = match has_second() {
+            true => Some(open(engine.clone(), &snapshots, &clock, &settings).await),
+            false => None,
+        };
         Self {
             clock,
             memory,
+            under,
+            engine,
             snapshots,
             settings,
             service,
+            _second: second,
             caller: caller(),
+        }
+    }
+
+    /// Another service on the same engine.
+    pub(crate) async fn beside(&self) -> Self {
+        let engine = self.engine.clone();
+        Self {
+            clock: self.clock.clone(),
+            memory: self.memory.clone(),
+            under: self.under.clone(),
+            engine: engine.clone(),
+            snapshots: self.snapshots.clone(),
+            settings: self.settings.clone(),
+            service: open(engine, &self.snapshots, &self.clock, &self.settings).await,
+            _second: None,
+            caller: self.caller.clone(),
         }
     }
 
     /// Kills the service and starts another one on the same logs.
     pub(crate) async fn crash(&mut self) {
-        let engine = Arc::new(self.memory.reopen());
-        self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+        self.crash_onto(|engine| engine).await;
     }
 
     /// Kills the service and starts another one on an engine over the same logs.
     pub(crate) async fn crash_onto(
         &mut self,
-        engine: impl FnOnce(MemoryEngine) -> Arc<dyn LogEngine>,
+        engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
     ) {
-        let engine = engine(self.memory.reopen());
-        self.service = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+        let engine = engine(self.under.on(self.memory.reopen()));
+        self.engine = engine.clone();
+        self._second = None;
+        self.service = open(engine.clone(), &self.snapshots, &self.clock, &self.settings).await;
+        if has_second() {
+            let second = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+            self._second = Some(second);
+        }
     }
 
     pub(crate) async fn create(&self, name: &str, shards: u32) {
@@ -241,7 +275,7 @@ impl World {
         name: &str,
         key: &str,
         data: &[u8],
-    ) -> Result<SequenceNumber, PutRecordError> {
+    ) -> Result<SequenceNumber, Failure> {
         let put = self
             .service
             .put_record(&self.caller, put_request(name, key, data));
@@ -252,7 +286,7 @@ impl World {
         &self,
         name: &str,
         records: Vec<RecordToPut<'_>>,
-    ) -> Result<Vec<PutRecordsResultEntry>, PutRecordsError> {
+    ) -> Result<Vec<PutRecordsResultEntry>, Failure> {
         let request = put_many_request(name, records);
         let put = self.service.put_records(&self.caller, request).await;
         put.map(|answer| answer.records)
@@ -277,7 +311,7 @@ impl World {
         name: &str,
         shard: &str,
         start: Start<'_>,
-    ) -> Result<String, GetShardIteratorError> {
+    ) -> Result<String, Failure> {
         let request = iterator_request(name, shard, start);
         let given = self.service.get_shard_iterator(&self.caller, request).await;
         given.map(|answer| answer.shard_iterator)
@@ -291,7 +325,7 @@ impl World {
         &self,
         iterator: &str,
         limit: Option<u32>,
-    ) -> Result<GetRecordsResponse, GetRecordsError> {
+    ) -> Result<GetRecordsResponse, Failure> {
         let request = GetRecordsRequest {
             shard_iterator: iterator.into(),
             limit,

@@ -1,0 +1,166 @@
+//! Who is asked before a call and told of it afterwards.
+
+use std::sync::Arc;
+
+use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
+use millstream_streams::{Admission, Asking, CallHooks, Failure, StreamService, StreamSettings};
+use millstream_types::{CallRecord, CallRecorder, StreamUse};
+use millstream_wire::{ErrorCode, Operation};
+use parking_lot::Mutex;
+
+use crate::world::*;
+
+/// Refuses some operations, and writes down what it hears of all.
+#[derive(Debug, Default)]
+struct Doorkeeper {
+    refused: Mutex<Vec<Operation>>,
+    asked: Mutex<Vec<String>>,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Admission for Doorkeeper {
+    fn admit(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let name = asking.operation.name();
+        let stream = asking
+            .stream
+            .map_or("none", |stream| stream.key.name.as_str());
+        self.asked.lock().push(format!("{name} {stream}"));
+        match self.refused.lock().contains(&asking.operation) {
+            true => Err(Failure::new(ErrorCode::ServiceUnavailable, "Not now.")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl CallRecorder for Doorkeeper {
+    fn call(&self, call: &CallRecord<'_>) {
+        panic!("that is the front's to tell: {call:?}");
+    }
+
+    fn stream_use(&self, stream_use: &StreamUse<'_>) {
+        let (name, stream) = (stream_use.operation, stream_use.stream);
+        let mut line = format!("{name} {stream}");
+        for shard in stream_use.shards {
+            let refused = shard.throttled_records + shard.failed_records;
+            line += &format!(
+                " {}: {} {} {refused}",
+                shard.shard, shard.records, shard.bytes
+            );
+        }
+        if let Some(error) = stream_use.error {
+            line += &format!(" {error:?}");
+        }
+        self.heard.lock().push(line);
+    }
+}
+
+async fn with_hooks(hooks: CallHooks) -> World {
+    let mut world = World::new().await;
+    let memory = MemoryEngine::new(MemorySettings::default(), world.clock.clone());
+    let snapshots = Arc::new(MemorySnapshots::new());
+    let (clock, settings) = (world.clock.clone(), StreamSettings::default());
+    let opened =
+        StreamService::open_with(Arc::new(memory), snapshots, clock, settings, hooks).await;
+    world.service = opened.expect("opens");
+    world
+}
+
+async fn guarded() -> (World, Arc<Doorkeeper>) {
+    let doorkeeper = Arc::new(Doorkeeper::default());
+    let world = with_hooks(CallHooks {
+        admission: Some(doorkeeper.clone()),
+        recorder: Some(doorkeeper.clone()),
+    });
+    (world.await, doorkeeper)
+}
+
+#[tokio::test]
+async fn every_call_is_asked_for_once_and_what_it_did_to_its_stream_is_told_once() {
+    let (world, doorkeeper) = guarded().await;
+    world.create("meters", 1).await;
+    world.put("meters", "key", b"one").await;
+    let two = vec![record("k", b"two"), record("k", b"three")];
+    world.put_many("meters", two).await.unwrap();
+    world.read_shard("meters", SHARD_0).await;
+    world.try_put("other", "key", b"one").await.unwrap_err();
+    world.stream_names().await;
+    world.delete("meters").await;
+    let heard = doorkeeper.heard.lock().clone();
+    assert_eq!(
+        heard,
+        [
+            "PutRecord meters shardId-000000000000: 1 6 0",
+            "PutRecords meters shardId-000000000000: 2 10 0",
+            "GetShardIterator meters",
+            "GetRecords meters shardId-000000000000: 3 16 0",
+            "GetRecords meters shardId-000000000000: 0 0 0",
+            "DeleteStream meters",
+        ]
+    );
+    let asked = doorkeeper.asked.lock().clone();
+    assert_eq!(
+        asked,
+        [
+            "CreateStream none",
+            "PutRecord meters",
+            "PutRecords meters",
+            "GetShardIterator meters",
+            "GetRecords meters",
+            "GetRecords meters",
+            "PutRecord none",
+            "ListStreams none",
+            "DeleteStream meters",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_let_in_does_nothing() {
+    let (world, doorkeeper) = guarded().await;
+    world.create("meters", 1).await;
+    let refused = [
+        Operation::PutRecord,
+        Operation::PutRecords,
+        Operation::DeleteStream,
+    ];
+    *doorkeeper.refused.lock() = refused.to_vec();
+    let expected = (ErrorCode::ServiceUnavailable, "Not now.".to_owned());
+    let put = world.try_put("meters", "key", b"one").await;
+    assert_eq!(on_wire(put), expected);
+    let put = world.put_many("meters", vec![record("k", b"two")]).await;
+    assert_eq!(on_wire(put), expected);
+    assert_eq!(on_wire(world.try_delete("meters").await), expected);
+    let heard = doorkeeper.heard.lock().clone();
+    let refused = [
+        "PutRecord meters Server",
+        "PutRecords meters Server",
+        "DeleteStream meters Server",
+    ];
+    assert_eq!(heard, refused);
+    assert!(world.read_shard("meters", SHARD_0).await.is_empty());
+}
+
+/// The list of each operation's errors is AWS's; whoever answers another one is found in any test that meets it.
+#[tokio::test]
+#[should_panic(expected = "PutRecord has no such error on AWS")]
+async fn an_operation_never_answers_an_error_that_it_does_not_have() {
+    #[derive(Debug)]
+    struct Wrong;
+
+    impl Admission for Wrong {
+        fn admit(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+            match asking.operation {
+                Operation::PutRecord => Err(Failure::new(ErrorCode::ExpiredIterator, "")),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    let hooks = CallHooks {
+        admission: Some(Arc::new(Wrong)),
+        recorder: None,
+    };
+    let world = with_hooks(hooks).await;
+    world.create("meters", 1).await;
+    drop(world.try_put("meters", "key", b"one").await);
+}
