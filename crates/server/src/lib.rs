@@ -33,7 +33,7 @@ pub use millstream_tables::TableSettings;
 pub use process::{log_to_standard_error, raise_open_files_limit};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{
-    DamagedTables, Durability, EngineKind, HttpSettings, InvalidSettings, LogFormat, Settings,
-    SettingsSource, Switch, TlsSettings,
+    DamagedRecords, DamagedTables, Durability, EngineKind, HttpSettings, InvalidSettings,
+    LogFormat, Settings, SettingsSource, Switch, TlsSettings,
 };
 pub use tls::{TlsError, self_signed_certificate};

@@ -215,6 +215,7 @@ impl Server {
             transition: settings.transition,
             account_shards_max: settings.account_shards_max,
             reads_max: settings.http.reads_max,
+            skips_damaged_records: settings.http.skips_damaged_records,
             ..StreamSettings::default()
         };
         let opened =

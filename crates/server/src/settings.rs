@@ -11,7 +11,8 @@ use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
 pub use source::{
-    DamagedTables, Durability, EngineKind, InvalidSettings, LogFormat, SettingsSource, Switch,
+    DamagedRecords, DamagedTables, Durability, EngineKind, InvalidSettings, LogFormat,
+    SettingsSource, Switch,
 };
 
 /// What a server runs with. Made by [`SettingsSource::check`]; `Settings::default()` is what a bare
@@ -85,6 +86,8 @@ pub struct HttpSettings {
     pub requests_bytes_max: usize,
     /// Most GetRecords calls and events of subscriptions that may wait for the disk at the same time; others wait.
     pub reads_max: usize,
+    /// Whether reads pass over records that are damaged on the disk.
+    pub skips_damaged_records: bool,
     /// How long a request's head may take from its first byte.
     pub head_timeout: Duration,
     /// How long a request's body may take.
@@ -103,6 +106,7 @@ impl Default for HttpSettings {
             answers_bytes_max: 256 * 1024 * 1024,
             requests_bytes_max: 128 * 1024 * 1024,
             reads_max: 32,
+            skips_damaged_records: false,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),

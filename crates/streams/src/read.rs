@@ -4,4 +4,4 @@ mod read_turns;
 mod shard_read;
 
 pub(crate) use read_turns::ReadTurns;
-pub(crate) use shard_read::{ReadLimits, ReadShardError, ReadWith, ShardRead, read_shard};
+pub(crate) use shard_read::{Damage, ReadLimits, ReadShardError, ReadWith, ShardRead, read_shard};

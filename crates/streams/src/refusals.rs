@@ -1,13 +1,15 @@
 //! Failures that several operations have, each with its code and its text.
 
-use millstream_catalog::{Consumer, Rejected, Stream, StreamKey};
+use millstream_catalog::{Consumer, Rejected, Shard, Stream, StreamKey};
 use millstream_log::{EngineError, NotWritten};
-use millstream_types::{AccountId, Region, ShardId, StreamStatus};
+use millstream_types::{AccountId, Region, ShardId, StreamStatus, TimestampMs};
 use millstream_wire::ErrorCode;
 use millstream_wire::shapes::InvalidRecordData;
 
 use crate::Failure;
 use crate::command_log::ProposeError;
+use crate::continuation::number_before;
+use crate::tokens::Position;
 use crate::unverified_texts as texts;
 
 /// The service is stopping; nothing was done.
@@ -35,6 +37,32 @@ pub(crate) const FAILED: &str = "Internal Service Failure.";
 /// As [`FAILED`].
 pub(crate) fn failed() -> Failure {
     Failure::new(ErrorCode::InternalFailure, FAILED)
+}
+
+/// What a reader wants next is damaged on the server's disk. The text says how to go on without it.
+pub(crate) fn damaged(
+    stream: &Stream,
+    shard: &Shard,
+    next: Option<u64>,
+    reason: &str,
+    now: TimestampMs,
+) -> Failure {
+    tracing::error!(stream = %stream.key, shard_id = %shard.id, next, reason, "records are damaged");
+    let mut text = format!(
+        "Records of shard {} are damaged on the server's disk.",
+        shard.id
+    );
+    if let Some(offset) = next {
+        let behind = Position {
+            offset,
+            ..Position::default()
+        };
+        let number = number_before(shard.numbers(), behind, now);
+        text += &format!(
+            " What can be read behind them is read from AFTER_SEQUENCE_NUMBER {number} on."
+        );
+    }
+    Failure::new(ErrorCode::InternalFailure, text)
 }
 
 /// The log engine failed.

@@ -19,7 +19,7 @@ use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{ConsumerLifeCycle, LifeCycle};
 use crate::put::Spread;
-use crate::read::ReadTurns;
+use crate::read::{Damage, ReadTurns};
 use crate::retention::Retention;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) retention: Arc<Retention>,
     pub(crate) read_turns: ReadTurns,
+    pub(crate) damage: Damage,
     pub(crate) spread: Spread,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) admission: Option<Arc<dyn Admission>>,
@@ -181,6 +182,7 @@ impl StreamService {
             engine,
             clock,
             read_turns: ReadTurns::new(settings.reads_max),
+            damage: Damage::new(settings.skips_damaged_records),
             settings,
             view,
             commands,
@@ -232,6 +234,11 @@ impl StreamService {
         let _in_flight = self.in_flight()?;
         self.inner.retention.pass().await;
         Ok(())
+    }
+
+    /// How often a reader passed over damaged records; see [`StreamSettings::skips_damaged_records`].
+    pub fn skipped_damage(&self) -> u64 {
+        self.inner.damage.skipped()
     }
 
     /// Whether one of the service's tasks failed. It serves no calls then; end the process.

@@ -33,6 +33,10 @@ pub struct StreamSettings {
     /// Most reads (GetRecords, events of subscriptions) that may wait for the disk at the same time; each may hold a
     /// whole answer meanwhile. Others wait for their turn; what is in memory is read without. Default 32; at least 1.
     pub reads_max: usize,
+    /// Whether readers pass over records that are damaged on the disk, with a line in the log and a count
+    /// ([`StreamService::skipped_damage`](crate::StreamService::skipped_damage)). Default: no; such a read fails, and says
+    /// behind which sequence number it can go on.
+    pub skips_damaged_records: bool,
 }
 
 impl Default for StreamSettings {
@@ -44,6 +48,7 @@ impl Default for StreamSettings {
             commands_per_snapshot: 1000,
             retention_interval: Duration::from_secs(1),
             reads_max: 32,
+            skips_damaged_records: false,
         }
     }
 }

@@ -262,6 +262,7 @@ impl Subscription {
             engine: &*inner.engine,
             turns: &inner.read_turns,
             patience: TURN_PATIENCE,
+            damage: &inner.damage,
         };
         let read = read_shard(with, shard, self.position, horizon, EVENT_LIMITS).await;
         let read = match read {
@@ -272,6 +273,9 @@ impl Subscription {
             Err(ReadShardError::Failed(reason)) => {
                 tracing::error!(stream = %stream.key, shard_id = %id, reason, "a shard cannot be read");
                 return Err(refusals::failed().into());
+            }
+            Err(ReadShardError::Damaged { reason, next }) => {
+                return Err(refusals::damaged(&stream, shard, next, &reason, now).into());
             }
         };
         self.record(&stream, &read, began, now);

@@ -59,6 +59,78 @@ fn folder() -> (tempfile::TempDir, String) {
     (folder, expected)
 }
 
+/// One record of many is damaged on the disk: a reader gets what lies before, is told how to go on, and does; or the
+/// operator has said that readers pass over.
+#[test]
+fn a_reader_goes_on_behind_a_damaged_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = serve(folder);
+    let run = |server: &ServerProcess, arguments: &[&str]| {
+        let done = run_at(&server.endpoint(), arguments, b"");
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        done.stdout
+    };
+    run(&server, &["streams", "create", "s", "--shards", "1"]);
+    let put = |data: &str| {
+        run(
+            &server,
+            &["records", "put", "s", data, "--partition-key", "k"],
+        )
+    };
+    ["one", "two", "a-damaged-one", "four"].map(put);
+    assert!(server.terminate().success());
+    let needle = b"a-damaged-one";
+    let segments = std::fs::read_dir(folder.join("segments")).unwrap();
+    let (path, position) = segments
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let position = bytes
+                .windows(needle.len())
+                .position(|part| part == needle)?;
+            Some((path, position))
+        })
+        .next()
+        .unwrap();
+    flip(&path, position);
+
+    let server = serve(folder);
+    let read = |more: &[&str]| {
+        let arguments = [&["records", "get", "s", "--shard", "0"], more].concat();
+        run_at(&server.endpoint(), &arguments, b"")
+    };
+    let refused = read(&[]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(
+        refused.stdout.contains("one") && refused.stdout.contains("two"),
+        "{refused:?}"
+    );
+    let (_, behind) = refused
+        .stderr
+        .split_once("AFTER_SEQUENCE_NUMBER ")
+        .expect("how to go on");
+    let number = behind.split(' ').next().unwrap();
+    let rest = read(&["--after", number]);
+    assert_eq!(rest.code, 0, "{rest:?}");
+    assert!(
+        rest.stdout.contains("four") && !rest.stdout.contains("two"),
+        "{rest:?}"
+    );
+    assert!(server.terminate().success());
+
+    let mut command = ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_millstream")));
+    command.arg("--data-dir").arg(folder);
+    command.args(["--records-damaged", "skip"]);
+    let server = ServerProcess::start(command);
+    let passed = records(&server);
+    assert!(
+        passed.contains("two") && passed.contains("four"),
+        "{passed}"
+    );
+    assert!(!passed.contains("damaged"), "{passed}");
+}
+
 fn flip(path: &Path, position: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     bytes[position] ^= 1;

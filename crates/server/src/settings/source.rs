@@ -64,6 +64,16 @@ pub enum DamagedTables {
     LeaveOut,
 }
 
+/// What becomes of a read that meets records that are damaged on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum DamagedRecords {
+    /// It fails with InternalFailure, and the text says behind which sequence number a reader can go on.
+    Fail,
+    /// They are passed over, with a line in the log and a count.
+    Skip,
+}
+
 /// Why the settings cannot be used. The text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSettings {
@@ -220,6 +230,10 @@ pub struct SettingsSource {
     /// may hold 10 MiB; others wait for their turn. What is in memory is read without.
     #[arg(long, env = "MILLSTREAM_READS_MAX", value_name = "COUNT")]
     pub reads_max: Option<usize>,
+    /// What becomes of a read that meets records that are damaged on the disk. Default fail: nothing is skipped, and the
+    /// error says how to go on. `millstream repair` is the other way.
+    #[arg(long, env = "MILLSTREAM_RECORDS_DAMAGED", value_name = "HOW")]
+    pub records_damaged: Option<DamagedRecords>,
     /// Time for a request's head, from its first byte. Default 10s. Later the connection is closed.
     #[arg(long, env = "MILLSTREAM_HEAD_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(deserialize_with = "duration")]
@@ -314,6 +328,7 @@ impl SettingsSource {
             answers_bytes_max,
             requests_bytes_max,
             reads_max,
+            records_damaged,
             head_timeout,
             body_timeout,
             write_timeout,
@@ -404,6 +419,7 @@ impl SettingsSource {
                 1024 * 1024,
             )?,
             reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
+            skips_damaged_records: self.records_damaged == Some(DamagedRecords::Skip),
             head_timeout: some_time("head-timeout", self.head_timeout, default.head_timeout)?,
             body_timeout: some_time("body-timeout", self.body_timeout, default.body_timeout)?,
             write_timeout: some_time("write-timeout", self.write_timeout, default.write_timeout)?,

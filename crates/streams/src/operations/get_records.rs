@@ -56,6 +56,7 @@ async fn get_records(
         engine: &*call.inner().engine,
         turns: &call.inner().read_turns,
         patience: TURN_PATIENCE,
+        damage: &call.inner().damage,
     };
     let horizon = stream.trim_horizon(now);
     let read = read_shard(with, shard, iterator.position, horizon, limits).await;
@@ -66,6 +67,7 @@ async fn get_records(
             tracing::error!(stream = %stream.key, shard_id = %shard.id, reason, "a shard cannot be read");
             refusals::failed()
         }
+        ReadShardError::Damaged { reason, next } => refusals::damaged(&stream, shard, next, &reason, now),
     })?;
     let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
     call.note_read(read.shard_use(shard.id), behind_ms);

@@ -1,5 +1,6 @@
 //! Reading records from a shard's log.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millstream_catalog::{Shard, ShardNumbers, ShardState};
@@ -53,6 +54,52 @@ pub(crate) enum ReadShardError {
     NoSuchLog,
     Failed(String),
     NoTurn,
+    /// What comes next is damaged on the disk, and it is not passed over.
+    Damaged {
+        reason: String,
+        /// Offset at which a reader goes on that gives it up.
+        next: Option<u64>,
+    },
+}
+
+/// What becomes of a read that meets records that are damaged on the disk.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    skips: bool,
+    skipped: AtomicU64,
+}
+
+impl Damage {
+    pub(crate) fn new(skips: bool) -> Self {
+        Self {
+            skips,
+            skipped: AtomicU64::new(0),
+        }
+    }
+
+    /// How often damage was passed over.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// Where a read goes on behind damage.
+    ///
+    /// # Errors
+    /// It does not.
+    fn pass(
+        &self,
+        shard: ShardId,
+        from: u64,
+        next: Option<u64>,
+        reason: String,
+    ) -> Result<u64, ReadShardError> {
+        let Some(next) = next.filter(|next| self.skips && *next > from) else {
+            return Err(ReadShardError::Damaged { reason, next });
+        };
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(shard_id = %shard, from, next, reason, "damaged records were passed over");
+        Ok(next)
+    }
 }
 
 impl From<NoTurn> for ReadShardError {
@@ -68,6 +115,7 @@ pub(crate) struct ReadWith<'a> {
     pub(crate) turns: &'a ReadTurns,
     /// How long it may wait for its turn.
     pub(crate) patience: Duration,
+    pub(crate) damage: &'a Damage,
 }
 
 /// How much one read returns.
@@ -163,7 +211,14 @@ pub(crate) async fn read_shard(
                 Some(end) => reading.move_to(end),
                 None => return Err(ReadShardError::NoSuchLog),
             },
-            ReadOutcome::Unreadable { reason, .. } => return Err(ReadShardError::Failed(reason)),
+            // What was read before is answered first.
+            ReadOutcome::Unreadable { .. } if !reading.records.is_empty() => {
+                return Ok(reading.part());
+            }
+            ReadOutcome::Unreadable { reason, next } => {
+                let from = reading.position.offset;
+                reading.move_to(with.damage.pass(shard.id, from, next, reason)?);
+            }
         }
     }
     Ok(reading.part())
