@@ -17,7 +17,8 @@ use crate::requests::request;
 pub const ACCESS_KEY: &str = "AKIDBENCH";
 /// The account that the key belongs to.
 const ACCOUNT: &str = "000000000000";
-const SECRET: &str = "bench-only-secret-of-no-other-use";
+/// Its secret.
+pub const SECRET: &str = "bench-only-secret-of-no-other-use";
 
 /// The key's secret, with the derived keys that it keeps.
 pub fn secret() -> &'static SecretKey {

@@ -3,6 +3,7 @@
 mod gets;
 mod latency;
 mod memory;
+mod producer;
 mod puts;
 mod shards;
 mod start;
@@ -49,7 +50,7 @@ impl Plan {
 
 /// The scenarios by name, in the order of the table.
 pub const NAMES: &[&str] = &[
-    "puts", "gets", "latency", "memory", "shards", "start", "tables",
+    "puts", "gets", "latency", "producer", "memory", "shards", "start", "tables",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -61,6 +62,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "puts" => puts::run(plan).await,
         "gets" => gets::run(plan).await,
         "latency" => latency::run(plan).await,
+        "producer" => producer::run(plan).await,
         "memory" => memory::run(plan).await,
         "shards" => shards::run(plan).await,
         "start" => start::run(plan).await,

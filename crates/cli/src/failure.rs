@@ -15,6 +15,7 @@ Exit codes of the client commands:
   4  no usable credentials, region or endpoint
   5  not done within the deadline: some records were not accepted, or a stream is not ACTIVE yet
   6  an input or output of the command failed (a file, stdin, stdout)
+  7  stopped by Ctrl-C or SIGTERM before all of the input was written
 
 stdout carries data, stderr everything else.";
 
@@ -43,6 +44,9 @@ pub(crate) enum Failure {
     /// The deadline passed first.
     #[error("{0}")]
     Late(String),
+    /// A signal came before the end of the input.
+    #[error("{0}")]
+    Stopped(String),
     /// A file, stdin or stdout failed.
     #[error("{what}: {source}")]
     Local { what: String, source: io::Error },
@@ -142,6 +146,7 @@ impl Failure {
             Self::Setup(_) => 4,
             Self::Late(_) => 5,
             Self::Local { .. } => 6,
+            Self::Stopped(_) => 7,
         }
     }
 
@@ -158,6 +163,7 @@ impl Failure {
             Self::Usage(_)
             | Self::Setup(_)
             | Self::Late(_)
+            | Self::Stopped(_)
             | Self::Local { .. }
             | Self::StdoutClosed => None,
         }

@@ -4,6 +4,7 @@ mod get;
 mod position;
 mod put;
 mod show;
+mod stop_signals;
 mod tail;
 mod user_records;
 
@@ -19,6 +20,8 @@ Examples:
   millstream records put orders 'one order' --partition-key customer-7
   millstream records put orders --file picture.png
   generate-orders | millstream records put orders # every line of stdin is a record
+  millstream records put trades --file trades.jsonl --input json --key .ticker --failed-to failed.jsonl
+  millstream records put trades --file failed.jsonl --input records  # what failed, once more
   millstream records get orders --shard 0 --limit 10
   millstream records get orders --shard 0 --at-timestamp 15m
   millstream records tail orders --from trim-horizon --json | jq -r .Data
@@ -43,7 +46,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write one record, or one per line of stdin
+    /// Write one record, or the records of a file or of stdin
     Put(put::Arguments),
     /// Read records of one shard up to its newest
     Get(get::Arguments),

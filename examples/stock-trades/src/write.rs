@@ -1,13 +1,13 @@
 //! `write`: puts trades on the stream.
 
-use std::pin::Pin;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use futures::FutureExt;
+use millstream_producer::{
+    Delivery, Outcome, Producer, PutError, PutErrorKind, Settings, UserRecord,
+};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -24,8 +24,8 @@ use crate::{stopping, streams};
 const SINGLE_RATE_MAX: f64 = 50.0;
 const BATCH_INTERVAL: Duration = Duration::from_millis(100);
 const BATCH_RECORDS_MAX: usize = 500;
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How long trades that were accepted may take to be stored after a stop.
+const STOP_TIME: Duration = Duration::from_secs(10);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 /// Lines that are read ahead of the stream.
 const LINES_AHEAD: usize = 1000;
@@ -71,14 +71,31 @@ impl Write {
             .await?
             .kinesis;
         streams::wait_until_active(&client, TRADE_STREAM).await?;
+        // Each trade is a record of its own, which every reader understands; the producer still collects them into calls.
+        let settings = Settings::default().aggregation_enabled(false);
+        let producer = Producer::builder(TRADE_STREAM)
+            .client(client)
+            .settings(settings)
+            .build()?;
         let mut writer = Writer {
-            client,
+            producer,
+            sent: VecDeque::new(),
             written: 0,
             verbose: self.verbose,
         };
-        let written = writer.write(self.source()?, self.rate, &stop).await;
+        let taken = writer.write(self.source()?, self.rate, &stop).await;
+        // What was accepted is sent, whatever ended the reading.
+        let producer = writer.producer.clone();
+        let sent = tokio::select! {
+            sent = writer.finish(&stop) => sent,
+            () = stopped_for(&stop, STOP_TIME) => {
+                // What has no outcome by now fails; its errors say so.
+                drop(producer.close(Duration::ZERO).await);
+                writer.finish(&stop).await
+            }
+        };
         println!("wrote {} trades", writer.written);
-        written
+        taken.and(sent)
     }
 
     /// Trades from a thread of their own: a generator never ends and a pipe blocks.
@@ -110,6 +127,12 @@ impl Write {
     }
 }
 
+/// Ends so long after `stop`.
+async fn stopped_for(stop: &CancellationToken, time: Duration) {
+    stop.cancelled().await;
+    sleep(time).await;
+}
+
 /// Reads a whole file once before anything is written.
 fn check(input: &Input, count: Option<u64>) -> anyhow::Result<()> {
     let count = count.map_or(usize::MAX, |count| {
@@ -121,8 +144,15 @@ fn check(input: &Input, count: Option<u64>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A trade that was accepted, and what becomes of it.
+struct Sent {
+    trade: StockTrade,
+    delivery: Delivery,
+}
+
 struct Writer {
-    client: Client,
+    producer: Producer,
+    sent: VecDeque<Sent>,
     /// Trades that the stream has taken.
     written: u64,
     verbose: bool,
@@ -158,19 +188,20 @@ impl Writer {
                     // A silent pipe may stay silent for ever.
                     () = stop.cancelled() => return Ok(()),
                 };
-                self.put(&batch, stop).await?;
+                due -= batch.len() as f64;
+                for trade in batch {
+                    self.put(trade, stop).await?;
+                }
                 match end {
                     Some(Ok(())) => return Ok(()),
-                    Some(Err(bad)) => {
-                        bail!("{bad}; the {} trades before it were written", self.written)
-                    }
+                    Some(Err(bad)) => bail!("{bad}; only the trades before it are written"),
                     None => {}
                 }
                 if stop.is_cancelled() {
                     return Ok(());
                 }
-                due -= batch.len() as f64;
             }
+            self.look(stop).await?;
             if Instant::now() >= next_progress {
                 println!("{} trades so far", self.written);
                 next_progress += PROGRESS_INTERVAL;
@@ -178,121 +209,73 @@ impl Writer {
         }
     }
 
-    /// Puts all of `batch`, whatever it takes, unless the writer is told to stop meanwhile. A put whose outcome is
-    /// unknown is repeated: its trade may then be on the stream twice.
-    async fn put(&mut self, batch: &[StockTrade], stop: &CancellationToken) -> anyhow::Result<()> {
-        let mut open: Vec<&StockTrade> = batch.iter().collect();
-        let mut pause = RETRY_MIN;
-        while !open.is_empty() {
-            if self.verbose {
-                for trade in &open {
-                    println!("Putting trade: {trade}");
-                }
-            }
-            let before = open.len();
-            let attempt: Pin<Box<dyn Future<Output = _> + Send>> = match open[..] {
-                [trade] => Box::pin(self.put_one(trade)),
-                _ => Box::pin(self.put_many(&open)),
+    /// Hands a trade to the producer, which waits while too many are on their way.
+    async fn put(&mut self, trade: StockTrade, stop: &CancellationToken) -> anyhow::Result<()> {
+        if self.verbose {
+            println!("Putting trade: {trade}");
+        }
+        let record = UserRecord::new(trade.ticker_symbol.as_str(), trade.to_json());
+        let accepted = tokio::select! {
+            accepted = self.producer.put(record) => accepted,
+            () = stop.cancelled() => bail!("trade {} could not be put before the stop", trade.id),
+        };
+        let delivery = accepted.with_context(|| format!("trade {}", trade.id))?;
+        self.sent.push_back(Sent { trade, delivery });
+        Ok(())
+    }
+
+    /// Takes the outcomes that are there.
+    async fn look(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        while let Some(first) = self.sent.front_mut() {
+            let Some(outcome) = (&mut first.delivery).now_or_never() else {
+                break;
             };
-            let failed = attempt.await?;
-            open = failed.into_iter().map(|index| open[index]).collect();
-            self.written += (before - open.len()) as u64;
-            if !open.is_empty() {
-                if stop.is_cancelled() {
-                    bail!("{} trades could not be put before the stop", open.len());
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
-            }
+            self.settle(outcome, stop).await?;
         }
         Ok(())
     }
 
-    /// The indices of the trades that are to be put again.
-    async fn put_one(&self, trade: &StockTrade) -> anyhow::Result<Vec<usize>> {
-        let request = self
-            .client
-            .put_record()
-            .stream_name(TRADE_STREAM)
-            .partition_key(&trade.ticker_symbol)
-            .data(Blob::new(trade.to_json()));
-        match request.send().await {
-            Ok(_) => Ok(Vec::new()),
-            Err(error) if is_final(error.code()) => {
+    /// Takes all outcomes; the first bad one is what it returns.
+    async fn finish(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        while let Some(first) = self.sent.front_mut() {
+            let outcome = (&mut first.delivery).await;
+            let settled = self.settle(outcome, stop).await;
+            result = result.and(settled);
+        }
+        result
+    }
+
+    /// A trade that was not stored is put again, whatever it takes, unless that can never help or the writer is told to
+    /// stop. One that may be stored may then be on the stream twice.
+    async fn settle(
+        &mut self,
+        outcome: Result<Outcome, PutError>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let Some(Sent { trade, .. }) = self.sent.pop_front() else {
+            return Ok(());
+        };
+        match outcome {
+            Ok(_) => {
+                self.written += 1;
+                Ok(())
+            }
+            Err(error) if error.kind() == PutErrorKind::Refused => {
+                bail!("trade {} was refused: {error}", trade.id)
+            }
+            Err(error) if stop.is_cancelled() => {
                 bail!(
-                    "trade {} was refused: {}",
-                    trade.id,
-                    DisplayErrorContext(&error)
+                    "trade {} could not be put before the stop: {error}",
+                    trade.id
                 )
             }
             Err(error) => {
-                eprintln!(
-                    "trade {} is put again: {}",
-                    trade.id,
-                    DisplayErrorContext(&error)
-                );
-                Ok(vec![0])
+                eprintln!("trade {} is put again: {error}", trade.id);
+                self.put(trade, stop).await
             }
         }
     }
-
-    async fn put_many(&self, trades: &[&StockTrade]) -> anyhow::Result<Vec<usize>> {
-        let entries: Result<Vec<_>, _> = trades
-            .iter()
-            .map(|trade| {
-                PutRecordsRequestEntry::builder()
-                    .partition_key(&trade.ticker_symbol)
-                    .data(Blob::new(trade.to_json()))
-                    .build()
-            })
-            .collect();
-        let request = self
-            .client
-            .put_records()
-            .stream_name(TRADE_STREAM)
-            .set_records(Some(entries.context("a trade makes no record")?));
-        match request.send().await {
-            Ok(answer) => {
-                let results = answer.records().iter().enumerate();
-                let failed: Vec<usize> = results
-                    .filter(|(_, result)| result.error_code().is_some())
-                    .map(|(index, _)| index)
-                    .collect();
-                if !failed.is_empty() {
-                    eprintln!(
-                        "{} trades are put again: the stream is throttled",
-                        failed.len()
-                    );
-                }
-                Ok(failed)
-            }
-            Err(error) if is_final(error.code()) => {
-                bail!("trades were refused: {}", DisplayErrorContext(&error))
-            }
-            Err(error) => {
-                eprintln!(
-                    "{} trades are put again: {}",
-                    trades.len(),
-                    DisplayErrorContext(&error)
-                );
-                Ok((0..trades.len()).collect())
-            }
-        }
-    }
-}
-
-/// Whether the same request can never succeed.
-fn is_final(code: Option<&str>) -> bool {
-    matches!(
-        code,
-        Some(
-            "ResourceNotFoundException"
-                | "ValidationException"
-                | "InvalidArgumentException"
-                | "AccessDeniedException"
-                | "UnrecognizedClientException"
-        )
-    )
 }
 
 /// Up to `wanted` trades, and how the source ended if it did. Waits for the first one only: what is there is put while a

@@ -13,7 +13,6 @@ use aws_sdk_kinesis::Client;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
 use self::first_answer::FirstAnswer;
@@ -22,6 +21,7 @@ use self::merge::{Arrived, Merge};
 use self::poll::{Cursor, Page, Polled, poll};
 use super::position::Position;
 use super::show;
+use super::stop_signals::StopSignals;
 use super::user_records::{self, UserRecord};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -93,29 +93,6 @@ pub(super) async fn run(
     };
     output::say(&format!("{} records", tail.shown));
     result
-}
-
-/// Ctrl-C and SIGTERM.
-struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::local("signals", error));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// How the reading of one shard stands.

@@ -1,6 +1,6 @@
 //! A fresh server, and the `millstream` commands as processes that talk to it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -183,6 +183,22 @@ impl Running {
     pub(crate) fn ended(mut self) -> ExitStatus {
         while self.lines.recv_timeout(DEADLINE).is_ok() {}
         self.child.wait().unwrap()
+    }
+
+    /// Writes to the command's stdin, which stays open.
+    pub(crate) fn say(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Ctrl-C; how the command ended, and what it said on stderr.
+    pub(crate) fn interrupt_and_hear(mut self) -> (ExitStatus, String) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        let mut said = String::new();
+        let stderr = self.child.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap(), said)
     }
 
     /// Ctrl-C; how the command ended, and what it still printed.

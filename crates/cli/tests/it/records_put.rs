@@ -179,9 +179,9 @@ fn a_refused_record_names_the_rule() {
     let said = world.fails(1, &["records", "put", "nowhere", "d"]);
     assert!(said.contains("Stream nowhere under account"), "{said}");
     let key = "k".repeat(257);
-    let said = world.fails(1, &["records", "put", "s", "d", "--partition-key", &key]);
+    let said = world.fails(2, &["records", "put", "s", "d", "--partition-key", &key]);
     assert!(
-        said.contains("Member must have length less than or equal to 256"),
+        said.contains("1 to 256 characters, and this one 257"),
         "{said}"
     );
 }
@@ -285,4 +285,163 @@ fn an_answer_that_does_not_match_the_request_is_not_trusted() {
         "{}",
         done.stderr
     );
+}
+
+#[test]
+fn keys_come_from_a_field_of_json_lines() {
+    let world = World::new();
+    world.stream("s", 2);
+    let lines =
+        "{\"ticker\":\"AMZN\",\"trade\":{\"id\":7}}\n{\"ticker\":\"NFLX\",\"trade\":{\"id\":8}}\n";
+    let done = world.done(
+        &[
+            "records", "put", "s", "--input", "json", "--key", ".ticker", "--json",
+        ],
+        lines.as_bytes(),
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let keys: Vec<_> = json_lines(&done.stdout)
+        .iter()
+        .map(|put| put["PartitionKey"].clone())
+        .collect();
+    assert_eq!(keys, ["AMZN", "NFLX"]);
+    let lines = format!("{lines}{{\"price\":1}}\nnever\n");
+    let done = world.done(
+        &["records", "put", "s", "--input", "json", "--key", ".ticker"],
+        lines.as_bytes(),
+    );
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("record 3 has no .ticker"),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        done.stderr.contains("2 records were written before this"),
+        "{}",
+        done.stderr
+    );
+    let stored = read_all(&world, "s", "0").len() + read_all(&world, "s", "1").len();
+    assert_eq!(stored, 4);
+}
+
+#[test]
+fn records_may_stand_behind_their_lengths() {
+    let world = World::new();
+    world.stream("s", 1);
+    let input = b"\0\0\0\x03one\0\0\0\0\0\0\0\x02\n\xff";
+    let put = ["records", "put", "s", "--input", "length-prefixed"];
+    let done = world.done(&put, input);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let records = read_all(&world, "s", "0");
+    assert_eq!(data(&records[..2]), ["one", ""]);
+    assert_eq!(records[2]["DataBase64"], "Cv8=");
+    let done = world.done(&put, b"\0\0\0\x03on");
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("ends within record 1"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn what_failed_goes_to_a_file_that_can_be_put_again() {
+    let service = ScriptedService::start(vec![
+        (
+            200,
+            json!({ "FailedRecordCount": 1, "Records": [entry_stored(1), entry_failed()] }),
+        ),
+        (
+            200,
+            json!({ "FailedRecordCount": 1, "Records": [entry_failed()] }),
+        ),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failed");
+    let path = path.to_str().unwrap();
+    let put = [
+        "records",
+        "put",
+        "s",
+        "--input",
+        "json",
+        "--key",
+        ".k",
+        "--deadline",
+        "300ms",
+        "--failed-to",
+        path,
+    ];
+    let done = run_at(
+        &service.endpoint,
+        &put,
+        b"{\"k\":\"a\"}\n{\"k\":\"b\"}\nno JSON\n",
+    );
+    assert_eq!(done.code, 5, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("2 records were not written") && done.stderr.contains(path),
+        "{}",
+        done.stderr
+    );
+    let mut failed = json_lines(&std::fs::read_to_string(path).unwrap());
+    failed.sort_by_key(|record| record["ErrorCode"].as_str().map(str::to_owned));
+    assert_eq!(failed.len(), 2);
+    assert_eq!(failed[0]["Data"], "no JSON");
+    assert_eq!(failed[0]["PartitionKey"], Value::Null);
+    assert_eq!(failed[1]["Data"], "{\"k\":\"b\"}");
+    assert_eq!(failed[1]["PartitionKey"], "b");
+    assert_eq!(
+        failed[1]["ErrorCode"],
+        "ProvisionedThroughputExceededException"
+    );
+    let done = run_at(&service.endpoint, &put, b"");
+    assert_eq!(done.code, 6, "the file is there already: {}", done.stderr);
+
+    let world = World::new();
+    world.stream("s", 1);
+    world.run(&["records", "put", "s", "--file", path, "--input", "records"]);
+    let mut stored = read_all(&world, "s", "0");
+    stored.sort_by_key(|record| record["Data"].as_str().map(str::to_owned));
+    assert_eq!(data(&stored), ["no JSON", "{\"k\":\"b\"}"]);
+    assert_eq!(stored[1]["PartitionKey"], "b");
+}
+
+#[test]
+fn records_travel_together_if_asked() {
+    let world = World::new();
+    world.stream("s", 1);
+    let lines: String = (0..2000).map(|number| format!("line {number}\n")).collect();
+    let done = world.done(
+        &["records", "put", "s", "--aggregate", "--quiet"],
+        lines.as_bytes(),
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(done.stdout, "");
+    assert_eq!(done.stderr, "2000 records written\n");
+    let records = read_all(&world, "s", "0");
+    assert!(records.len() < 100, "{} records", records.len());
+    // The magic of an aggregate.
+    let is_aggregate = |record: &Value| {
+        let data = record["DataBase64"].as_str();
+        data.is_some_and(|data| data.starts_with("84mawg"))
+    };
+    assert!(is_aggregate(&records[0]), "{}", records[0]);
+}
+
+#[test]
+fn a_signal_sends_what_was_taken_and_says_how_much_that_was() {
+    let world = World::new();
+    world.stream("s", 1);
+    let mut put = world.start(&["records", "put", "s", "--partition-key", "k"]);
+    put.say("one\ntwo\nthr");
+    put.line();
+    put.line();
+    let (status, said) = put.interrupt_and_hear();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(
+        said.contains("the first 2 records of the input were taken, 2 of them written, 0 not"),
+        "{said}"
+    );
+    assert_eq!(data(&read_all(&world, "s", "0")), ["one", "two"]);
 }
