@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use millstream_server::{
-    Durability, Ended, EngineKind, IdleBell, InvalidSettings, OpenError, Reloading, Server,
-    Settings, SettingsSource, TlsSettings, bind, log_to_standard_error, raise_open_files_limit,
-    self_signed_certificate,
+    Ended, IdleBell, InvalidSettings, OpenError, Reloading, Server, Settings, SettingsSource,
+    TlsSettings, bind, log_to_standard_error, raise_open_files_limit, self_signed_certificate,
 };
 use millstream_types::SystemClock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,6 +17,9 @@ use tokio::sync::oneshot;
 
 /// The exit code when settings are wrong, as for a wrong command line.
 const SETTINGS_EXIT_CODE: u8 = 2;
+
+/// The exit code when the log takes no more writes and `--log-failure exit` is set: a new start may mend it.
+const LOG_FAILED_EXIT_CODE: u8 = 7;
 
 /// The settings: a flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, clap::Args)]
@@ -40,7 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let open_files_max = raise_open_files_limit();
     tracing::debug!(open_files_max, "limit of open files");
     let idle_bell = IdleBell::default();
-    settings.idle_bell = Some(idle_bell.clone());
+    settings.local.idle_bell = Some(idle_bell.clone());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .on_thread_park(move || idle_bell.ring())
@@ -52,6 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     match runtime.block_on(serve(settings)) {
         Ok(Ended::Cleanly) => ExitCode::SUCCESS,
         Ok(Ended::CutOff | Ended::Failed) => ExitCode::FAILURE,
+        Ok(Ended::LogFailed) => ExitCode::from(LOG_FAILED_EXIT_CODE),
         Err(error) => refuse(&error, 1),
     }
 }
@@ -73,9 +76,13 @@ async fn serve(settings: Settings) -> Result<Ended, OpenError> {
         source,
     })?;
     let text = start_text(&settings, address);
+    let scheme = scheme(&settings);
     let server = Server::open(settings, Arc::new(SystemClock)).await?;
     let reloading = server.reloading();
-    say(&text);
+    let admin = server.admin_address().map_or_else(String::new, |address| {
+        format!("  admin         {scheme}://{address}: /health and /metrics without a key\n")
+    });
+    say(&(text + &admin + &server.log_start_text()));
     let (stop, stopped) = oneshot::channel::<()>();
     let running = server.run(listener, async {
         // A sender that is gone is a signal too.
@@ -89,33 +96,13 @@ async fn serve(settings: Settings) -> Result<Ended, OpenError> {
 
 /// The first line is for programs: they wait for it, and find the port in it.
 fn start_text(settings: &Settings, address: SocketAddr) -> String {
-    let kept = match (settings.engine, settings.durability) {
-        (EngineKind::Memory, _) => {
-            "  data          in memory: gone when the server ends\n".to_owned()
-        }
-        (EngineKind::Local, durability) => {
-            let promise = match durability {
-                Durability::Fsync => "fsync: answered once it is on the disk",
-                Durability::Os => {
-                    "os: answered once the operating system has it; a power cut loses acknowledged records"
-                }
-            };
-            format!(
-                "  data          {}\n  durability    {promise}\n",
-                settings.data_dir.display()
-            )
-        }
-    };
+    let kept = settings.engine_start_text();
     let any_origin = if settings.cors_origin.iter().any(|origin| origin == "*") {
         "  web pages     of any origin may call\n"
     } else {
         ""
     };
-    let scheme = if settings.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = scheme(settings);
     let trust = match settings.tls {
         Some(TlsSettings::SelfSigned) => trust_text(&self_signed_certificate(settings)),
         _ => String::new(),
@@ -129,6 +116,13 @@ fn start_text(settings: &Settings, address: SocketAddr) -> String {
          credentials   {credentials}\n{any_origin}",
         settings.account_id
     )
+}
+
+fn scheme(settings: &Settings) -> &'static str {
+    match settings.tls {
+        Some(_) => "https",
+        None => "http",
+    }
 }
 
 /// How clients come to trust a certificate that nobody else signed.

@@ -76,6 +76,10 @@ impl Committer {
     pub(crate) fn run(mut self) {
         let mut group = Group::default();
         while self.next_group(&mut group) {
+            if self.has_failed() {
+                self.answer(&mut group, Ending::NotStarted);
+                return;
+            }
             let is_asked = std::mem::take(&mut self.shared.state.lock().seal_asked);
             if is_asked && !self.seal_early(&mut group) {
                 return;
@@ -85,6 +89,11 @@ impl Committer {
             }
         }
         self.finish();
+    }
+
+    /// Whether another thread has found that nothing is to be written any more.
+    fn has_failed(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Failed(_))
     }
 
     /// Waits for something to commit or to seal; false: the engine stops and nothing is left.
@@ -188,8 +197,11 @@ impl Committer {
             .write_at(&self.frames.parts(), segment.position);
         let synced = written.and_then(|()| match self.shared.settings.durability {
             Durability::Fsync => {
+                let began = Instant::now();
+                let synced = segment.file.sync_data();
                 count(&self.shared.counters.fsyncs, 1);
-                segment.file.sync_data()
+                self.shared.counters.fsync_times.add(began.elapsed());
+                synced
             }
             Durability::Os => Ok(()),
         });

@@ -25,7 +25,7 @@ pub enum Waiting {
 /// A folder of files.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// Locks the folder until the result is dropped; [`io::ErrorKind::WouldBlock`] if another process holds it.
-    fn lock(&self) -> io::Result<Box<dyn Send + Sync>>;
+    fn lock(&self) -> io::Result<Box<dyn HeldLock>>;
 
     /// Creates a file that must not exist, for reading and writing.
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>>;
@@ -50,6 +50,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Free bytes that this process may use.
     fn free_bytes(&self) -> io::Result<u64>;
+}
+
+/// The lock of a folder, held until it is dropped.
+pub trait HeldLock: Send + Sync {
+    /// Whether it still keeps others out: not once what it stands on was removed or replaced. An error says nothing
+    /// about it.
+    fn is_held(&self) -> io::Result<bool>;
 }
 
 /// An open file.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_log::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, GroupId, LogEngine, LogFuture, LogId,
-    LogSpec, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, Counter, EngineError, EngineStatus, GroupId,
+    LogEngine, LogFuture, LogId, LogSpec, Place, ReadFrom, ReadOutcome,
 };
 use millstream_types::TimestampMs;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::format::LogKey;
 use crate::reader::{self, bounds_of};
@@ -79,19 +80,6 @@ impl LocalEngine {
     /// left out in every log that is not closed, so that no offset is given twice.
     pub fn unclean_os_epoch(&self) -> u32 {
         self.shared.state.lock().epoch
-    }
-
-    /// Why the engine takes no more writes, if a write or an fsync has failed.
-    pub fn failure(&self) -> Option<String> {
-        match &self.shared.state.lock().phase {
-            Phase::Failed(reason) => Some(reason.clone()),
-            Phase::Running | Phase::Stopping | Phase::Stopped => None,
-        }
-    }
-
-    /// Whether appends of records find room.
-    pub fn has_room(&self) -> bool {
-        self.shared.state.lock().room.records
     }
 
     /// The snapshots in the same folder. `None` once the engine has stopped.
@@ -231,6 +219,14 @@ impl LogEngine for LocalEngine {
             closes_in_place: true,
             append_ids_kept: APPEND_IDS_KEPT,
         }
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.shared.status.subscribe()
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        self.stats().counters()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

@@ -14,9 +14,11 @@ use crate::disk::{Disk, DiskFile};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES};
 use crate::settings::LocalSettings;
 use crate::shared::{SEGMENTS, Shared, segment_path};
+use crate::state::Phase;
+use crate::stats::set;
 
-/// How often the disk is looked at while there is no room.
-const ROOM_CHECK: Duration = Duration::from_secs(1);
+/// How often room on the disk and the folder's lock are looked at, whether or not there is anything to prepare.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Segments that fill up faster than this are only reserved. Then the commits are large: each byte is written once
 /// instead of twice, which is worth more than the metadata that every fdatasync has to write with it.
@@ -164,17 +166,18 @@ pub(crate) fn run(shared: &Shared) {
     loop {
         let job = {
             let mut state = shared.prepared.state.lock();
-            loop {
-                if state.stopping {
-                    return;
-                }
-                if state.is_wanting() || state.no_room {
-                    break;
-                }
-                shared.prepared.bell.wait(&mut state);
+            if !state.is_wanting() && !state.no_room && !state.stopping {
+                shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
+            }
+            if state.stopping {
+                return;
             }
             Job::choose(&mut state, &shared.settings)
         };
+        check_lock(shared);
+        if matches!(shared.state.lock().phase, Phase::Failed(_)) {
+            return;
+        }
         let found = prepare(shared, &job);
         let has_room = found.is_ok() && has_room(shared);
         if let Err(error) = &found {
@@ -192,7 +195,7 @@ pub(crate) fn run(shared: &Shared) {
             state = shared.prepared.state.lock();
         }
         if !has_room && !state.stopping {
-            shared.prepared.bell.wait_for(&mut state, ROOM_CHECK);
+            shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
         }
     }
 }
@@ -269,9 +272,19 @@ fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
     Ok(())
 }
 
+/// Closes the way for records if there is no room for them, before the first is taken.
+pub(crate) fn look_at_room(shared: &Shared) {
+    if !has_room(shared) {
+        shared.set_room(&mut shared.state.lock(), false);
+    }
+}
+
 fn has_room(shared: &Shared) -> bool {
     match shared.disk.free_bytes() {
-        Ok(free) => free >= shared.settings.free_space_floor_bytes,
+        Ok(free) => {
+            set(&shared.counters.disk_free_bytes, free);
+            free >= shared.settings.free_space_floor_bytes
+        }
         Err(error) => {
             tracing::warn!(%error, "the free space is not known");
             true
@@ -290,11 +303,22 @@ fn settle_room(shared: &Shared, has_room: bool) {
         state.room.reserve_left = None;
     }
     if has_room && ready && !state.room.records {
-        tracing::info!("there is room on the disk again");
-        state.room.records = true;
+        shared.set_room(&mut state, true);
     } else if !has_room && state.room.records {
-        tracing::error!("no room on the disk: appends of records are refused");
-        state.room.records = false;
+        shared.set_room(&mut state, false);
+    }
+}
+
+/// Ends writes once another process may have locked the folder.
+fn check_lock(shared: &Shared) {
+    let lock = shared.lock.lock().clone();
+    match lock.as_ref().map(|lock| lock.0.is_held()) {
+        Some(Ok(false)) => shared.fail(
+            "the lock of the data folder is lost: its file was removed or replaced, so another server may run there"
+                .to_owned(),
+        ),
+        // Without an answer nothing is known, and writes tell.
+        None | Some(Ok(true) | Err(_)) => {}
     }
 }
 

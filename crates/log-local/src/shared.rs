@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use millstream_log::EngineStatus;
 use millstream_types::WallClock;
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, HeldLock};
 use crate::file_cache::FileCache;
 use crate::footer_cache::FooterCache;
 use crate::prepared::PreparedSegments;
@@ -32,12 +34,12 @@ pub(crate) struct Shared {
     pub(crate) buffers: ReadBuffers,
     pub(crate) counters: Counters,
     pub(crate) lock: Mutex<Option<Arc<FolderLock>>>,
+    /// What the state's phase and room come to; changed with the state locked.
+    pub(crate) status: watch::Sender<EngineStatus>,
 }
 
 /// Keeps other processes out until it is dropped.
-pub(crate) struct FolderLock(
-    #[expect(dead_code, reason = "held, not used")] pub(crate) Box<dyn Send + Sync>,
-);
+pub(crate) struct FolderLock(pub(crate) Box<dyn HeldLock>);
 
 impl std::fmt::Debug for FolderLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,15 +84,38 @@ impl Shared {
         }
     }
 
-    /// No more writes, for good: a write or an fsync failed.
+    /// No more writes, for good: a write or an fsync failed, or the folder may be somebody else's.
     pub(crate) fn fail(&self, reason: String) {
-        tracing::error!(
-            reason,
-            "a write to the log failed for good: no more writes are taken"
-        );
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Running | Phase::Stopping) {
+            tracing::debug!(reason, "no more writes are taken");
             state.phase = Phase::Failed(reason);
+            self.tell_status(&state);
         }
+        // What waits is answered, and threads end.
+        self.committer_bell.notify_all();
+        self.housekeeping_bell.notify_all();
+    }
+
+    /// Opens or closes the way for records.
+    pub(crate) fn set_room(&self, state: &mut State, has_room: bool) {
+        state.room.records = has_room;
+        self.tell_status(state);
+    }
+
+    /// To be called when phase or room have changed, before anybody is answered because of that.
+    fn tell_status(&self, state: &State) {
+        let status = match &state.phase {
+            Phase::Failed(reason) => EngineStatus::Failed(reason.as_str().into()),
+            Phase::Running | Phase::Stopping | Phase::Stopped if !state.room.records => {
+                EngineStatus::NoRoom
+            }
+            Phase::Running | Phase::Stopping | Phase::Stopped => EngineStatus::Serving,
+        };
+        self.status.send_if_modified(|before| {
+            let is_other = *before != status;
+            *before = status;
+            is_other
+        });
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use millstream_types::TimestampMs;
+use tokio::sync::watch;
 
 use crate::{
-    Append, AppendError, Appended, Bounds, EngineError, GroupId, LogId, Place, ReadFrom,
-    ReadOutcome,
+    Append, AppendError, Appended, Bounds, Counter, EngineError, EngineStatus, GroupId, LogId,
+    Place, ReadFrom, ReadOutcome,
 };
 
 /// What the operations return. It borrows nothing, so it may outlive the call's arguments.
@@ -102,7 +103,8 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
     ) -> LogFuture<Result<u64, EngineError>>;
 
     /// Allows the engine to drop entries below `before`. Advisory and idempotent: the engine may keep them, a lower
-    /// `before` than an earlier one has no effect, one above `next` counts as `next`. Offsets never change.
+    /// `before` than an earlier one has no effect, one above `next` counts as `next`. Offsets never change. Where offsets
+    /// have gaps, `first` may be as high as the first entry at or above `before`.
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>>;
 
     /// An offset above every entry whose append to this log was answered before the call.
@@ -110,6 +112,18 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
 
     /// What this engine can do. Constant for its life.
     fn caps(&self) -> Caps;
+
+    /// Whether the engine takes writes, now and as it changes: for health, logs and whoever ends the process.
+    ///
+    /// Whoever is told of a write that failed for good, or for want of room, finds it here already. A stop is no
+    /// failure: it leaves the status as it was.
+    fn status(&self) -> watch::Receiver<EngineStatus>;
+
+    /// What the engine tells of itself in numbers, each name once, always the same names in the same order. Reads
+    /// memory. An engine that counts entries calls those that it has acknowledged `entries`.
+    fn counters(&self) -> Vec<Counter> {
+        Vec::new()
+    }
 
     /// Checks what can be checked of the engine's promises (lock, clock, disk). An error is fatal: do not serve.
     fn verify(&self) -> LogFuture<Result<(), EngineError>>;

@@ -9,16 +9,20 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod counters;
 mod engine;
 mod entry;
 mod error;
 mod memory;
 mod place;
 mod snapshot;
+mod status;
 
+pub use counters::{Counter, CounterValue, TIME_BOUNDS_US, TimeHistogram, Times};
 pub use engine::{Caps, LogEngine, LogFuture, LogSpec};
 pub use entry::{Append, AppendId, Appended, Bounds, Entry, EntryKind, ReadFrom, ReadOutcome};
 pub use error::{AppendError, EngineError, NotWritten};
 pub use memory::{MemoryEngine, MemorySettings, MemorySnapshots};
 pub use place::{GroupId, LogId, Place};
 pub use snapshot::{Snapshot, SnapshotStore};
+pub use status::EngineStatus;

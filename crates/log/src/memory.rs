@@ -14,11 +14,12 @@ use futures::FutureExt;
 use futures::future::ready;
 use millstream_types::{TimestampMs, WallClock};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, GroupId, LogEngine, LogFuture, LogId,
-    LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, Counter, EngineError, EngineStatus, GroupId,
+    LogEngine, LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
 };
 use state::State;
 use waiters::Waiter;
@@ -203,6 +204,19 @@ impl LogEngine for MemoryEngine {
             closes_in_place: true,
             append_ids_kept: self.settings.append_ids_kept,
         }
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.state.lock().status()
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        let [entries, logs, live_bytes] = self.state.lock().sizes();
+        vec![
+            Counter::total("entries", "Entries that were acknowledged", entries),
+            Counter::now("logs", "Logs that are there", logs),
+            Counter::now("live_bytes", "Bytes that entries count for", live_bytes),
+        ]
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

@@ -2,17 +2,16 @@
 //! come, and each is told in its own protocol what is missing. Credentials are not looked at: there is nothing to allow.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
+use millstream_streams::Caller;
+use millstream_types::Plane;
 
 use crate::edge::{
-    Answer, Arriving, PortService, Protocol, Refused, RequestId, form_field, rpc_v2_names,
-    scope_service, target,
+    Answer, BODY_BYTES_MAX, Callers, Named, PortService, Profile, Protocol, Refusal, Refused,
+    Request, RequestId, form_field, rpc_v2_names, scope_service, target,
 };
-use crate::http::{BodyError, ByteBudget, Holder, Unanswerable, read_body};
-use crate::kinesis::BODY_BYTES_MAX;
 
 /// Longest name that is repeated to its sender.
 const NAME_BYTES_MAX: usize = 128;
@@ -45,13 +44,35 @@ pub(crate) const NO_ROOM: Refused<'static> = Refused {
     message: "Too many bytes of requests are in flight. Try again.",
 };
 
+/// A call has failed inside.
+pub(crate) const FAILED: Refused<'static> = Refused {
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    name: "InternalFailure",
+    query_code: "InternalFailure",
+    message: "",
+};
+
 /// Answers for all of them.
 #[derive(Debug)]
-pub(crate) struct Absent {
-    pub(crate) bodies: Arc<ByteBudget>,
+pub(crate) struct Absent;
+
+/// There is no operation here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Nothing {}
+
+impl Named for Nothing {
+    fn operation(&self) -> &'static str {
+        match *self {}
+    }
+
+    fn plane(&self) -> Plane {
+        match *self {}
+    }
 }
 
 impl PortService for Absent {
+    type Named = Nothing;
+
     /// What names a service in a protocol that is known. It is asked last.
     fn claims(&self, head: &Parts) -> bool {
         match Protocol::of(head) {
@@ -64,29 +85,18 @@ impl PortService for Absent {
         }
     }
 
-    async fn answer(&self, request: Arriving<'_>) -> Result<Answer, Unanswerable> {
-        let Arriving {
-            id,
-            connection,
-            head,
-            incoming,
-        } = request;
+    fn profile(&self) -> Profile {
+        Profile {
+            service: "",
+            body_bytes_max: BODY_BYTES_MAX,
+            callers: Callers::Anybody,
+        }
+    }
+
+    fn name(&self, request: &Request<'_>) -> Result<Nothing, Answer> {
+        let Request { id, head, body } = request;
         let Some(protocol) = Protocol::of(head) else {
-            return Ok(Answer::no_operation());
-        };
-        let read = read_body(
-            incoming,
-            head.version,
-            connection,
-            &self.bodies,
-            BODY_BYTES_MAX,
-            || Some(Holder::peer(connection.peer)),
-        );
-        let body = match read.await {
-            Ok(body) => body,
-            Err(BodyError::Incomplete) => return Err(Unanswerable),
-            Err(BodyError::TooLarge | BodyError::Unwelcome) => return Ok(Answer::body_too_large()),
-            Err(BodyError::NoRoom) => return Ok(protocol.refuse(id, NO_ROOM)),
+            return Err(Answer::no_operation());
         };
         let names = match protocol {
             Protocol::Query => {
@@ -98,10 +108,25 @@ impl PortService for Absent {
                 target_names(head).map(borrowed)
             }
         };
-        Ok(match names {
-            Some((service, operation)) => refuse(protocol, id, Some(&*service), &operation),
+        Err(match names {
+            Some((service, operation)) => refuse(protocol, *id, Some(&*service), &operation),
             None => Answer::no_operation(),
         })
+    }
+
+    fn refuse(&self, id: RequestId, head: &Parts, refusal: Refusal<'_>) -> Answer {
+        let Some(protocol) = Protocol::of(head) else {
+            return Answer::no_operation();
+        };
+        match refusal {
+            Refusal::NoRoom => protocol.refuse(id, NO_ROOM),
+            Refusal::Unverified(..) => Answer::no_operation(),
+            Refusal::Failed => protocol.refuse(id, FAILED),
+        }
+    }
+
+    async fn call(&self, _request: Request<'_>, named: Nothing, _caller: &Caller) -> Answer {
+        match named {}
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Each event is a line of the log under the target `audit`, and, with `--audit-log`, a JSON object in a file. A thread
 //! owns the file; events wait for it in a queue that is bounded in bytes. What does not fit is dropped, counted, and the
-//! count written as an event of its own, so a request never waits for the disk of the audit log. Refusals of senders
-//! that are not known are written up to a number a second; those beyond it are counted, and their count is an event.
+//! count written as an event of its own, so a request never waits for the disk of the audit log. Refusals are written up to
+//! a number a second, for all who are not known together and for each who is; those beyond it are counted, and their
+//! count is an event.
 
-mod strangers;
+mod refusals;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -17,54 +18,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use millstream_types::{TimestampMs, WallClock};
+use millstream_types::{AccountId, CallRecord, CallRecorder, Plane, TimestampMs, WallClock};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use strangers::Strangers;
+use refusals::{Counted, Refusals};
 
 /// Most bytes of events that wait for the file.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Most events that wait for the file.
 const QUEUE_COUNT_MAX: usize = 8192;
 
-/// Longest text that a client can put into an event, in bytes: as long as an ARN may be.
-const TEXT_BYTES_MAX: usize = 2048;
-
-/// Longest access key that an event repeats, in bytes: as long as an id may be in the file of access keys.
-const ACCESS_KEY_BYTES_MAX: usize = 128;
-
-/// A client's text, cut where it is longer than anything that it could name.
-pub(crate) fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
-}
-
-/// What a client presented as its access key, cut where it is longer than any key.
-pub(crate) fn cut_access_key(text: &str) -> String {
-    text[..text.floor_char_boundary(ACCESS_KEY_BYTES_MAX)].to_owned()
-}
-
-/// What is written of a request, besides what the server knows of every request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AuditNote {
-    /// `kinesis:CreateStream`, say.
-    pub(crate) action: String,
-    /// The ARN of who was verified to send it.
-    pub(crate) principal: Option<String>,
-    /// The access key that was presented; who does not know its secret may name it too.
-    pub(crate) access_key: Option<String>,
-    /// The account that it was made for.
-    pub(crate) account: Option<String>,
-    /// What permission was asked for; `None` if the request was refused before.
-    pub(crate) resource: Option<String>,
-    /// The error's name; `None` if it was done.
-    pub(crate) error: Option<String>,
-}
-
 #[derive(Serialize)]
 struct Line<'a> {
     time_ms: u64,
-    request_id: &'a str,
+    request_id: String,
     source: IpAddr,
     action: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,8 +53,11 @@ struct DroppedLine {
 }
 
 #[derive(Serialize)]
-struct CountedLine {
+struct CountedLine<'a> {
     time_ms: u64,
+    /// Whose they were; strangers' if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
     refusals_counted: u64,
 }
 
@@ -97,7 +68,7 @@ pub(crate) struct Audit {
     /// Whether events go to the log: a server without keys has nobody to tell apart.
     is_logged: bool,
     file: Option<AuditFile>,
-    strangers: Strangers,
+    refusals: Refusals,
 }
 
 #[derive(Debug)]
@@ -121,6 +92,7 @@ impl Audit {
     pub(crate) fn open(
         path: Option<&Path>,
         is_logged: bool,
+        refusals_per_s_max: u64,
         clock: Arc<dyn WallClock>,
     ) -> io::Result<Self> {
         let file = path.map(|path| AuditFile::open(path, Arc::clone(&clock)));
@@ -128,7 +100,7 @@ impl Audit {
             file: file.transpose()?,
             is_logged,
             clock,
-            strangers: Strangers::default(),
+            refusals: Refusals::new(refusals_per_s_max),
         })
     }
 
@@ -152,74 +124,93 @@ impl Audit {
         }
     }
 
-    /// Writes an event. Never waits. Refusals of senders that are not known may be counted instead.
-    pub(crate) fn record(&self, request_id: &str, source: IpAddr, note: &AuditNote) {
-        let is_strangers = note.error.is_some() && note.principal.is_none();
-        if is_strangers && !self.strangers.is_written(self.clock.now()) {
-            return;
+    /// Writes how many refusals were only counted, once their second is over. To be called about once a second.
+    pub(crate) fn tell_counted(&self) {
+        let now = self.clock.now();
+        self.write_counted(now, self.refusals.take_counted(Some(now)));
+    }
+
+    fn write_counted(&self, now: TimestampMs, counted: Vec<Counted>) {
+        for Counted { of, refusals } in counted {
+            if self.is_logged {
+                tracing::warn!(
+                    target: "audit",
+                    principal = of,
+                    refusals_counted = refusals,
+                    "more was refused than is written one by one"
+                );
+            }
+            if let Some(file) = &self.file {
+                file.push(line_of(&CountedLine {
+                    time_ms: now.0,
+                    principal: of.as_deref(),
+                    refusals_counted: refusals,
+                }));
+            }
         }
-        let outcome = note.error.as_deref().unwrap_or("ok");
+    }
+
+    fn write(&self, call: &CallRecord<'_>) {
+        let named;
+        let action = match call.operation {
+            Some(operation) => {
+                named = format!("{}:{operation}", call.service);
+                &named
+            }
+            None => call.target,
+        };
+        let account = call.account.map(AccountId::as_str);
+        let outcome = call.error.map_or("ok", |error| error.name);
         if self.is_logged {
             tracing::info!(
                 target: "audit",
-                request_id,
-                %source,
-                action = note.action,
-                principal = note.principal,
-                access_key = note.access_key,
-                account = note.account,
-                resource = note.resource,
+                request_id = %call.request_id,
+                source = %call.peer,
+                action,
+                principal = call.principal,
+                access_key = call.access_key,
+                account,
+                resource = call.resource,
                 outcome,
                 "audit"
             );
         }
         if let Some(file) = &self.file {
-            let line = Line {
+            file.push(line_of(&Line {
                 time_ms: self.clock.now().0,
-                request_id,
-                source,
-                action: &note.action,
-                principal: note.principal.as_deref(),
-                access_key: note.access_key.as_deref(),
-                account: note.account.as_deref(),
-                resource: note.resource.as_deref(),
+                request_id: call.request_id.to_string(),
+                source: call.peer,
+                action,
+                principal: call.principal,
+                access_key: call.access_key,
+                account,
+                resource: call.resource,
                 outcome,
-            };
-            file.push(line_of(&line));
-        }
-    }
-
-    /// Writes how many refusals were only counted, once their second is over. To be called about once a second.
-    pub(crate) fn tell_counted(&self) {
-        let now = self.clock.now();
-        self.write_counted(now, self.strangers.take_counted(Some(now)));
-    }
-
-    fn write_counted(&self, now: TimestampMs, counted: Option<u64>) {
-        let Some(refusals_counted) = counted else {
-            return;
-        };
-        if self.is_logged {
-            tracing::warn!(
-                target: "audit",
-                refusals_counted,
-                "more senders that are not known were refused than are written one by one"
-            );
-        }
-        if let Some(file) = &self.file {
-            file.push(line_of(&CountedLine {
-                time_ms: now.0,
-                refusals_counted,
             }));
         }
     }
 
     /// Writes what waits and closes the file. Blocks for as long as its disk takes.
     pub(crate) fn close(&self) {
-        self.write_counted(self.clock.now(), self.strangers.take_counted(None));
+        self.write_counted(self.clock.now(), self.refusals.take_counted(None));
         if let Some(file) = &self.file {
             file.close();
         }
+    }
+}
+
+impl CallRecorder for Audit {
+    /// Writes an event, if the call is one: refusals of callers who are not known or may not do something, and calls
+    /// about resources themselves. Never waits. Refusals beyond some each second are counted instead.
+    fn call(&self, call: &CallRecord<'_>) {
+        let is_control = call.plane == Plane::Control && call.account.is_some();
+        if !self.is_on() || !(is_control || call.is_denied()) {
+            return;
+        }
+        if call.is_denied() && !self.refusals.is_written(self.clock.now(), call.principal) {
+            return;
+        }
+        self.write(call);
     }
 }
 

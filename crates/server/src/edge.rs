@@ -1,127 +1,96 @@
-//! What happens to every request before and after its service: who may call, routing, the answer's common headers.
+//! What happens to every request before and after its service: where it may come from, routing, the answer's common
+//! headers, and one record of the call for whoever hears of calls. Knows no service.
 
 mod access;
 mod answer;
 mod credentials;
+mod front;
 mod health;
+mod pages;
 mod protocol;
 mod query;
+mod recorders;
 mod request_id;
 mod service;
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::FutureExt;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request as HttpRequest, Response, StatusCode};
 use hyper::body::{Body, Incoming};
-use tracing::Level;
+use millstream_types::ErrorClass;
 
 pub(crate) use access::Access;
-use access::Refusal;
+use access::Refusal as Unwelcome;
 pub(crate) use answer::{Answer, Service};
 pub(crate) use credentials::{Authenticator, presented_key, scope_service};
+pub(crate) use front::{Front, Served};
 pub(crate) use health::Health;
+pub(crate) use pages::{Pages, PagesAlone};
 pub(crate) use protocol::{Protocol, Refused, is_media_type, rpc_v2_names, xml_escaped};
 pub(crate) use query::form_field;
+pub(crate) use recorders::{Recorders, RequestLog};
 pub(crate) use request_id::{RequestId, RequestIds};
-pub(crate) use service::{Arriving, PortService};
+pub(crate) use service::{
+    Arriving, BODY_BYTES_MAX, Callers, Named, Page, PortService, PortServices, Profile, Refusal,
+    Request,
+};
 
-use crate::absent::Absent;
-use crate::audit::{Audit, AuditNote, cut};
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
-use crate::kinesis::Kinesis;
-use crate::sts::Sts;
-use crate::tables::TablesEdge;
+use recorders::Seen;
 
 /// The one handler behind the port.
 #[derive(Debug)]
-pub(crate) struct Edge {
+pub(crate) struct Edge<S> {
     pub(crate) access: Access,
-    pub(crate) health: Health,
-    pub(crate) ids: RequestIds,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) kinesis: Kinesis,
-    pub(crate) tables: TablesEdge,
-    pub(crate) sts: Sts,
-    pub(crate) absent: Absent,
+    pub(crate) ids: Arc<RequestIds>,
+    pub(crate) front: Front,
+    pub(crate) services: S,
+    pub(crate) pages: Arc<Pages>,
+    pub(crate) recorders: Recorders,
 }
 
-impl Handler for Edge {
+impl<S: PortServices> Handler for Edge<S> {
     async fn handle(
         &self,
         connection: &Connection,
-        request: Request<Incoming>,
+        request: HttpRequest<Incoming>,
     ) -> Result<Response<AnswerBody>, Unanswerable> {
+        let began = Instant::now();
         let (head, incoming) = request.into_parts();
-        let began = tracing::enabled!(Level::DEBUG).then(Instant::now);
         let id = self.ids.next();
-        let origin = match self.access.check(&head) {
-            Ok(origin) => origin,
-            Err(refusal) => {
+        let origin = self.access.check(&head);
+        let served = match &origin {
+            Ok(_) => self.route(id, connection, &head, incoming).await?,
+            Err(unwelcome) => {
                 leave(connection, &incoming);
-                if self.audit.is_on() {
-                    let note = AuditNote {
-                        action: cut(target(&head)),
-                        principal: None,
-                        access_key: None,
-                        account: None,
-                        resource: None,
-                        error: Some(refusal.to_string()),
-                    };
-                    self.audit.record(&id.to_string(), connection.peer, &note);
-                }
-                let answer = match refusal {
-                    Refusal::NotOneHost => Answer::bad_request(),
-                    Refusal::Host | Refusal::Origin => refused(&head, id, &refusal.to_string()),
-                };
-                return Ok(answer.into_response(id));
+                Served::by_nobody(refused(&head, id, *unwelcome))
             }
         };
-        // What the service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
-        let answered = AssertUnwindSafe(self.route(id, connection, &head, incoming))
-            .catch_unwind()
-            .await;
-        let answer = match answered {
-            Ok(answer) => answer?,
-            Err(panic) => {
-                let panic = panic_text(&*panic);
-                tracing::error!(request_id = %id, target = target(&head), panic, "a request failed");
-                Answer::internal_failure(&head, id)
-            }
+        let seen = Seen {
+            id: &id,
+            connection,
+            head: &head,
+            time: began.elapsed(),
         };
-        if let Some(began) = began {
-            tracing::debug!(
-                request_id = %id,
-                target = target(&head),
-                status = answer.status.as_u16(),
-                error = answer.error_type,
-                micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-                "request"
-            );
-        }
-        if let Some(note) = &answer.note {
-            self.audit.record(&id.to_string(), connection.peer, note);
-        }
-        let mut response = answer.into_response(id);
-        if let Some(origin) = origin {
+        self.recorders.tell(seen, &served);
+        let mut response = served.answer.into_response(id);
+        if let Ok(Some(origin)) = origin {
             origin.expose(response.headers_mut());
         }
         Ok(response)
     }
 }
 
-impl Edge {
+impl<S: PortServices> Edge<S> {
     async fn route(
         &self,
         id: RequestId,
         connection: &Connection,
         head: &Parts,
         incoming: Incoming,
-    ) -> Result<Answer, Unanswerable> {
+    ) -> Result<Served, Unanswerable> {
         if head.method == Method::POST {
             let request = Arriving {
                 id,
@@ -129,55 +98,46 @@ impl Edge {
                 head,
                 incoming,
             };
-            return if self.kinesis.claims(head) {
-                self.kinesis.answer(request).await
-            } else if self.tables.claims(head) {
-                Box::pin(self.tables.answer(request)).await
-            } else if self.sts.claims(head) {
-                Box::pin(self.sts.answer(request)).await
-            } else if self.absent.claims(head) {
-                Box::pin(self.absent.answer(request)).await
-            } else {
-                // What is nobody's gets what AWS answers at this service's address.
-                Box::pin(self.kinesis.answer(request)).await
-            };
+            return self.services.serve(&self.front, request).await;
         }
         leave(connection, &incoming);
-        if is_health(head) {
-            // The machine's own programs, and who has a key, may know more than that it works.
-            let is_stranger = !connection.peer.to_canonical().is_loopback()
-                && !self.kinesis.authenticator.has_key(head);
-            let has_failed = self.kinesis.streams.has_failed();
-            return Ok(self.health.answer(has_failed, is_stranger));
-        }
-        Ok(self
-            .access
-            .preflight(head)
-            .unwrap_or_else(Answer::no_operation))
+        // The machine's own programs, and who has a key, may know more than that it works.
+        let is_stranger = || {
+            !connection.peer.to_canonical().is_loopback() && !self.front.authenticator.has_key(head)
+        };
+        let page = self.pages.answer(head, is_stranger);
+        let answer = page.or_else(|| self.access.preflight(head));
+        Ok(Served::by_nobody(
+            answer.unwrap_or_else(Answer::no_operation),
+        ))
     }
 }
 
 /// The answer to a request that is not looked at, in its own protocol if that can be told.
-fn refused(head: &Parts, id: RequestId, message: &str) -> Answer {
-    let Some(protocol) = Protocol::of(head) else {
-        return Answer::access_denied(message);
+fn refused(head: &Parts, id: RequestId, unwelcome: Unwelcome) -> Answer {
+    let message = unwelcome.to_string();
+    let answer = match (unwelcome, Protocol::of(head)) {
+        (Unwelcome::NotOneHost, _) => Answer::bad_request(),
+        (Unwelcome::Host | Unwelcome::Origin, None) => Answer::access_denied(&message),
+        (Unwelcome::Host | Unwelcome::Origin, Some(protocol)) => protocol.refuse(
+            id,
+            Refused {
+                status: StatusCode::FORBIDDEN,
+                name: "AccessDeniedException",
+                query_code: "AccessDenied",
+                message: &message,
+            },
+        ),
     };
-    let refused = Refused {
-        status: StatusCode::FORBIDDEN,
-        name: "AccessDeniedException",
-        query_code: "AccessDenied",
-        message,
-    };
-    protocol.refuse(id, refused)
+    Answer {
+        told_as: Some((message.into(), ErrorClass::Denied)),
+        ..answer
+    }
 }
 
 /// The body is not wanted; whether it was there decides how the connection closes.
 fn leave(connection: &Connection, incoming: &Incoming) {
     connection.body_unwanted(!incoming.is_end_stream());
-}
-
-fn is_health(head: &Parts) -> bool {
-    (head.method == Method::GET || head.method == Method::HEAD) && head.uri.path() == "/health"
 }
 
 /// The `X-Amz-Target` header; empty if it is absent or not text.
@@ -191,12 +151,4 @@ pub(crate) fn text_header<'a>(head: &'a Parts, name: &'static str) -> &'a str {
         .get(name)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("")
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a text")
 }

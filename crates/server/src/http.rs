@@ -9,6 +9,7 @@ mod held;
 mod listener;
 mod multiplexed;
 mod request_body;
+mod slots;
 mod timed_io;
 
 pub(crate) use answer_body::AnswerBody;
@@ -16,5 +17,6 @@ pub(crate) use budget::{ByteBudget, Holder, Reservation};
 pub(crate) use connection::{Connection, Handler, Unanswerable};
 pub(crate) use guard::{Guard, Verdict};
 pub(crate) use held::hold;
-pub(crate) use listener::{Listening, Stopping};
+pub(crate) use listener::{Listening, Shared, Stopping};
 pub(crate) use request_body::{BodyError, RequestBody, read_body};
+pub(crate) use slots::Slots;

@@ -1,6 +1,5 @@
 //! The stream service over HTTP: AWS's order of checks, then decode, call, encode. No rule of the service is here.
 
-mod audited;
 mod dispatch;
 mod get_records;
 mod put_record;
@@ -11,99 +10,77 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::request::Parts;
-use http::{StatusCode, Version};
 use millstream_streams::{Caller, StreamService};
-use millstream_types::AccountId;
-use millstream_wire::sigv4::AuthenticationError;
+use millstream_types::{AccountId, Plane};
 use millstream_wire::{
     ApiError, Encoding, ErrorCode, OPERATIONS_NOT_SERVED, Operation, Value, cbor, json,
 };
 
 use crate::absent;
 use crate::edge::{
-    Answer, Arriving, Authenticator, PortService, is_media_type, target, text_header,
+    Answer, BODY_BYTES_MAX, Callers, Named, PortService, Profile, Refusal, Request, RequestId,
+    is_media_type, target, text_header,
 };
-use crate::http::{BodyError, ByteBudget, Holder, RequestBody, Unanswerable, hold, read_body};
-
-/// Longest body that is looked at: 10 MiB of records in base64, and room for the rest.
-pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
+use crate::http::{ByteBudget, Holder, hold};
+use dispatch::Call;
 
 /// What stands before the operation's name in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
-/// The service of credential scopes.
-const SERVICE: &str = "kinesis";
 
 /// The operations of the stream service behind `POST`.
 #[derive(Debug)]
 pub(crate) struct Kinesis {
-    pub(crate) authenticator: Arc<Authenticator>,
-    /// Whether somebody reads the audit log.
-    pub(crate) is_audited: bool,
     pub(crate) streams: StreamService,
-    pub(crate) bodies: Arc<ByteBudget>,
     pub(crate) answers: Arc<ByteBudget>,
     /// How long a subscriber may take nothing of an event.
     pub(crate) subscriber_timeout: Duration,
 }
 
-/// A request that AWS answers without calling the operation.
-enum Refusal {
-    /// In the request's own encoding.
-    Error(Encoding, ErrorCode, String),
-    /// In the old protocol of which nothing but its errors is left.
-    Coral(StatusCode, &'static str),
-    /// No protocol at all.
-    NoOperation,
-    /// No protocol, though an operation is named.
-    UnknownProtocol,
+/// An operation, and how its request and answer are spelled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NamedOperation {
+    encoding: Encoding,
+    operation: Operation,
+}
+
+impl Named for NamedOperation {
+    fn operation(&self) -> &'static str {
+        self.operation.name()
+    }
+
+    fn plane(&self) -> Plane {
+        match self.operation {
+            Operation::GetRecords
+            | Operation::GetShardIterator
+            | Operation::ListShards
+            | Operation::PutRecord
+            | Operation::PutRecords
+            | Operation::SubscribeToShard => Plane::Data,
+            _ => Plane::Control,
+        }
+    }
 }
 
 impl PortService for Kinesis {
+    type Named = NamedOperation;
+
     fn claims(&self, head: &Parts) -> bool {
         target(head).starts_with(TARGET_PREFIX)
     }
 
-    /// Answers what nobody claims, too: as AWS does at this service's address.
-    async fn answer(&self, request: Arriving<'_>) -> Result<Answer, Unanswerable> {
-        let Arriving {
-            connection,
-            head,
-            incoming,
-            ..
-        } = request;
-        let version: Version = head.version;
-        let sender = || self.authenticator.sender(head, SERVICE).ok();
-        let bodies = &self.bodies;
-        let read = read_body(
-            incoming,
-            version,
-            connection,
-            bodies,
-            BODY_BYTES_MAX,
-            sender,
-        );
-        let body = match read.await {
-            Ok(body) => body,
-            Err(BodyError::Incomplete) => return Err(Unanswerable),
-            Err(BodyError::TooLarge) => return Ok(Answer::body_too_large()),
-            Err(BodyError::NoRoom) => return Ok(no_room(head)),
-            Err(BodyError::Unwelcome) => return Ok(self.refused(head, self.unwelcome(head))),
-        };
-        Ok(match self.check(head, &body) {
-            Ok((encoding, operation, caller)) => self.call(encoding, operation, caller, body).await,
-            Err(refusal) => self.refused(head, refusal),
-        })
+    fn profile(&self) -> Profile {
+        Profile {
+            service: "kinesis",
+            body_bytes_max: BODY_BYTES_MAX,
+            callers: Callers::Verified,
+        }
     }
-}
 
-impl Kinesis {
-    /// AWS's checks in AWS's order, up to the operation's own.
-    fn check(
-        &self,
-        head: &Parts,
-        body: &RequestBody,
-    ) -> Result<(Encoding, Operation, Caller), Refusal> {
+    /// AWS's checks in AWS's order; also of what nobody claims, which is answered as at this service's address.
+    fn name(&self, request: &Request<'_>) -> Result<NamedOperation, Answer> {
+        let Request { head, body, .. } = request;
         let content_type = text_header(head, "content-type");
         let encoding = Encoding::from_content_type(content_type);
         let operation = Operation::from_target(target(head));
@@ -112,50 +89,68 @@ impl Kinesis {
                 Some(_) => ErrorCode::Serialization,
                 None => ErrorCode::UnknownOperation,
             };
-            return Err(Refusal::Error(
-                encoding.unwrap_or(Encoding::Cbor),
-                code,
-                String::new(),
-            ));
+            return Err(error(encoding.unwrap_or(Encoding::Cbor), code, ""));
         }
         let Some(encoding) = encoding else {
-            return Err(without_encoding(head, content_type, body));
+            return Err(without_encoding(head, content_type, &body.bytes));
         };
-        let unknown = (ErrorCode::UnknownOperation, not_served(target(head)));
-        let checked = match operation {
-            Some(operation) => self
-                .authenticator
-                .authenticate(head, &body.bytes, SERVICE)
-                .map(|caller| (encoding, operation, caller))
-                .map_err(|error| (error.code(), error.to_string())),
-            None => Err(unknown),
-        };
-        checked.map_err(|(code, text)| {
-            // What cannot be read is refused before what is not allowed; the operation itself reads what is let through.
-            if is_object(encoding, &body.bytes) {
-                Refusal::Error(encoding, code, text)
-            } else {
-                Refusal::Error(encoding, ErrorCode::Serialization, String::new())
-            }
-        })
+        operation
+            .map(|operation| NamedOperation {
+                encoding,
+                operation,
+            })
+            .ok_or_else(|| {
+                let text = not_served(target(head));
+                unless_unreadable(encoding, &body.bytes, ErrorCode::UnknownOperation, &text)
+            })
     }
 
-    /// What is said to somebody who is not known and sends a large body, without waiting for it.
-    fn unwelcome(&self, head: &Parts) -> Refusal {
-        let Some(encoding) = Encoding::from_content_type(text_header(head, "content-type")) else {
-            return Refusal::NoOperation;
-        };
-        match self.authenticator.sender(head, SERVICE) {
-            Err(error) => Refusal::Error(encoding, error.code(), error.to_string()),
-            // The key came into force meanwhile.
-            Ok(_) => Refusal::Error(
-                encoding,
-                ErrorCode::UnrecognizedClient,
-                AuthenticationError::UnknownKey.to_string(),
-            ),
+    fn refuse(&self, _id: RequestId, head: &Parts, refusal: Refusal<'_>) -> Answer {
+        let known = Encoding::from_content_type(text_header(head, "content-type"));
+        let encoding = known.unwrap_or(Encoding::Json);
+        match refusal {
+            Refusal::NoRoom => Answer::error(encoding, &busy("requests")),
+            Refusal::Failed => error(encoding, ErrorCode::InternalFailure, ""),
+            Refusal::Unverified(..) if known.is_none() => Answer::no_operation(),
+            Refusal::Unverified(unverified, body) => {
+                let (code, text) = (unverified.code(), unverified.to_string());
+                match body {
+                    Some(body) => unless_unreadable(encoding, body, code, &text),
+                    None => error(encoding, code, &text),
+                }
+            }
         }
     }
 
+    async fn call(&self, request: Request<'_>, named: NamedOperation, caller: &Caller) -> Answer {
+        let NamedOperation {
+            encoding,
+            operation,
+        } = named;
+        self.dispatch(Call {
+            encoding,
+            operation,
+            caller,
+            body: request.body,
+        })
+        .await
+    }
+}
+
+fn error(encoding: Encoding, code: ErrorCode, text: &str) -> Answer {
+    Answer::error(encoding, &ApiError::new(code, text))
+}
+
+/// What cannot be read is refused before what is not allowed; the operation itself reads what is let through.
+fn unless_unreadable(encoding: Encoding, body: &[u8], code: ErrorCode, text: &str) -> Answer {
+    if is_object(encoding, body) {
+        error(encoding, code, text)
+    } else {
+        error(encoding, ErrorCode::Serialization, "")
+    }
+}
+
+impl Kinesis {
     fn hold(&self, account: &AccountId, body: Vec<u8>) -> Result<Bytes, ApiError> {
         held(&self.answers, account, body)
     }
@@ -182,21 +177,21 @@ fn not_served(target: &str) -> String {
     name.map_or_else(String::new, |name| absent::missing(Some("Kinesis"), name))
 }
 
-fn without_encoding(head: &Parts, content_type: &str, body: &RequestBody) -> Refusal {
+fn without_encoding(head: &Parts, content_type: &str, body: &[u8]) -> Answer {
     if is_media_type(content_type, "application/json") {
-        return if is_object(Encoding::Json, &body.bytes) {
-            Refusal::Coral(StatusCode::NOT_FOUND, "UnknownOperationException")
+        return if is_object(Encoding::Json, body) {
+            coral(StatusCode::NOT_FOUND, "UnknownOperationException")
         } else {
-            Refusal::Coral(StatusCode::BAD_REQUEST, "SerializationException")
+            coral(StatusCode::BAD_REQUEST, "SerializationException")
         };
     }
     let names_operation = target(head)
         .split_once('.')
         .is_some_and(|(service, operation)| !service.is_empty() && !operation.is_empty());
     if names_operation {
-        Refusal::UnknownProtocol
+        unknown_protocol()
     } else {
-        Refusal::NoOperation
+        Answer::no_operation()
     }
 }
 
@@ -208,33 +203,23 @@ fn is_object(encoding: Encoding, body: &[u8]) -> bool {
     matches!(parsed, Ok(Value::Map(_)))
 }
 
-fn no_room(head: &Parts) -> Answer {
-    let encoding = Encoding::from_content_type(text_header(head, "content-type"));
-    Answer::error(encoding.unwrap_or(Encoding::Json), &busy("requests"))
+/// The old protocol of which nothing but its errors is left.
+fn coral(status: StatusCode, name: &'static str) -> Answer {
+    let text = format!(
+        "{{\"Output\":{{\"__type\":\"com.amazon.coral.service#{name}\"}},\"Version\":\"1.0\"}}"
+    );
+    Answer::plain(status, "application/json", text).named(name)
 }
 
-impl Refusal {
-    fn answer(self) -> Answer {
-        match self {
-            Self::Error(encoding, code, text) => {
-                Answer::error(encoding, &ApiError::new(code, text))
-            }
-            Self::Coral(status, error) => Answer::plain(
-                status,
-                "application/json",
-                format!(
-                    "{{\"Output\":{{\"__type\":\"com.amazon.coral.service#{error}\"}},\"Version\":\"1.0\"}}"
-                ),
-            ),
-            Self::NoOperation => Answer::no_operation(),
-            Self::UnknownProtocol => Answer {
-                content_type: None,
-                ..Answer::plain(
-                    StatusCode::NOT_FOUND,
-                    "",
-                    &b"<UnknownOperationException/>\n"[..],
-                )
-            },
-        }
+/// No protocol, though an operation is named.
+fn unknown_protocol() -> Answer {
+    Answer {
+        content_type: None,
+        ..Answer::plain(
+            StatusCode::NOT_FOUND,
+            "",
+            &b"<UnknownOperationException/>\n"[..],
+        )
     }
+    .named("UnknownOperationException")
 }

@@ -13,11 +13,13 @@ mod access_keys;
 mod audit;
 mod data_folder;
 mod edge;
-mod engine;
+mod engines;
 mod http;
 mod kinesis;
+mod metrics;
 mod process;
 mod server;
+mod services;
 mod settings;
 mod sts;
 mod tables;
@@ -27,13 +29,13 @@ pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
 pub use data_folder::{DataFolder, DataFolderError};
-pub use engine::EngineOpenError;
+pub use engines::{Durability, EngineKind, EngineOpenError, LocalEngineSettings};
 pub use millstream_log_local::IdleBell;
 pub use millstream_tables::TableSettings;
 pub use process::{log_to_standard_error, raise_open_files_limit};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{
-    DamagedRecords, DamagedTables, Durability, EngineKind, HttpSettings, InvalidSettings,
-    LogFormat, Settings, SettingsSource, Switch, TlsSettings,
+    DamagedRecords, DamagedTables, HttpSettings, InvalidSettings, LogFailure, LogFormat, Settings,
+    SettingsSource, Switch, TlsSettings,
 };
 pub use tls::{TlsError, self_signed_certificate};

@@ -1,5 +1,8 @@
 //! The server as a whole: what it opens, in which order, and how it ends.
 
+mod bind;
+mod watch;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -7,38 +10,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_log::LogEngine;
-use millstream_log_local::LocalEngine;
+use millstream_log::{EngineStatus, LogEngine};
 use millstream_streams::{StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
-use millstream_types::WallClock;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpSocket};
+use millstream_types::{CallRecorder, WallClock};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
-use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
-use crate::engine::{self, EngineOpenError, OpenEngine};
-use crate::http::{ByteBudget, Listening, Stopping};
+use crate::edge::{
+    Access, Authenticator, Edge, Front, Health, Pages, PagesAlone, Recorders, RequestIds,
+    RequestLog,
+};
+use crate::engines::{self, EngineOpenError, EngineWords, OpenEngine, ServedEngine};
+use crate::http::{ByteBudget, Listening, Shared, Stopping};
 use crate::kinesis::Kinesis;
+use crate::metrics::{CallMetrics, MetricsPage, Watched};
 use crate::process::{connections_within, open_files_limit};
-use crate::settings::{EngineKind, Settings};
+use crate::services::Services;
+use crate::settings::{HttpSettings, Settings};
 use crate::sts::Sts;
 use crate::tables::TablesEdge;
 use crate::tls::{Tls, TlsError};
+use watch::{Fault, fault};
 
-/// Connections that the system holds until the server takes them.
-const BACKLOG: u32 = 4096;
-/// A client that is silent for so long is asked by the system whether it is still there, then each interval.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEPALIVE_RETRIES: u32 = 4;
+pub use bind::bind;
+
+/// Bounds of the listener for pages: a few programs ask it, now and then.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+const ADMIN_REQUESTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What closing files gets even if requests took all of the shutdown grace.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
-/// How often the server looks whether its stream service still works.
-const FAILURE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the server cannot start. The texts say what to do.
 #[derive(Debug, thiserror::Error)]
@@ -101,40 +105,16 @@ pub enum OpenError {
     Streams(#[source] millstream_streams::OpenError),
 }
 
-/// Listens on an address; connections wait until the server runs.
-///
-/// # Errors
-/// If somebody else listens there, or the system refuses.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, OpenError> {
-    let listen = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        // Without it a port stays taken for a minute after a server with open connections ended.
-        socket.set_reuseaddr(true)?;
-        // Accepted sockets inherit it: a client whose machine is gone is noticed within two minutes.
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_RETRIES);
-        SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    listen().map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => OpenError::AddressInUse(address),
-        _ => OpenError::Listen { address, source },
-    })
-}
-
 /// An open server.
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
-    edge: Arc<Edge>,
+    edge: Arc<Edge<Services>>,
+    connections: Shared,
+    /// The listener of pages for who looks after the server.
+    admin: Option<TcpListener>,
     engine: Arc<dyn LogEngine>,
+    words: EngineWords,
     streams: StreamService,
     tables: TableService,
     reloading: Reloading,
@@ -174,6 +154,8 @@ pub enum Ended {
     CutOff,
     /// The stream service failed and the server ended by itself; the log says why.
     Failed,
+    /// The log takes no more writes, and the server ended by itself as [`Settings::log_failure`] says.
+    LogFailed,
 }
 
 impl Server {
@@ -187,6 +169,9 @@ impl Server {
     ) -> Result<Self, OpenError> {
         settings.http.connections_max = connections_max(&settings);
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
+        let served = engines::of(&settings);
+        let folder = data_folder(&*served)?;
+        let admin = settings.admin_listen.map(bind).transpose()?;
         let keys = settings.access_keys.as_deref().map(KeyRing::open);
         let keys = keys.transpose()?.map(Arc::new);
         let tls = Tls::open(&settings)?.map(Arc::new);
@@ -198,13 +183,9 @@ impl Server {
                 clock: Arc::clone(&clock),
             },
         });
-        let OpenEngine {
-            engine,
-            snapshots,
-            local,
-        } = engine::open(&settings, Arc::clone(&clock)).await?;
+        let OpenEngine { engine, snapshots } = served.open(Arc::clone(&clock)).await?;
         // Behind the lock of the data folder.
-        let tables = match open_tables(&settings).await {
+        let tables = match open_tables(folder, &settings).await {
             Ok(tables) => tables,
             Err(error) => {
                 stop_engine(&*engine).await;
@@ -227,19 +208,26 @@ impl Server {
                 return Err(OpenError::Streams(error));
             }
         };
-        let edge = edge(
-            &settings,
+        let connections = Shared::new(&settings.http);
+        let health = Health::new(served.words(), Arc::clone(&engine), Some(streams.clone()));
+        let edge = edge(Parts {
+            settings: &settings,
             ids,
             authenticator,
-            &audit,
-            &streams,
-            &tables,
-            local,
-        );
+            audit: &audit,
+            engine: &engine,
+            streams: &streams,
+            tables: &tables,
+            connections: &connections,
+            health,
+        });
         Ok(Self {
+            admin,
             settings,
             edge: Arc::new(edge),
+            connections,
             engine,
+            words: served.words(),
             streams,
             tables,
             reloading: Reloading {
@@ -251,6 +239,23 @@ impl Server {
         })
     }
 
+    /// Where pages for who looks after the server are on a listener of their own.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.local_addr().ok()
+    }
+
+    /// Lines for the start text if the log takes no records, else nothing.
+    pub fn log_start_text(&self) -> String {
+        let status = self.engine.status().borrow().clone();
+        match status {
+            EngineStatus::Serving => String::new(),
+            EngineStatus::NoRoom | EngineStatus::Failed(_) => {
+                let reason = self.words.reason(&status).unwrap_or_default();
+                format!("  log           {}: {reason}\n", status.name())
+            }
+        }
+    }
+
     /// What reads files again while the server runs.
     pub fn reloading(&self) -> Reloading {
         self.reloading.clone()
@@ -260,38 +265,78 @@ impl Server {
     /// [`Settings::shutdown_grace`].
     ///
     /// Dropping the future ends the server at once, as a kill would.
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
+    pub async fn run(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
         let stopping = Stopping::default();
         let listening = Listening::new(
             Arc::clone(&self.edge),
             self.settings.http,
+            self.connections.clone(),
             self.settings.shutdown_grace,
             self.reloading.tls.clone(),
             stopping.clone(),
         );
+        let admin = self.admin.take();
+        let admin = admin.map(|listener| (self.admin_listening(stopping.clone()), listener));
         let stop = async {
-            let has_failed = tokio::select! {
-                () = shutdown => false,
-                () = failure(&self.streams, &self.audit) => true,
+            let on_failure = self.settings.log_failure;
+            let fault = tokio::select! {
+                () = shutdown => None,
+                fault = fault(&self.engine, &self.streams, &self.audit, on_failure) => Some(fault),
             };
             tracing::info!("stopping: no new connections");
             // They would go on for minutes; their clients subscribe again elsewhere.
             self.streams.end_subscriptions();
             stopping.stop();
-            has_failed
+            fault
         };
-        let ((), has_failed) = tokio::join!(Arc::clone(&listening).accept(listener), stop);
+        let admin_accept = async {
+            let (listening, listener) = admin?;
+            Arc::clone(&listening).accept(listener).await;
+            Some(listening)
+        };
+        let accept = Arc::clone(&listening).accept(listener);
+        let ((), admin, fault) = tokio::join!(accept, admin_accept, stop);
         let is_clean = self.close(&listening).await;
+        if let Some(admin) = admin {
+            // Whoever watches the server sees it until the end, and not longer.
+            admin.finish(Duration::ZERO).await;
+        }
         tracing::info!("stopped");
-        match (has_failed, is_clean) {
-            (true, _) => Ended::Failed,
-            (false, true) => Ended::Cleanly,
-            (false, false) => Ended::CutOff,
+        match (fault, is_clean) {
+            (Some(Fault::Streams), _) => Ended::Failed,
+            (Some(Fault::Log), _) => Ended::LogFailed,
+            (None, true) => Ended::Cleanly,
+            (None, false) => Ended::CutOff,
         }
     }
 
+    fn admin_listening(&self, stopping: Stopping) -> Arc<Listening<PagesAlone>> {
+        let settings = HttpSettings {
+            connections_max: ADMIN_CONNECTIONS_MAX,
+            requests_bytes_max: ADMIN_REQUESTS_BYTES_MAX,
+            ..self.settings.http
+        };
+        let is_loopback = |address: SocketAddr| address.ip().is_loopback();
+        let handler = PagesAlone {
+            pages: Arc::clone(&self.edge.pages),
+            access: Access::new(
+                Vec::new(),
+                self.settings.admin_listen.is_none_or(is_loopback),
+            ),
+            ids: Arc::clone(&self.edge.ids),
+        };
+        Listening::new(
+            Arc::new(handler),
+            settings,
+            Shared::new(&settings),
+            self.settings.shutdown_grace,
+            self.reloading.tls.clone(),
+            stopping,
+        )
+    }
+
     /// From the outside to the inside, so that nothing accepted meets something closed.
-    async fn close(&self, listening: &Listening<Edge>) -> bool {
+    async fn close(&self, listening: &Listening<Edge<Services>>) -> bool {
         let deadline = Instant::now() + self.settings.shutdown_grace;
         let left = || deadline.saturating_duration_since(Instant::now());
         let are_answered = listening.finish(left()).await;
@@ -328,19 +373,6 @@ impl Server {
     }
 }
 
-/// Ready once the stream service has failed. Until then the audit log tells what it only counted.
-async fn failure(streams: &StreamService, audit: &Audit) {
-    let mut look = tokio::time::interval(FAILURE_LOOK_INTERVAL);
-    loop {
-        look.tick().await;
-        audit.tell_counted();
-        if streams.has_failed() {
-            tracing::error!("the stream service failed: the server ends");
-            return;
-        }
-    }
-}
-
 /// As many connections as are set, or as there are descriptors for: the rest of those is for records and tables.
 fn connections_max(settings: &Settings) -> usize {
     let set = settings.http.connections_max;
@@ -361,72 +393,98 @@ fn connections_max(settings: &Settings) -> usize {
     max
 }
 
-fn edge(
-    settings: &Settings,
+/// What the edge is made of.
+struct Parts<'a> {
+    settings: &'a Settings,
     ids: RequestIds,
     authenticator: Arc<Authenticator>,
-    audit: &Arc<Audit>,
-    streams: &StreamService,
-    tables: &TableService,
-    local: Option<Arc<LocalEngine>>,
-) -> Edge {
+    audit: &'a Arc<Audit>,
+    engine: &'a Arc<dyn LogEngine>,
+    streams: &'a StreamService,
+    tables: &'a TableService,
+    connections: &'a Shared,
+    health: Health,
+}
+
+fn edge(parts: Parts<'_>) -> Edge<Services> {
+    let (settings, streams, audit) = (parts.settings, parts.streams, parts.audit);
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
     let answers = ByteBudget::new(settings.http.answers_bytes_max);
+    let calls = Arc::new(CallMetrics::default());
+    let watched = Watched {
+        engine: Arc::clone(parts.engine),
+        streams: streams.clone(),
+        budgets: [
+            ("bodies", Arc::clone(&bodies)),
+            ("answers", Arc::clone(&answers)),
+            ("requests", Arc::clone(&parts.connections.requests)),
+        ],
+        connections: parts.connections.connections.clone(),
+    };
+    let metrics = MetricsPage::new(Arc::clone(&calls), watched);
     Edge {
         access: Access::new(settings.cors_origin.clone(), settings.access_keys.is_none()),
-        health: Health::new(settings.durability, settings.engine, local),
-        ids,
-        audit: Arc::clone(audit),
-        kinesis: Kinesis {
-            is_audited: audit.is_on(),
-            authenticator: Arc::clone(&authenticator),
-            streams: streams.clone(),
+        ids: Arc::new(parts.ids),
+        front: Front {
+            authenticator: parts.authenticator,
             bodies: Arc::clone(&bodies),
-            answers: Arc::clone(&answers),
-            subscriber_timeout: settings.http.write_timeout,
-        },
-        sts: Sts {
             is_audited: audit.is_on(),
-            authenticator: Arc::clone(&authenticator),
-            bodies: Arc::clone(&bodies),
         },
-        absent: Absent {
-            bodies: Arc::clone(&bodies),
+        services: Services {
+            kinesis: Kinesis {
+                streams: streams.clone(),
+                answers: Arc::clone(&answers),
+                subscriber_timeout: settings.http.write_timeout,
+            },
+            tables: TablesEdge {
+                bodies,
+                answers,
+                tables: parts.tables.clone(),
+            },
+            sts: Sts,
+            absent: Absent,
         },
-        tables: TablesEdge {
-            is_audited: audit.is_on(),
-            authenticator,
-            bodies,
-            answers,
-            tables: tables.clone(),
-        },
+        pages: Arc::new(Pages(vec![Box::new(parts.health), Box::new(metrics)])),
+        recorders: recorders(audit, calls),
     }
+}
+
+/// Who hears of calls, one after the other.
+fn recorders(audit: &Arc<Audit>, calls: Arc<CallMetrics>) -> Recorders {
+    let audit: Arc<dyn CallRecorder> = Arc::<Audit>::clone(audit);
+    Recorders(vec![audit, Arc::new(RequestLog), calls])
 }
 
 fn audit(settings: &Settings, clock: Arc<dyn WallClock>) -> Result<Arc<Audit>, OpenError> {
     let path = settings.audit_log.as_deref();
-    let audit = Audit::open(path, settings.access_keys.is_some(), clock);
+    let is_logged = settings.access_keys.is_some();
+    let audit = Audit::open(path, is_logged, settings.audit_refusals_per_s_max, clock);
     audit.map(Arc::new).map_err(|source| OpenError::AuditLog {
         path: path.unwrap_or(Path::new("")).to_owned(),
         source,
     })
 }
 
-/// Looks at the files of tables, which reads the disk.
-async fn open_tables(settings: &Settings) -> Result<TableService, OpenError> {
-    let data_dir = match settings.engine {
-        EngineKind::Memory => None,
-        EngineKind::Local => {
-            let absolute = std::path::absolute(&settings.data_dir);
-            let absolute = absolute.map_err(|source| OpenError::DataFolder {
-                folder: settings.data_dir.clone(),
-                source,
-            })?;
-            Some(absolute)
-        }
+/// The data folder, absolute; `None` for memory.
+fn data_folder(served: &dyn ServedEngine) -> Result<Option<PathBuf>, OpenError> {
+    let Some(folder) = served.folder() else {
+        return Ok(None);
     };
+    std::path::absolute(folder)
+        .map(Some)
+        .map_err(|source| OpenError::DataFolder {
+            folder: folder.to_owned(),
+            source,
+        })
+}
+
+/// Looks at the files of tables, which reads the disk.
+async fn open_tables(
+    folder: Option<PathBuf>,
+    settings: &Settings,
+) -> Result<TableService, OpenError> {
     let tables = settings.tables;
-    let opened = tokio::task::spawn_blocking(move || TableService::open(data_dir, tables)).await;
+    let opened = tokio::task::spawn_blocking(move || TableService::open(folder, tables)).await;
     match opened {
         Ok(opened) => Ok(opened?),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),

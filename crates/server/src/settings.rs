@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use millstream_log_local::IdleBell;
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
+use crate::engines::{self, EngineKind, LocalEngineSettings};
+
 pub use source::{
-    DamagedRecords, DamagedTables, Durability, EngineKind, InvalidSettings, LogFormat,
-    SettingsSource, Switch,
+    DamagedRecords, DamagedTables, InvalidSettings, LogFailure, LogFormat, SettingsSource, Switch,
 };
 
 /// What a server runs with. Made by [`SettingsSource::check`]; `Settings::default()` is what a bare
@@ -21,6 +21,8 @@ pub use source::{
 pub struct Settings {
     /// Where the server listens. A loopback address, unless there are access keys.
     pub listen: SocketAddr,
+    /// Where pages for who looks after the server have a listener of their own, which asks for no key.
+    pub admin_listen: Option<SocketAddr>,
     /// The folder of everything that is kept. Unused by the memory engine.
     pub data_dir: PathBuf,
     /// The account of every access key that is not an account id itself.
@@ -29,17 +31,12 @@ pub struct Settings {
     pub transition: Duration,
     /// Most open shards of all provisioned streams of an account in a region; `None` for no limit.
     pub account_shards_max: Option<u64>,
-    /// When a record counts as stored.
-    pub durability: Durability,
-    /// Free space in bytes on the data folder's disk below which records are refused.
-    pub disk_free_bytes_min: u64,
     /// What keeps the logs.
     pub engine: EngineKind,
-    /// Whether the committing thread asks for a real-time class.
-    pub realtime: Switch,
-    /// What the threads of the server's runtime ring when they run out of work: commits gather more puts then. The
-    /// check of the settings leaves it empty; whoever makes the runtime may set it.
-    pub idle_bell: Option<IdleBell>,
+    /// What the engine in the data folder runs with.
+    pub local: LocalEngineSettings,
+    /// What the server does once its log takes no more writes.
+    pub log_failure: LogFailure,
     /// How long accepted requests may take to finish once the server was asked to stop.
     pub shutdown_grace: Duration,
     /// How log lines look.
@@ -50,6 +47,9 @@ pub struct Settings {
     pub access_keys: Option<PathBuf>,
     /// The file that denials and changes are written to, besides the log.
     pub audit_log: Option<PathBuf>,
+    /// Most refusals of a second that the audit log tells one by one: those of callers who are not known together, and
+    /// those of each who is. The check of the settings says 100.
+    pub audit_refusals_per_s_max: u64,
     /// How connections are encrypted; `None` is not at all.
     pub tls: Option<TlsSettings>,
     /// Bounds of the HTTP edge.
@@ -112,6 +112,13 @@ impl Default for HttpSettings {
             write_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(300),
         }
+    }
+}
+
+impl Settings {
+    /// Lines of the start text: where everything is kept, and when a record counts as stored.
+    pub fn engine_start_text(&self) -> String {
+        engines::of(self).start_text()
     }
 }
 

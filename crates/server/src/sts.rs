@@ -2,20 +2,18 @@
 //!
 //! Anybody whose request is signed may ask, as on AWS: no policy is looked at. Nothing here gives out tokens.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use http::request::Parts;
+use millstream_streams::Caller;
+use millstream_types::Plane;
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
 use crate::absent;
-use crate::audit::{AuditNote, cut};
 use crate::edge::{
-    Answer, Arriving, Authenticator, PortService, Protocol, Refused, form_field, presented_key,
-    scope_service, xml_escaped,
+    Answer, Callers, Named, PortService, Profile, Protocol, Refusal, Refused, Request, RequestId,
+    form_field, presented_key, scope_service, xml_escaped,
 };
-use crate::http::{BodyError, ByteBudget, Unanswerable, read_body};
 
 /// The service of credential scopes.
 const SERVICE: &str = "sts";
@@ -27,67 +25,75 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The service behind the port.
 #[derive(Debug)]
-pub(crate) struct Sts {
-    pub(crate) authenticator: Arc<Authenticator>,
-    /// Whether somebody reads the audit log.
-    pub(crate) is_audited: bool,
-    pub(crate) bodies: Arc<ByteBudget>,
+pub(crate) struct Sts;
+
+/// Its one operation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GetCallerIdentity;
+
+impl Named for GetCallerIdentity {
+    fn operation(&self) -> &'static str {
+        ACTION
+    }
+
+    fn plane(&self) -> Plane {
+        Plane::Data
+    }
 }
 
 impl PortService for Sts {
+    type Named = GetCallerIdentity;
+
     /// Forms that are signed for this service, and forms whose signature names none: these it refuses.
     fn claims(&self, head: &Parts) -> bool {
         let is_query = Protocol::of(head) == Some(Protocol::Query);
         is_query && scope_service(head).is_none_or(|service| service == SERVICE)
     }
 
-    async fn answer(&self, request: Arriving<'_>) -> Result<Answer, Unanswerable> {
-        let Arriving {
-            id,
-            connection,
-            head,
-            incoming,
-        } = request;
-        let read = read_body(
-            incoming,
-            head.version,
-            connection,
-            &self.bodies,
-            BODY_BYTES_MAX,
-            || None,
-        );
-        let body = match read.await {
-            Ok(body) => body,
-            Err(BodyError::Incomplete) => return Err(Unanswerable),
-            Err(BodyError::TooLarge | BodyError::Unwelcome) => return Ok(Answer::body_too_large()),
-            Err(BodyError::NoRoom) => return Ok(Protocol::Query.refuse(id, absent::NO_ROOM)),
-        };
-        let Some(action) = form_field(&body.bytes, "Action") else {
-            return Ok(Answer::no_operation());
-        };
-        let version = form_field(&body.bytes, "Version");
-        if action != ACTION || version.as_deref() != Some(VERSION) {
-            let service = scope_service(head);
-            return Ok(absent::refuse(
-                Protocol::Query,
-                id,
-                service.as_deref(),
-                &action,
-            ));
+    fn profile(&self) -> Profile {
+        Profile {
+            service: SERVICE,
+            body_bytes_max: BODY_BYTES_MAX,
+            callers: Callers::Verified,
         }
-        let caller = match self.authenticator.authenticate(head, &body.bytes, SERVICE) {
-            Ok(caller) => caller,
-            Err(error) => {
-                return Ok(Answer {
-                    note: self.is_audited.then(|| note(head, &error)),
-                    ..Protocol::Query.refuse(id, unauthenticated(&error, &error.to_string()))
-                });
-            }
+    }
+
+    fn name(&self, request: &Request<'_>) -> Result<GetCallerIdentity, Answer> {
+        let form = &request.body.bytes;
+        let Some(action) = form_field(form, "Action") else {
+            return Err(Answer::no_operation());
         };
-        let account = &caller.account;
+        let version = form_field(form, "Version");
+        if action == ACTION && version.as_deref() == Some(VERSION) {
+            return Ok(GetCallerIdentity);
+        }
+        let service = scope_service(request.head);
+        Err(absent::refuse(
+            Protocol::Query,
+            request.id,
+            service.as_deref(),
+            &action,
+        ))
+    }
+
+    fn refuse(&self, id: RequestId, _head: &Parts, refusal: Refusal<'_>) -> Answer {
+        match refusal {
+            Refusal::NoRoom => Protocol::Query.refuse(id, absent::NO_ROOM),
+            Refusal::Failed => Protocol::Query.refuse(id, absent::FAILED),
+            Refusal::Unverified(error, _) => {
+                Protocol::Query.refuse(id, unverified(error, &error.to_string()))
+            }
+        }
+    }
+
+    async fn call(&self, request: Request<'_>, _: GetCallerIdentity, caller: &Caller) -> Answer {
+        let (account, id) = (&caller.account, request.id);
         // Without keys everybody is whom AWS calls the root user, whose id is the account's.
         let (arn, user) = match caller.arn() {
-            Some(arn) => (arn.to_owned(), presented_key(head).unwrap_or_default()),
+            Some(arn) => {
+                let user = presented_key(request.head).unwrap_or_default();
+                (arn.to_owned(), user)
+            }
             None => (format!("arn:aws:iam::{account}:root"), account.to_string()),
         };
         let (arn, user) = (xml_escaped(&arn), xml_escaped(&user));
@@ -96,12 +102,12 @@ impl PortService for Sts {
              <UserId>{user}</UserId>\n    <Account>{account}</Account>\n  </GetCallerIdentityResult>\n  \
              <ResponseMetadata>\n    <RequestId>{id}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n"
         );
-        Ok(Answer::plain(StatusCode::OK, "text/xml", text))
+        Answer::plain(StatusCode::OK, "text/xml", text)
     }
 }
 
 /// The names that this protocol has for what is wrong with credentials.
-fn unauthenticated<'a>(error: &AuthenticationError, message: &'a str) -> Refused<'a> {
+fn unverified<'a>(error: &AuthenticationError, message: &'a str) -> Refused<'a> {
     let (status, query_code) = match error.code() {
         ErrorCode::MissingAuthenticationToken => {
             (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
@@ -116,16 +122,4 @@ fn unauthenticated<'a>(error: &AuthenticationError, message: &'a str) -> Refused
         query_code,
         message,
     }
-}
-
-/// What the audit log is to say of a request that was not authenticated.
-fn note(head: &Parts, error: &AuthenticationError) -> Box<AuditNote> {
-    Box::new(AuditNote {
-        action: format!("{SERVICE}:{ACTION}"),
-        principal: None,
-        access_key: presented_key(head).as_deref().map(cut),
-        account: None,
-        resource: None,
-        error: Some(error.code().name().to_owned()),
-    })
 }

@@ -219,6 +219,11 @@ impl StreamService {
         calls_ended.is_ok() && workers_ended && follower_ended
     }
 
+    /// How many subscriptions are open.
+    pub fn subscriptions_open(&self) -> usize {
+        self.inner.subscriptions.open()
+    }
+
     /// Ends all subscriptions, cleanly, and gives no more; everything else goes on. For whoever must end the
     /// connections before the service.
     pub fn end_subscriptions(&self) {

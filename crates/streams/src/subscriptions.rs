@@ -110,6 +110,11 @@ impl Subscriptions {
         })
     }
 
+    /// How many seats are taken.
+    pub(crate) fn open(&self) -> usize {
+        self.state.lock().taken.len()
+    }
+
     /// Ends the subscriptions of a consumer.
     pub(crate) fn end_consumer(&self, stream: StreamId, consumer: &ConsumerKey) {
         let seat = |shard| Seat {

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod descriptors;
 mod exit_codes;
 mod idle_connections;
 mod keys;
+mod log_status;
 mod records_get;
 mod records_put;
 mod records_tail;

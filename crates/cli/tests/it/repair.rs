@@ -78,7 +78,9 @@ fn a_reader_goes_on_behind_a_damaged_record() {
             &["records", "put", "s", data, "--partition-key", "k"],
         )
     };
-    ["one", "two", "a-damaged-one", "four"].map(put);
+    for data in ["one", "two", "a-damaged-one", "four"] {
+        put(data);
+    }
     assert!(server.terminate().success());
     let needle = b"a-damaged-one";
     let segments = std::fs::read_dir(folder.join("segments")).unwrap();

@@ -26,7 +26,7 @@ impl Committer {
     pub(super) fn refuse_records(&mut self, group: &mut Group) {
         let reserve = self.shared.prepared.take_reserve();
         let mut state = self.shared.state.lock();
-        state.room.records = false;
+        self.shared.set_room(&mut state, false);
         // The other half is for trims and deletes, which are taken as long as there is room at all.
         let bytes = reserve.as_ref().map_or(0, |reserve| reserve.file_bytes / 2);
         let commands: u64 = group.entries.iter().filter_map(command_bytes).sum();

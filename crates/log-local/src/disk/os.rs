@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 use rustix::io::ReadWriteFlags;
 
-use super::{Disk, DiskFile, Waiting};
+use super::{Disk, DiskFile, HeldLock, Waiting};
 
 /// Most parts of one `pwritev`.
 const PARTS_MAX: usize = 1024;
@@ -48,14 +49,15 @@ impl OsDisk {
 }
 
 impl Disk for OsDisk {
-    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self) -> io::Result<Box<dyn HeldLock>> {
+        let path = self.path("lock");
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(self.path("lock"))?;
+            .open(&path)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        Ok(Box::new(OsLock { file, path }))
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -100,6 +102,25 @@ impl Disk for OsDisk {
     fn free_bytes(&self) -> io::Result<u64> {
         let found = rustix::fs::statvfs(&self.root)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+/// A locked file. Whoever comes next locks what has its name then, which may be another file.
+#[derive(Debug)]
+struct OsLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl HeldLock for OsLock {
+    fn is_held(&self) -> io::Result<bool> {
+        let named = match std::fs::metadata(&self.path) {
+            Ok(named) => named,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let locked = self.file.metadata()?;
+        Ok((named.dev(), named.ino()) == (locked.dev(), locked.ino()))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Disk, DiskFile, Waiting};
+use super::{Disk, DiskFile, HeldLock, Waiting};
 
 /// What is written to a disk at once or not at all.
 const SECTOR_BYTES: usize = 512;
@@ -32,6 +32,8 @@ pub struct Faults {
     pub next_write_fails_on: Option<&'static str>,
     /// All reads fail.
     pub reads_fail: bool,
+    /// The lock of the folder keeps nobody out any more.
+    pub lock_is_lost: bool,
     /// Bytes that files may have together.
     pub capacity_bytes: Option<u64>,
 }
@@ -323,7 +325,7 @@ impl Dice {
 }
 
 impl Disk for PowerCutDisk {
-    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self) -> io::Result<Box<dyn HeldLock>> {
         let mut inner = self.inner.lock();
         if std::mem::replace(&mut inner.locked, true) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -410,6 +412,12 @@ impl Disk for PowerCutDisk {
 }
 
 struct Lock(PowerCutDisk);
+
+impl HeldLock for Lock {
+    fn is_held(&self) -> io::Result<bool> {
+        Ok(!self.0.inner.lock().faults.lock_is_lost)
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use millstream_log::{EngineError, LogFuture};
+use millstream_log::{EngineError, EngineStatus, LogFuture};
 use millstream_types::WallClock;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
@@ -70,6 +70,7 @@ impl LocalEngine {
             buffers: ReadBuffers::default(),
             counters: Counters::default(),
             lock: Mutex::new(Some(Arc::new(FolderLock(lock)))),
+            status: watch::Sender::new(EngineStatus::Serving),
             settings,
         });
         if let Some(bell) = &shared.settings.idle_bell
@@ -78,6 +79,7 @@ impl LocalEngine {
             let reason = "idle_bell belongs to another engine";
             return Err(OpenError::Settings(reason.to_owned()));
         }
+        prepared::look_at_room(&shared);
         if recovered.manifest_due {
             write_manifest(&shared, false).map_err(OpenError::io("writing the manifest"))?;
         }

@@ -19,8 +19,11 @@ pub(super) fn verify(shared: &Shared) -> Result<(), EngineError> {
     if let Phase::Failed(reason) = &shared.state.lock().phase {
         return Err(EngineError::Io(reason.clone()));
     }
-    if shared.lock.lock().is_none() {
-        return Err(EngineError::Stopped);
+    let lock = shared.lock.lock().clone().ok_or(EngineError::Stopped)?;
+    if lock.0.is_held().is_ok_and(|is_held| !is_held) {
+        return Err(EngineError::Io(
+            "the lock of the data folder is lost".to_owned(),
+        ));
     }
     probe(shared).map_err(|error| EngineError::Io(format!("probing the disk: {error}")))?;
     check_manifest(shared)?;

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use millstream_log::contract::Subject;
 use millstream_log::{
-    LogEngine, log_engine_contract, log_engine_reopen_contract, snapshot_store_contract,
+    LogEngine, log_engine_contract, log_engine_failure_contract, log_engine_reopen_contract,
+    log_engine_room_contract, snapshot_store_contract,
 };
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::{Durability, IdleBell, LocalEngine, LocalSettings, LocalSnapshots};
 use millstream_types::{SystemClock, WallClock};
 use tempfile::TempDir;
+
+use crate::workload::small_settings;
 
 fn settings(folder: &TempDir) -> LocalSettings {
     LocalSettings {
@@ -50,6 +54,30 @@ fn open_with(
     Subject::new(open()).with_reopen(move || std::future::ready(open()))
 }
 
+fn open_on(disk: &PowerCutDisk, faults: Faults, clock: Arc<dyn WallClock>) -> LocalEngine {
+    disk.set_faults(faults);
+    LocalEngine::open_on(Arc::new(disk.clone()), small_settings(), clock).unwrap()
+}
+
+async fn open_with_little_room(clock: Arc<dyn WallClock>) -> Subject {
+    let faults = Faults {
+        capacity_bytes: Some(300 << 10),
+        ..Faults::default()
+    };
+    Subject::new(Arc::new(open_on(&PowerCutDisk::new(), faults, clock)))
+}
+
+async fn open_to_fail(clock: Arc<dyn WallClock>) -> Subject {
+    let disk = PowerCutDisk::new();
+    let engine = open_on(&disk, Faults::default(), clock);
+    Subject::new(Arc::new(engine)).with_failing_writes(move || {
+        disk.set_faults(Faults {
+            next_sync_fails_on: Some("log-commit"),
+            ..Faults::default()
+        });
+    })
+}
+
 /// Snapshots, and the folder that they are in.
 #[derive(Debug)]
 struct Snapshots {
@@ -87,6 +115,8 @@ async fn open_snapshots() -> Snapshots {
 log_engine_contract!(local, open);
 log_engine_contract!(local_with_bell, open_with_bell);
 log_engine_contract!(local_os, open_in_os_mode);
+log_engine_room_contract!(local_with_little_room, open_with_little_room);
+log_engine_failure_contract!(local_to_fail, open_to_fail);
 log_engine_reopen_contract!(local_reopened, open);
 log_engine_reopen_contract!(local_os_reopened, open_in_os_mode);
 snapshot_store_contract!(local_snapshots, open_snapshots);

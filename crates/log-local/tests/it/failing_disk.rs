@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use millstream_log::{
-    AppendError, EngineError, GroupId, LogEngine, LogId, LogSpec, NotWritten, ReadFrom, ReadOutcome,
+    AppendError, EngineError, EngineStatus, GroupId, LogEngine, LogId, LogSpec, NotWritten,
+    ReadFrom, ReadOutcome,
 };
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+use millstream_log_local::{LocalEngine, LocalSettings};
 
-use crate::folder::{append_one, create};
-use crate::workload::{open, read_all};
+use crate::folder::{append_one, create, failure, wait_until};
+use crate::workload::{TestClock, open, read_all, small_settings};
 
 /// Fails the next sync or write of the committing thread, whatever the others do meanwhile.
 fn fail_next(disk: &PowerCutDisk, sync: bool) {
@@ -38,7 +40,7 @@ fn a_failed_write_or_sync_is_final() {
         fail_next(&disk, sync);
         let answer = append_one(&engine, place, "lost");
         assert_eq!(answer, Err(AppendError::OutcomeUnknown));
-        assert!(engine.failure().unwrap().contains("segments/"));
+        assert!(failure(&engine).unwrap().contains("segments/"));
         let stopped = Err(AppendError::NotWritten(NotWritten::Stopped));
         assert_eq!(append_one(&engine, place, "later"), stopped);
         let created = block_on(engine.create(GroupId(1), LogId(2), LogSpec::default()));
@@ -106,6 +108,59 @@ fn what_depends_on_a_failed_close_is_not_answered_as_closed() {
         answers[1],
         Err(AppendError::NotWritten(NotWritten::Stopped))
     );
+}
+
+/// Another server may have locked the folder by then: an idle engine notices by itself, and writes nothing more.
+#[test]
+fn a_lost_lock_is_told_by_an_idle_engine_and_final() {
+    let disk = PowerCutDisk::new();
+    let engine = open(&disk).unwrap();
+    let place = create(&engine, 1, 1);
+    append_one(&engine, place, "before").unwrap();
+    assert_eq!(block_on(engine.verify()), Ok(()));
+    disk.set_faults(Faults {
+        lock_is_lost: true,
+        ..Faults::default()
+    });
+    assert!(block_on(engine.verify()).is_err());
+    wait_until("word of the lost lock", || {
+        failure(&engine).is_some_and(|reason| reason.contains("lock"))
+    });
+    let operations = disk.operations();
+    let stopped = Err(AppendError::NotWritten(NotWritten::Stopped));
+    assert_eq!(append_one(&engine, place, "later"), stopped);
+    assert_eq!(read_all(&engine, place).len(), 1);
+    assert_eq!(disk.operations(), operations);
+}
+
+/// The disk is filled by somebody else: an idle engine notices by itself, and when there is room again.
+#[test]
+fn want_of_room_is_told_by_an_idle_engine() {
+    let disk = PowerCutDisk::new();
+    let settings = LocalSettings {
+        free_space_floor_bytes: 1 << 20,
+        ..small_settings()
+    };
+    let clock = Arc::new(TestClock::default());
+    let engine = LocalEngine::open_on(Arc::new(disk.clone()), settings, clock).unwrap();
+    let place = create(&engine, 1, 1);
+    append_one(&engine, place, "before").unwrap();
+    let set_capacity = |capacity_bytes| {
+        disk.set_faults(Faults {
+            capacity_bytes,
+            ..Faults::default()
+        });
+    };
+    let is = |status| wait_until("the status", || *engine.status().borrow() == status);
+    for _ in 0..2 {
+        set_capacity(Some(1 << 20));
+        is(EngineStatus::NoRoom);
+        let refused = Err(AppendError::NotWritten(NotWritten::NoRoom));
+        assert_eq!(append_one(&engine, place, "refused"), refused);
+        set_capacity(None);
+        is(EngineStatus::Serving);
+        append_one(&engine, place, "taken").unwrap();
+    }
 }
 
 /// A stop ends the reads that wait also where the engine had failed before.

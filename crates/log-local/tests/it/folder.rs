@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::executor::block_on;
 use millstream_log::{
-    Append, AppendError, Appended, EntryKind, GroupId, LogEngine, LogId, LogSpec, Place, ReadFrom,
-    ReadOutcome,
+    Append, AppendError, Appended, EngineStatus, EntryKind, GroupId, LogEngine, LogId, LogSpec,
+    Place, ReadFrom, ReadOutcome,
 };
 use millstream_log_local::disk::power_cut::PowerCutDisk;
 use millstream_log_local::{Durability, IdleBell, LocalEngine, LocalSettings, OpenError};
@@ -55,6 +55,14 @@ pub fn written_segment(disk: &PowerCutDisk) -> String {
 }
 
 /// Waits, without sleeping, for what other threads are about to do.
+/// Why the engine takes no more writes, if it says so.
+pub fn failure(engine: &LocalEngine) -> Option<String> {
+    match &*engine.status().borrow() {
+        EngineStatus::Failed(reason) => Some(reason.to_string()),
+        EngineStatus::Serving | EngineStatus::NoRoom => None,
+    }
+}
+
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !is_so() {

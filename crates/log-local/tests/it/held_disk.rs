@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use millstream_log::{LogEngine, ReadFrom, ReadOutcome};
 use millstream_log_local::LocalEngine;
 use millstream_log_local::disk::power_cut::PowerCutDisk;
-use millstream_log_local::disk::{Disk, DiskFile, Waiting};
+use millstream_log_local::disk::{Disk, DiskFile, HeldLock, Waiting};
 use parking_lot::{Condvar, Mutex};
 
 use crate::folder::{append_one, create, wait_until};
@@ -94,7 +94,7 @@ impl DiskFile for HeldFile {
 }
 
 impl Disk for HeldDisk {
-    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self) -> io::Result<Box<dyn HeldLock>> {
         self.disk.lock()
     }
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {

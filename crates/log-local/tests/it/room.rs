@@ -1,10 +1,10 @@
 //! A full disk: records are refused first, commands and what frees room go on, and records resume.
 
 use futures::executor::block_on;
-use millstream_log::{AppendError, LogEngine, NotWritten};
+use millstream_log::{AppendError, EngineStatus, LogEngine, NotWritten};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 
-use crate::folder::{append_one, create, wait_until};
+use crate::folder::{append_one, create, failure, wait_until};
 use crate::workload::{open, read_all};
 
 #[test]
@@ -34,7 +34,7 @@ fn a_full_disk_refuses_records_first_and_resumes() {
         assert!(written < 1000, "the disk is never full");
     }
     assert!(written > 5);
-    assert!(!engine.has_room());
+    assert_eq!(*engine.status().borrow(), EngineStatus::NoRoom);
     // Commands go on, into the reserve if they must; so do trims.
     for number in 0..4 {
         append_one(&engine, commands, &format!("command {number}")).unwrap();
@@ -88,7 +88,7 @@ fn every_size_of_a_disk_is_survived() {
                 assert!(answer.is_ok() || answer == no_room, "{answer:?}");
             }
         }
-        assert_eq!(engine.failure(), None);
+        assert_eq!(failure(&engine), None);
         assert_eq!(block_on(engine.bounds(records)).unwrap().next, written);
         let image = disk.after_power_cut(0);
         for engine in [&engine, &open(&image).unwrap()] {
@@ -133,7 +133,7 @@ fn appends_in_flight_at_a_full_disk_never_share_an_offset() {
                 }
             }
         }
-        assert_eq!(engine.failure(), None);
+        assert_eq!(failure(&engine), None);
         let image = disk.after_power_cut(0);
         for engine in [&engine, &open(&image).unwrap()] {
             let mut found = std::collections::BTreeMap::new();

@@ -7,7 +7,7 @@ use millstream_log::{AppendError, GroupId, LogEngine, NotWritten, Place};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::{Durability, LocalEngine, LocalSettings};
 
-use crate::folder::{append_one, create, wait_until};
+use crate::folder::{append_one, create, failure, wait_until};
 use crate::workload::{TestClock, read_all, small_settings};
 
 const SEGMENT: u64 = 16 << 10;
@@ -143,7 +143,7 @@ fn fill_and_delete(capacity_bytes: u64, floor_bytes: u64) {
     });
     wait_for_bound(&disk, &engine, 60_000);
     assert!(used(&disk) <= capacity_bytes);
-    assert_eq!(engine.failure(), None);
+    assert_eq!(failure(&engine), None);
     assert_eq!(read_all(&engine, kept)[..entries.len()], entries[..]);
     let image = disk.after_power_cut(0);
     assert_eq!(read_all(&open(&image), kept)[..entries.len()], entries[..]);

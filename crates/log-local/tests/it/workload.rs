@@ -126,7 +126,7 @@ pub fn run(disk: &PowerCutDisk, seed: u64, steps: u64) -> Model {
     };
     let mut in_flight = Vec::new();
     for _ in 0..steps {
-        if engine.failure().is_some() {
+        if crate::folder::failure(&engine).is_some() {
             break;
         }
         model.step(&engine, &mut rng, &mut in_flight);

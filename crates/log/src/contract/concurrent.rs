@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::trial::{check_dense, check_page, expect_entries};
+use super::trial::{check_page, expect_entries};
 use super::{Trial, close, data};
 use crate::{AppendError, LogEngine, NotWritten, Place, ReadFrom};
 
@@ -84,8 +84,7 @@ pub async fn readers_see_a_growing_prefix(trial: &mut Trial) {
         .map(|_| tokio::spawn(follow(Arc::clone(trial.engine()), log, total)))
         .collect();
     for number in 0..total {
-        let appended = trial.append(data(log, number.to_string())).await;
-        assert_eq!(appended.offset, number);
+        trial.append(data(log, number.to_string())).await;
     }
     for reader in readers {
         reader.await.expect("the reader ends");
@@ -93,8 +92,8 @@ pub async fn readers_see_a_growing_prefix(trial: &mut Trial) {
 }
 
 async fn follow(engine: Arc<dyn LogEngine>, place: Place, total: u64) {
-    let mut next = 0;
-    while next < total {
+    let (mut next, mut seen) = (0, 0);
+    while seen < total {
         let before = engine.bounds(place).await.expect("the log exists").next;
         let read = ReadFrom {
             place,
@@ -104,12 +103,12 @@ async fn follow(engine: Arc<dyn LogEngine>, place: Place, total: u64) {
         let mut outcomes = engine.read_many(vec![read], Duration::from_secs(40)).await;
         let (page, bounds) = expect_entries(outcomes.remove(0));
         check_page(&page, next, 64, bounds);
-        check_dense(&page, next, bounds);
         assert!(!page.is_empty() && bounds.next >= before);
         for entry in &page {
-            assert_eq!(entry.payload, entry.offset.to_string());
+            assert_eq!(entry.payload, seen.to_string());
+            seen += 1;
+            next = entry.offset + 1;
         }
-        next += page.len() as u64;
         let after = engine.bounds(place).await.expect("the log exists").next;
         assert!(
             after >= bounds.next && bounds.next >= next,
@@ -151,9 +150,9 @@ pub async fn a_close_among_writers_divides_them(trial: &mut Trial) {
         offsets.extend(writer.await.expect("the writer ends"));
     }
     offsets.sort_unstable();
-    assert_eq!(offsets, (0..end).collect::<Vec<_>>());
-    assert_eq!(trial.bounds(log).await.next, end + 1);
-    assert_eq!(trial.entries(log).await.len() as u64, end + 1);
+    offsets.push(end);
+    let stand = trial.accepted(log).await.into_iter();
+    assert!(stand.map(|entry| entry.offset).eq(offsets));
 }
 
 /// Logs created, filled and deleted by many callers at once stay apart.
@@ -168,7 +167,7 @@ pub async fn logs_come_and_go_beside_each_other(trial: &mut Trial) {
                 let place = created.await.expect("a new log is created");
                 let append = data(place, format!("{caller} {}", id.0));
                 let appended = engine.append_many(vec![append.clone()]).await[0];
-                assert!(appended.is_ok_and(|appended| appended.offset == 0));
+                assert!(appended.is_ok());
                 assert_eq!(engine.delete(place).await, Ok(()));
                 let refused = engine.append_many(vec![append]).await[0];
                 let gone = AppendError::NotWritten(NotWritten::NoSuchLog);

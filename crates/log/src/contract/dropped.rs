@@ -14,12 +14,14 @@ pub async fn dropped_appends_are_written_in_order(trial: &mut Trial) {
             let append = data(log, format!("dropped {round}{half}"));
             drop(trial.engine().append_many(vec![append]));
         }
-        let kept = trial.append(data(log, format!("kept {round}"))).await;
-        assert_eq!(kept.offset, round * 3 + 2);
+        trial.append(data(log, format!("kept {round}"))).await;
     }
-    let payloads = trial.payloads(log).await;
-    assert_eq!(payloads[..3], ["dropped 0x", "dropped 0y", "kept 0"]);
-    assert_eq!(payloads.len(), 30);
+    let of_round = |round| {
+        ["dropped {}x", "dropped {}y", "kept {}"]
+            .map(|text| text.replace("{}", &format!("{round}")))
+    };
+    let expected: Vec<String> = (0..10).flat_map(of_round).collect();
+    assert_eq!(trial.payloads(log).await, expected);
 }
 
 /// An append that was polled and then dropped is written too, without any later call to push it.
@@ -41,13 +43,7 @@ pub async fn dropped_appends_keep_their_meaning(trial: &mut Trial) {
             .engine()
             .append_many(vec![data(log, "a").with_id(AppendId(1))]),
     );
-    assert_eq!(
-        trial
-            .append(data(log, "a").with_id(AppendId(1)))
-            .await
-            .offset,
-        0
-    );
+    trial.append(data(log, "a").with_id(AppendId(1))).await;
     drop(trial.engine().append_many(vec![close(log, "end")]));
     let refused = Err(AppendError::NotWritten(NotWritten::Closed));
     assert_eq!(trial.try_append(data(log, "b")).await, refused);
@@ -60,10 +56,11 @@ pub async fn dropped_operations_can_be_done_again(trial: &mut Trial) {
     let create = || trial.engine().create(Trial::GROUP, id, LogSpec::default());
     drop(create());
     let log = create().await.expect("the log is created");
-    trial.append_all(log, &["a", "b"]).await;
-    drop(trial.engine().trim(log, 1));
-    assert_eq!(trial.engine().trim(log, 1).await, Ok(()));
-    assert_eq!(trial.bounds(log).await.next, 2);
+    let offsets = trial.offsets_of(log, &["a", "b"]).await;
+    let next = trial.bounds(log).await.next;
+    drop(trial.engine().trim(log, offsets[1]));
+    assert_eq!(trial.engine().trim(log, offsets[1]).await, Ok(()));
+    assert_eq!(trial.bounds(log).await.next, next);
     drop(trial.engine().delete(log));
     assert_eq!(trial.engine().delete(log).await, Ok(()));
     super::delete::check_gone(trial, log).await;

@@ -2,14 +2,13 @@
 
 use futures::future::join_all;
 
+use super::trial::{accepted_offsets, rises};
 use super::{Trial, data};
 
 /// Entries of one call stand in the log in the order of the list.
 pub async fn entries_of_one_call_keep_their_order(trial: &mut Trial) {
     let log = trial.log().await;
-    let appended = trial.append_all(log, &["a", "b", "c", "d"]).await;
-    let offsets: Vec<u64> = appended.iter().map(|appended| appended.offset).collect();
-    assert_eq!(offsets, [0, 1, 2, 3]);
+    trial.offsets_of(log, &["a", "b", "c", "d"]).await;
     assert_eq!(trial.payloads(log).await, ["a", "b", "c", "d"]);
 }
 
@@ -24,11 +23,9 @@ pub async fn calls_in_flight_keep_their_order(trial: &mut Trial) {
         .collect();
     let mut offsets = Vec::new();
     for answers in join_all(calls).await {
-        for answer in answers {
-            offsets.push(answer.expect("the entry is accepted").offset);
-        }
+        offsets.extend(accepted_offsets(&answers));
     }
-    assert_eq!(offsets, (0..200).collect::<Vec<u64>>());
+    assert!(rises(&offsets), "{offsets:?}");
     let expected: Vec<String> = (0..100)
         .flat_map(|number| ["x", "y"].map(|half| format!("{number}{half}")))
         .collect();
@@ -42,12 +39,15 @@ pub async fn the_call_decides_not_the_poll(trial: &mut Trial) {
         let append = data(log, number.to_string());
         trial.engine().append_many(vec![append])
     };
-    let mut calls: Vec<_> = (0..20).map(submit).collect();
-    for number in (0..20).rev() {
-        let answers = calls.remove(usize::try_from(number).expect("small")).await;
-        let appended = answers[0].expect("the entry is accepted");
-        assert_eq!(appended.offset, number);
+    let calls: Vec<_> = (0..20).map(submit).collect();
+    let mut offsets = Vec::new();
+    for call in calls.into_iter().rev() {
+        offsets.extend(accepted_offsets(&call.await));
     }
+    offsets.reverse();
+    assert!(rises(&offsets), "{offsets:?}");
+    let expected: Vec<String> = (0..20).map(|number: u64| number.to_string()).collect();
+    assert_eq!(trial.payloads(log).await, expected);
 }
 
 /// Entries for several logs in one call: each log takes its own in their order, and answers keep the list's order.
@@ -58,11 +58,11 @@ pub async fn one_call_serves_several_logs(trial: &mut Trial) {
     let appends = turns.iter().enumerate();
     let appends = appends.map(|(number, log)| data(logs[*log], number.to_string()));
     let answers = trial.engine().append_many(appends.collect()).await;
-    let offsets: Vec<u64> = answers
-        .into_iter()
-        .map(|answer| answer.expect("the entry is accepted").offset)
-        .collect();
-    assert_eq!(offsets, [0, 1, 0, 2, 1, 1, 2]);
+    let offsets = accepted_offsets(&answers);
+    for of_log in [&[0, 4][..], &[1, 3], &[2, 5, 6]] {
+        let of_log: Vec<u64> = of_log.iter().map(|answer| offsets[*answer]).collect();
+        assert!(rises(&of_log), "{offsets:?}");
+    }
     assert_eq!(trial.payloads(logs[0]).await, ["0", "4"]);
     assert_eq!(trial.payloads(logs[1]).await, ["before", "1", "3"]);
     assert_eq!(trial.payloads(logs[2]).await, ["2", "5", "6"]);

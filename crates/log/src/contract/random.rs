@@ -64,11 +64,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 async fn agree(trial: &mut Trial, operations: Vec<Operation>) {
-    if !trial.engine().caps().dense_offsets {
-        // The model counts.
-        return;
-    }
-    let mut model = Model::new(trial.engine().caps().append_ids_kept);
+    let mut model = Model::new(trial.engine().caps());
     for operation in operations {
         model.apply(trial, operation).await;
     }

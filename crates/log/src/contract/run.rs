@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use super::{ManualClock, Subject, Trial};
-use crate::SnapshotStore;
+use crate::{Caps, SnapshotStore};
 
 /// Longer than any case waits; whatever takes longer hangs.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -46,32 +46,57 @@ where
 ///
 /// # Panics
 /// As [`run`].
-pub fn run_dense<F, C>(factory: F, case: C)
+pub fn run_where_dense<F, C>(factory: F, case: C)
+where
+    F: AsyncFn(Arc<dyn WallClock>) -> Subject,
+    C: AsyncFnOnce(&mut Trial),
+{
+    run_where(factory, |caps| caps.dense_offsets, case);
+}
+
+/// As [`run`], for a case about what stands behind a CLOSE: where it is closed in place.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_where_in_place<F, C>(factory: F, case: C)
+where
+    F: AsyncFn(Arc<dyn WallClock>) -> Subject,
+    C: AsyncFnOnce(&mut Trial),
+{
+    run_where(factory, |caps| caps.closes_in_place, case);
+}
+
+fn run_where<F, C>(factory: F, can: fn(Caps) -> bool, case: C)
 where
     F: AsyncFn(Arc<dyn WallClock>) -> Subject,
     C: AsyncFnOnce(&mut Trial),
 {
     run(factory, async |trial: &mut Trial| {
-        if trial.engine().caps().dense_offsets {
+        if can(trial.engine().caps()) {
             case(trial).await;
         }
     });
 }
 
-/// As [`run_on_threads`], for a case that is about dense offsets.
+/// As [`run`], for a case after which the engine does not stop cleanly.
 ///
 /// # Panics
-/// As [`run`].
-pub fn run_dense_on_threads<F, C>(factory: F, case: C)
+/// If the case fails or hangs.
+pub fn run_to_failure<F, C>(factory: F, case: C)
 where
     F: AsyncFn(Arc<dyn WallClock>) -> Subject,
     C: AsyncFnOnce(&mut Trial),
 {
-    run_on_threads(factory, async |trial: &mut Trial| {
-        if trial.engine().caps().dense_offsets {
-            case(trial).await;
-        }
-    });
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let whole = async {
+        let clock = Arc::new(ManualClock::default());
+        let subject = factory(Arc::clone(&clock) as Arc<dyn WallClock>).await;
+        case(&mut Trial::new(subject, clock)).await;
+    };
+    let ended = runtime
+        .expect("a runtime starts")
+        .block_on(async { timeout(CASE_DEADLINE, whole).await });
+    ended.expect("the case ends in time");
 }
 
 /// Runs a case of a snapshot store.

@@ -10,10 +10,12 @@ use futures::FutureExt;
 use futures::future::ready;
 use millstream_types::TimestampMs;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, Entry, EntryKind, GroupId, LogEngine,
-    LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, Counter, EngineError, EngineStatus, Entry,
+    EntryKind, GroupId, LogEngine, LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom,
+    ReadOutcome,
 };
 
 /// One entry in so many offsets.
@@ -103,7 +105,7 @@ fn outcome_outside(read: ReadFrom, outcome: ReadOutcome) -> ReadOutcome {
     match outcome {
         ReadOutcome::Entries { entries, bounds } => {
             let bounds = bounds_outside(bounds);
-            if read.from > bounds.next {
+            if read.from < bounds.first || read.from > bounds.next {
                 return ReadOutcome::OutOfRange(bounds);
             }
             let entries = entries.into_iter().map(entry_outside).collect();
@@ -205,6 +207,18 @@ impl LogEngine for SparseEngine {
             closes_in_place: false,
             ..caps
         }
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.inner.status()
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        // Those behind a CLOSE are not acknowledged.
+        let counters = self.inner.counters().into_iter();
+        counters
+            .filter(|counter| counter.name != "entries")
+            .collect()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

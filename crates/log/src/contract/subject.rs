@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::LogEngine;
 
+type FailNextWrite = Box<dyn Fn() + Send + Sync>;
 type Reopen = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn LogEngine>> + Send + Sync>;
 
 /// A fresh engine without logs, and what the suite may do with it.
@@ -15,6 +16,7 @@ pub struct Subject {
     pub(super) engine: Arc<dyn LogEngine>,
     pub(super) reopen: Option<Reopen>,
     pub(super) time_may_pause: bool,
+    pub(super) fail_next_write: Option<FailNextWrite>,
 }
 
 impl Subject {
@@ -24,6 +26,7 @@ impl Subject {
             engine,
             reopen: None,
             time_may_pause: false,
+            fail_next_write: None,
         }
     }
 
@@ -32,6 +35,13 @@ impl Subject {
     #[must_use]
     pub fn with_paused_time(mut self) -> Self {
         self.time_may_pause = true;
+        self
+    }
+
+    /// How to make the engine's next write of an entry fail for good, with an outcome that nobody knows.
+    #[must_use]
+    pub fn with_failing_writes(mut self, fail_next: impl Fn() + Send + Sync + 'static) -> Self {
+        self.fail_next_write = Some(Box::new(fail_next));
         self
     }
 
@@ -54,6 +64,7 @@ impl fmt::Debug for Subject {
             .field("engine", &self.engine)
             .field("reopen", &self.reopen.is_some())
             .field("time_may_pause", &self.time_may_pause)
+            .field("fail_next_write", &self.fail_next_write.is_some())
             .finish()
     }
 }

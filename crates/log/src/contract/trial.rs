@@ -98,6 +98,14 @@ impl Trial {
         accepted.expect("the entries are accepted")
     }
 
+    /// Appends entries in one call that must be accepted; their offsets, which rise.
+    pub async fn offsets_of(&self, place: Place, payloads: &[&'static str]) -> Vec<u64> {
+        let appended = self.append_all(place, payloads).await;
+        let offsets: Vec<u64> = appended.iter().map(|appended| appended.offset).collect();
+        assert!(rises(&offsets), "{offsets:?}");
+        offsets
+    }
+
     /// What the log holds.
     pub async fn bounds(&self, place: Place) -> Bounds {
         let bounds = self.engine().bounds(place).await;
@@ -142,12 +150,28 @@ impl Trial {
         self.read_pages(place, first, 1 << 20).await
     }
 
-    /// The payloads of [`entries`](Self::entries) as text.
+    /// What readers take of [`entries`](Self::entries): those up to the first CLOSE, with it.
+    pub async fn accepted(&self, place: Place) -> Vec<Entry> {
+        let mut entries = self.entries(place).await;
+        let is_close = |entry: &Entry| entry.kind == EntryKind::Close;
+        if let Some(end) = entries.iter().position(is_close) {
+            entries.truncate(end + 1);
+        }
+        entries
+    }
+
+    /// The payloads of [`accepted`](Self::accepted) as text.
     pub async fn payloads(&self, place: Place) -> Vec<String> {
-        let entries = self.entries(place).await.into_iter();
+        let entries = self.accepted(place).await.into_iter();
         entries
             .map(|entry| String::from_utf8_lossy(&entry.payload).into_owned())
             .collect()
+    }
+
+    /// Makes the next write fail for good.
+    pub fn fail_next_write(&self) {
+        let fail_next = self.subject.fail_next_write.as_ref();
+        fail_next.expect("this case needs a subject made with `with_failing_writes`")();
     }
 
     /// Stops the engine and opens the same logs again.
@@ -157,6 +181,18 @@ impl Trial {
         let reopen = reopen.expect("this case needs a subject made with `with_reopen`");
         self.subject.engine = reopen().await;
     }
+}
+
+/// Whether each is higher than the one before.
+pub(super) fn rises(offsets: &[u64]) -> bool {
+    offsets.is_sorted_by(|before, after| before < after)
+}
+
+/// The offsets of answers that must be acceptances.
+pub(super) fn accepted_offsets(answers: &[Result<Appended, AppendError>]) -> Vec<u64> {
+    let offset =
+        |answer: &Result<Appended, AppendError>| answer.expect("the entry is accepted").offset;
+    answers.iter().map(offset).collect()
 }
 
 /// The entries and bounds of an outcome that must have them.

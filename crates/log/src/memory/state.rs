@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use millstream_types::TimestampMs;
+use tokio::sync::watch;
 
 use super::MemorySettings;
 use super::log::{ENTRY_BYTES, MemoryLog};
 use super::recent_ids::ID_BYTES;
 use crate::{
-    Append, Appended, EngineError, EntryKind, GroupId, LogId, NotWritten, Place, ReadFrom,
-    ReadOutcome,
+    Append, Appended, EngineError, EngineStatus, EntryKind, GroupId, LogId, NotWritten, Place,
+    ReadFrom, ReadOutcome,
 };
 
 /// Marks a place as one of this engine.
@@ -26,6 +27,8 @@ pub(super) struct State {
     held_bytes: usize,
     generation: u64,
     is_stopped: bool,
+    status: watch::Sender<EngineStatus>,
+    entries: u64,
 }
 
 impl State {
@@ -47,6 +50,23 @@ impl State {
                 log.waiters.wake_all();
             }
         }
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.status.subscribe()
+    }
+
+    fn set_status(&self, status: EngineStatus) {
+        self.status.send_if_modified(|before| {
+            let is_other = *before != status;
+            *before = status;
+            is_other
+        });
+    }
+
+    /// Entries that were acknowledged, logs, and bytes that are held.
+    pub(super) fn sizes(&self) -> [u64; 3] {
+        [self.entries, self.logs.len() as u64, self.held_bytes as u64]
     }
 
     pub(super) fn log(&self, place: Place) -> Result<&MemoryLog, EngineError> {
@@ -87,6 +107,7 @@ impl State {
     fn remove(&mut self, key: LogKey) {
         if let Some(mut log) = self.logs.remove(&key) {
             self.held_bytes -= log.held_bytes();
+            self.set_status(EngineStatus::Serving);
             log.waiters.wake_all();
             self.deleted_logs.insert(key);
         }
@@ -118,12 +139,14 @@ impl State {
         let id_bytes = append.id.map_or(0, |_| ID_BYTES);
         let held_bytes = self.held_bytes + ENTRY_BYTES + id_bytes + append.payload.len();
         if held_bytes > settings.bytes_max - reserve {
+            self.set_status(EngineStatus::NoRoom);
             return Err(NotWritten::NoRoom);
         }
         let before = log.held_bytes();
         let id = append.id.map(|id| (id, settings.append_ids_kept));
         let appended = log.push(now, append.kind, append.payload, id);
         self.held_bytes = self.held_bytes - before + log.held_bytes();
+        self.entries += 1;
         Ok(appended)
     }
 
@@ -144,6 +167,9 @@ impl State {
         log.trim(before);
         let held_after = log.held_bytes();
         self.held_bytes = self.held_bytes - held_before + held_after;
+        if held_after < held_before {
+            self.set_status(EngineStatus::Serving);
+        }
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ fn lost_and_doubled_entries_are_found() {
     );
     finds(
         Fault::WritesTwice,
-        contract::offsets::offsets_are_dense_from_zero,
+        contract::dense::offsets_are_dense_from_zero,
     );
     finds(
         Fault::ChangesLongPayloads,
@@ -167,6 +167,24 @@ fn what_should_be_gone_or_stopped_is_found() {
     finds(
         Fault::NeverStops,
         contract::stop::nothing_is_written_after_stop,
+    );
+}
+
+#[test]
+fn wrong_words_of_an_engine_about_itself_are_found() {
+    let little_room = async |clock: Arc<dyn WallClock>| {
+        let settings = MemorySettings {
+            bytes_max: 1 << 20,
+            ..MemorySettings::default()
+        };
+        let faulty = Faulty::with_settings(Fault::HidesWantOfRoom, settings, clock);
+        Subject::new(Arc::new(faulty)).with_paused_time()
+    };
+    let want_of_room = contract::status::want_of_room_is_told_and_passes;
+    assert!(fails(|| run(little_room, want_of_room)));
+    finds(
+        Fault::ForgetsWhatItCounted,
+        contract::status::what_was_counted_is_never_forgotten,
     );
 }
 

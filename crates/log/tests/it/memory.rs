@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millstream_log::contract::Subject;
 use millstream_log::{
     MemoryEngine, MemorySettings, MemorySnapshots, log_engine_contract, log_engine_reopen_contract,
-    snapshot_store_contract,
+    log_engine_room_contract, snapshot_store_contract,
 };
 use millstream_types::WallClock;
 
@@ -28,6 +28,14 @@ async fn open_in_real_time(clock: Arc<dyn WallClock>) -> Subject {
     )))
 }
 
+async fn open_with_little_room(clock: Arc<dyn WallClock>) -> Subject {
+    let settings = MemorySettings {
+        bytes_max: 1 << 20,
+        ..MemorySettings::default()
+    };
+    Subject::new(Arc::new(MemoryEngine::new(settings, clock))).with_paused_time()
+}
+
 async fn open_store() -> MemorySnapshots {
     MemorySnapshots::new()
 }
@@ -35,4 +43,5 @@ async fn open_store() -> MemorySnapshots {
 log_engine_contract!(engine, open);
 log_engine_contract!(engine_in_real_time, open_in_real_time);
 log_engine_reopen_contract!(engine_reopened, open);
+log_engine_room_contract!(engine_with_little_room, open_with_little_room);
 snapshot_store_contract!(snapshot_store, open_store);

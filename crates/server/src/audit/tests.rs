@@ -1,3 +1,5 @@
+use millstream_types::CallError;
+
 use super::*;
 
 /// A clock that stands still until it is set.
@@ -14,22 +16,49 @@ fn fixed() -> Arc<Fixed> {
     Arc::new(Fixed(AtomicU64::new(7)))
 }
 
-fn note(error: Option<&str>) -> AuditNote {
-    AuditNote {
-        action: "kinesis:CreateStream".into(),
-        principal: Some("arn:aws:iam::111111111111:user/a".into()),
-        access_key: None,
-        account: Some("111111111111".into()),
-        resource: Some("meters".into()),
-        error: error.map(str::to_owned),
-    }
+const ACCOUNT: &str = "111111111111";
+const PRINCIPAL: &str = "arn:aws:iam::111111111111:user/a";
+
+fn open(path: &Path, clock: Arc<dyn WallClock>) -> Audit {
+    Audit::open(Some(path), false, 100, clock).unwrap()
 }
 
-#[test]
-fn what_a_client_says_is_repeated_up_to_a_bound() {
-    assert_eq!(cut_access_key(&"ä".repeat(2_000)).len(), 128);
-    assert_eq!(cut(&"a".repeat(100_000)).len(), TEXT_BYTES_MAX);
-    assert_eq!(cut_access_key("AKIDEXAMPLE"), "AKIDEXAMPLE");
+/// A call of the control plane, by somebody who was verified.
+fn tell(audit: &Audit, request_id: &str, change: impl FnOnce(&mut CallRecord<'_>)) {
+    let (account, region) = (ACCOUNT.parse().unwrap(), "eu-west-1".parse().unwrap());
+    let mut call = CallRecord {
+        request_id: &request_id,
+        service: "kinesis",
+        operation: Some("CreateStream"),
+        target: "Kinesis_20131202.CreateStream",
+        plane: Plane::Control,
+        peer: IpAddr::from([10, 0, 0, 1]),
+        account: Some(&account),
+        region: Some(&region),
+        principal: Some(PRINCIPAL),
+        access_key: None,
+        resource: Some("meters"),
+        status: 200,
+        error: None,
+        request_bytes: 0,
+        answer_bytes: 0,
+        records: 0,
+        time: std::time::Duration::ZERO,
+    };
+    change(&mut call);
+    audit.call(&call);
+}
+
+fn denied(call: &mut CallRecord<'_>) {
+    call.status = 400;
+    call.error = Some(CallError::of(400, "AccessDeniedException"));
+}
+
+fn strangers(call: &mut CallRecord<'_>) {
+    call.status = 400;
+    call.error = Some(CallError::of(400, "UnrecognizedClientException"));
+    call.principal = None;
+    call.account = None;
 }
 
 #[test]
@@ -37,15 +66,11 @@ fn events_are_lines_of_json_in_the_order_of_requests() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.json");
     for round in 0..2 {
-        let audit = Audit::open(Some(&path), false, fixed()).unwrap();
-        audit.record("r1", IpAddr::from([127, 0, 0, 1]), &note(None));
-        audit.record(
-            "r2",
-            IpAddr::from([10, 0, 0, 1]),
-            &note(Some("AccessDeniedException")),
-        );
+        let audit = open(&path, fixed());
+        tell(&audit, "r1", |_| ());
+        tell(&audit, "r2", denied);
         audit.close();
-        audit.record("r3", IpAddr::from([10, 0, 0, 1]), &note(None));
+        tell(&audit, "r3", |_| ());
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2 * (round + 1), "{text}");
     }
@@ -60,16 +85,15 @@ fn events_are_lines_of_json_in_the_order_of_requests() {
 fn a_renamed_file_is_left_and_its_name_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, old) = (folder.path().join("audit"), folder.path().join("audit.1"));
-    let audit = Audit::open(Some(&path), false, fixed()).unwrap();
-    let source = IpAddr::from([127, 0, 0, 1]);
-    audit.record("r1", source, &note(None));
+    let audit = open(&path, fixed());
+    tell(&audit, "r1", |_| ());
     let is_written = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("r1"));
     while !is_written() {
         std::thread::yield_now();
     }
     std::fs::rename(&path, &old).unwrap();
     audit.reopen();
-    audit.record("r2", source, &note(None));
+    tell(&audit, "r2", |_| ());
     audit.close();
     let lines = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert!(lines(&old).contains("r1") && !lines(&old).contains("r2"));
@@ -77,46 +101,74 @@ fn a_renamed_file_is_left_and_its_name_opened_again() {
 }
 
 #[test]
-fn a_flood_of_refused_strangers_is_counted_and_hides_nobody_else() {
+fn calls_on_data_are_told_only_if_they_are_denied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit");
+    let audit = open(&path, fixed());
+    let data = |call: &mut CallRecord<'_>| {
+        call.plane = Plane::Data;
+        call.operation = Some("PutRecord");
+    };
+    tell(&audit, "done", data);
+    tell(&audit, "failed", |call| {
+        data(call);
+        call.status = 400;
+        call.error = Some(CallError::of(400, "ResourceNotFoundException"));
+    });
+    tell(&audit, "denied", |call| {
+        data(call);
+        denied(call);
+    });
+    audit.close();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains(r#""request_id":"denied""#), "{text}");
+}
+
+#[test]
+fn a_flood_of_refusals_is_counted_and_hides_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit");
     let clock = fixed();
-    let audit = Audit::open(Some(&path), false, Arc::clone(&clock) as _).unwrap();
-    let source = IpAddr::from([10, 0, 0, 1]);
-    let stranger = AuditNote {
-        principal: None,
-        ..note(Some("UnrecognizedClientException"))
-    };
+    let audit = open(&path, Arc::clone(&clock) as _);
+    const OTHER: &str = "arn:aws:iam::111111111111:user/b";
     for _ in 0..1_000 {
-        audit.record("stranger", source, &stranger);
+        tell(&audit, "stranger", strangers);
     }
-    audit.record("known", source, &note(Some("AccessDeniedException")));
-    audit.record("done", source, &note(None));
+    for _ in 0..500 {
+        tell(&audit, "known", denied);
+    }
+    tell(&audit, "other", |call| {
+        denied(call);
+        call.principal = Some(OTHER);
+    });
+    tell(&audit, "done", |_| ());
     audit.tell_counted();
     clock.0.store(1_007, Ordering::Relaxed);
-    audit.record("next", source, &stranger);
+    tell(&audit, "next", strangers);
     audit.tell_counted();
     audit.tell_counted();
     audit.close();
     let text = std::fs::read_to_string(&path).unwrap();
     let count = |pattern: &str| text.lines().filter(|line| line.contains(pattern)).count();
-    assert_eq!(count(r#""stranger""#), 100);
-    assert_eq!((count("known"), count("done"), count("next")), (1, 1, 1));
-    assert_eq!(count("refusals_counted"), 1);
-    assert_eq!(count(r#""refusals_counted":900}"#), 1);
+    assert_eq!((count(r#""stranger""#), count(r#""known""#)), (100, 100));
+    assert_eq!(
+        (count("\"other\""), count("\"done\""), count("\"next\"")),
+        (1, 1, 1)
+    );
+    assert_eq!(count("refusals_counted"), 2, "{text}");
+    assert_eq!(count(r#"{"time_ms":1007,"refusals_counted":900}"#), 1);
+    let known = format!(r#""principal":"{PRINCIPAL}","refusals_counted":400}}"#);
+    assert_eq!(count(&known), 1, "{text}");
 }
 
 #[test]
 fn what_was_counted_last_is_told_when_the_file_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit");
-    let audit = Audit::open(Some(&path), false, fixed()).unwrap();
-    let stranger = AuditNote {
-        principal: None,
-        ..note(Some("UnrecognizedClientException"))
-    };
+    let audit = open(&path, fixed());
     for _ in 0..101 {
-        audit.record("r", IpAddr::from([10, 0, 0, 1]), &stranger);
+        tell(&audit, "r", strangers);
     }
     audit.close();
     let text = std::fs::read_to_string(&path).unwrap();

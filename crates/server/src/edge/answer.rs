@@ -1,16 +1,15 @@
 //! An answer before its common headers.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use millstream_wire::{ApiError, Encoding, ErrorCode, encode_error};
+use millstream_types::{CallError, ErrorClass};
+use millstream_wire::{ApiError, Encoding, encode_error};
 
 use super::request_id::RequestId;
-use super::{Protocol, Refused, target, text_header};
-use crate::audit::AuditNote;
 use crate::http::AnswerBody;
-use crate::tables::TablesEdge;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXTENDED_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -39,8 +38,12 @@ pub(crate) struct Answer {
     pub(crate) error_type: Option<&'static str>,
     pub(crate) extra: HeaderMap,
     pub(crate) body: AnswerBody,
-    /// What the audit log is to say of it.
-    pub(crate) note: Option<Box<AuditNote>>,
+    /// The error as it is told of, where that is not the `error_type`.
+    pub(crate) told_as: Option<(Cow<'static, str>, ErrorClass)>,
+    /// What permission was asked for, where the caller does not say.
+    pub(crate) resource: Option<String>,
+    /// Records that were stored or are handed out.
+    pub(crate) records: u64,
 }
 
 impl Answer {
@@ -57,7 +60,32 @@ impl Answer {
             error_type: None,
             extra: HeaderMap::new(),
             body: AnswerBody::Whole(body.into()),
-            note: None,
+            told_as: None,
+            resource: None,
+            records: 0,
+        }
+    }
+
+    /// How the call failed that it answers; `None` if it was done.
+    pub(crate) fn failure(&self) -> Option<CallError<'_>> {
+        let status = self.status.as_u16();
+        match (&self.told_as, self.error_type) {
+            (Some((name, class)), _) => Some(CallError {
+                name,
+                class: *class,
+            }),
+            (None, Some(name)) => Some(CallError::of(status, name)),
+            (None, None) => (status >= 400).then(|| CallError::of(status, "")),
+        }
+    }
+
+    /// The same answer, told of as an error with this name.
+    pub(crate) fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        let class = ErrorClass::of(self.status.as_u16(), &name);
+        Self {
+            told_as: Some((name, class)),
+            ..self
         }
     }
 
@@ -77,27 +105,6 @@ impl Answer {
                 encode_error(encoding, error),
             )
         }
-    }
-
-    /// The request failed inside; the outcome of a write is unknown.
-    pub(crate) fn internal_failure(head: &Parts, id: RequestId) -> Self {
-        if TablesEdge::is_target(target(head)) {
-            return TablesEdge::internal_failure();
-        }
-        if let Some(protocol @ (Protocol::Query | Protocol::RpcV2Cbor)) = Protocol::of(head) {
-            let refused = Refused {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                name: "InternalFailure",
-                query_code: "InternalFailure",
-                message: "",
-            };
-            return protocol.refuse(id, refused);
-        }
-        let encoding = Encoding::from_content_type(text_header(head, "content-type"));
-        Self::error(
-            encoding.unwrap_or(Encoding::Json),
-            &ApiError::new(ErrorCode::InternalFailure, ""),
-        )
     }
 
     /// AWS's answer to what names no operation.
@@ -123,6 +130,18 @@ impl Answer {
             service: Service::Bare,
             content_type: None,
             ..Self::plain(StatusCode::BAD_REQUEST, "", Bytes::new())
+        }
+    }
+
+    /// No page has this path.
+    pub(crate) fn not_found() -> Self {
+        Self {
+            service: Service::Bare,
+            ..Self::plain(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "There is no such page.\n",
+            )
         }
     }
 

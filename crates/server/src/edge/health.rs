@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use millstream_log_local::{LocalEngine, LocalStats};
+use millstream_log::{CounterValue, EngineStatus, LogEngine};
+use millstream_streams::StreamService;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::{Answer, Service};
-use crate::settings::{Durability, EngineKind};
+use super::{Answer, Page, Service};
+use crate::engines::EngineWords;
 
 /// What the server says of itself.
 #[derive(Debug)]
 pub(crate) struct Health {
-    durability: &'static str,
-    engine: &'static str,
-    local: Option<Arc<LocalEngine>>,
+    words: EngineWords,
+    engine: Arc<dyn LogEngine>,
+    streams: Option<StreamService>,
 }
 
 /// What a stranger is told.
@@ -32,97 +34,45 @@ struct Report {
     version: &'static str,
     durability: &'static str,
     engine: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storage: Option<Storage>,
-}
-
-/// What the engine on disk has done since the start.
-#[derive(Serialize)]
-struct Storage {
-    commits: u64,
-    entries: u64,
-    fsyncs: u64,
-    written_bytes: u64,
-    segments: u64,
-    tail_cache_bytes: u64,
-    /// What readers can reach, and all files; then the kinds of files whose sum that is.
-    live_bytes: u64,
-    disk_bytes: u64,
-    sealed_bytes: u64,
-    open_bytes: u64,
-    prepared_bytes: u64,
-    kept_room_bytes: u64,
-    compaction_bytes: u64,
-    manifest_bytes: u64,
-}
-
-impl From<LocalStats> for Storage {
-    fn from(stats: LocalStats) -> Self {
-        Self {
-            commits: stats.commits,
-            entries: stats.entries,
-            fsyncs: stats.fsyncs,
-            written_bytes: stats.written_bytes,
-            segments: stats.segments,
-            tail_cache_bytes: stats.tail_cache_bytes,
-            live_bytes: stats.live_bytes,
-            disk_bytes: stats.disk_bytes,
-            sealed_bytes: stats.sealed_bytes,
-            open_bytes: stats.open_bytes,
-            prepared_bytes: stats.prepared_bytes,
-            kept_room_bytes: stats.kept_room_bytes,
-            compaction_bytes: stats.compaction_bytes,
-            manifest_bytes: stats.manifest_bytes,
-        }
-    }
+    /// What the engine tells of itself in numbers.
+    storage: Map<String, Value>,
 }
 
 impl Health {
     pub(crate) fn new(
-        durability: Durability,
-        engine: EngineKind,
-        local: Option<Arc<LocalEngine>>,
+        words: EngineWords,
+        engine: Arc<dyn LogEngine>,
+        streams: Option<StreamService>,
     ) -> Self {
         Self {
-            local,
-            durability: match (engine, durability) {
-                (EngineKind::Memory, _) => "none",
-                (EngineKind::Local, Durability::Fsync) => "fsync",
-                (EngineKind::Local, Durability::Os) => "os",
-            },
-            engine: match engine {
-                EngineKind::Local => "local",
-                EngineKind::Memory => "memory",
-            },
+            words,
+            engine,
+            streams,
         }
     }
 
     /// The answer: a 503 that says why once the stream service has failed, the log takes no more writes, or the disk
     /// has no room for records. Strangers hear the status alone.
-    pub(crate) fn answer(&self, has_failed: bool, is_stranger: bool) -> Answer {
-        let failure = self.local.as_ref().and_then(|local| local.failure());
-        let has_room = self.local.as_ref().is_none_or(|local| local.has_room());
-        let (http_status, status, reason) = if has_failed || failure.is_some() {
-            (StatusCode::SERVICE_UNAVAILABLE, "failed", failure)
-        } else if !has_room {
-            let reason = "the disk has no room: records are refused, reads go on";
-            let reason = Some(reason.to_owned());
-            (StatusCode::SERVICE_UNAVAILABLE, "no room", reason)
-        } else {
-            (StatusCode::OK, "ok", None)
-        };
-        let report = Report {
-            status,
-            reason,
-            version: env!("CARGO_PKG_VERSION"),
-            durability: self.durability,
-            engine: self.engine,
-            storage: self.local.as_ref().map(|local| local.stats().into()),
+    fn report(&self, has_failed: bool, is_stranger: bool) -> Answer {
+        let log = self.engine.status().borrow().clone();
+        let (http_status, status) = match &log {
+            _ if has_failed => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+            EngineStatus::Serving => (StatusCode::OK, "ok"),
+            EngineStatus::NoRoom | EngineStatus::Failed(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, log.name())
+            }
         };
         let body = if is_stranger {
             serde_json::to_vec(&Status { status })
         } else {
-            serde_json::to_vec(&report)
+            serde_json::to_vec(&Report {
+                status,
+                reason: self.words.reason(&log),
+                version: env!("CARGO_PKG_VERSION"),
+                durability: self.words.durability,
+                engine: self.words.name,
+                storage: self.storage(),
+            })
         };
         let body = body.expect("texts and numbers");
         Answer {
@@ -131,22 +81,94 @@ impl Health {
             ..Answer::plain(http_status, "application/json", body)
         }
     }
+
+    fn storage(&self) -> Map<String, Value> {
+        let counters = self.engine.counters().into_iter();
+        let number = |value| match value {
+            CounterValue::Total(number) | CounterValue::Now(number) => Some(number.into()),
+            // Times are for metrics.
+            CounterValue::Times(_) => None,
+        };
+        counters
+            .filter_map(|counter| Some((counter.name.to_owned(), number(counter.value)?)))
+            .collect()
+    }
+}
+
+impl Page for Health {
+    fn path(&self) -> &'static str {
+        "/health"
+    }
+
+    fn answer(&self, is_stranger: bool) -> Answer {
+        let has_failed = self.streams.as_ref().is_some_and(StreamService::has_failed);
+        self.report(has_failed, is_stranger)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
+    use millstream_log::contract::data;
+    use millstream_log::{GroupId, LogId, LogSpec, MemoryEngine, MemorySettings};
+    use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+    use millstream_log_local::{LocalEngine, LocalSettings};
+    use millstream_types::SystemClock;
+
     use super::*;
     use crate::http::AnswerBody;
 
-    #[test]
-    fn a_stranger_hears_the_status_and_nothing_else() {
-        let health = Health::new(Durability::Fsync, EngineKind::Memory, None);
-        let text = |has_failed, is_stranger| match health.answer(has_failed, is_stranger).body {
+    const WORDS: EngineWords = EngineWords {
+        name: "an engine",
+        durability: "none",
+        no_room: "full",
+    };
+
+    fn text(answer: Answer) -> String {
+        match answer.body {
             AnswerBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             AnswerBody::Parts(_) => panic!("health comes whole"),
+        }
+    }
+
+    /// Whoever was told that a put is lost finds health saying so, with the reason.
+    #[test]
+    fn a_failed_fsync_is_seen_at_once() {
+        let disk = PowerCutDisk::new();
+        let settings = LocalSettings {
+            segment_bytes: vec![16 << 10],
+            reserve_bytes: 16 << 10,
+            free_space_floor_bytes: 0,
+            ..LocalSettings::new("unused")
         };
+        let opened = LocalEngine::open_on(Arc::new(disk.clone()), settings, Arc::new(SystemClock));
+        let engine: Arc<dyn LogEngine> = Arc::new(opened.unwrap());
+        let health = Health::new(WORDS, Arc::clone(&engine), None);
+        let created = block_on(engine.create(GroupId(1), LogId(1), LogSpec::default()));
+        assert_eq!(health.report(false, false).status, StatusCode::OK);
+        disk.set_faults(Faults {
+            next_sync_fails_on: Some("log-commit"),
+            ..Faults::default()
+        });
+        let answers = block_on(engine.append_many(vec![data(created.unwrap(), "lost")]));
+        assert!(answers[0].is_err());
+        let answer = health.report(false, false);
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let text = text(answer);
+        assert!(
+            text.contains(r#""status":"failed","reason":"segments/"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_stranger_hears_the_status_and_nothing_else() {
+        let engine = MemoryEngine::new(MemorySettings::default(), Arc::new(SystemClock));
+        let health = Health::new(WORDS, Arc::new(engine), None);
+        let text = |has_failed, is_stranger| text(health.report(has_failed, is_stranger));
         assert_eq!(text(false, true), r#"{"status":"ok"}"#);
         assert_eq!(text(true, true), r#"{"status":"failed"}"#);
         assert!(text(false, false).contains(env!("CARGO_PKG_VERSION")));
+        assert!(text(false, false).contains(r#""entries":0"#));
     }
 }

@@ -85,6 +85,7 @@ impl Protocol {
         match self {
             Self::Json10 => {
                 Answer::plain(status, JSON_1_0, body(Encoding::Json, long_name.as_str()))
+                    .named(name)
             }
             Self::Json11 | Self::Cbor11 => {
                 let encoding = match self {
@@ -107,7 +108,7 @@ impl Protocol {
                     "<ErrorResponse>\n  <Error>\n    <Type>{who}</Type>\n    <Code>{query_code}</Code>\n    \
                      <Message>{message}</Message>\n  </Error>\n  <RequestId>{id}</RequestId>\n</ErrorResponse>\n"
                 );
-                Answer::plain(status, "text/xml", text)
+                Answer::plain(status, "text/xml", text).named(query_code)
             }
             Self::RpcV2Cbor => {
                 let mut extra = HeaderMap::new();
@@ -119,6 +120,7 @@ impl Protocol {
                         "application/cbor",
                         body(Encoding::Cbor, long_name.as_str()),
                     )
+                    .named(name)
                 }
             }
         }

@@ -99,6 +99,14 @@ impl AnswerBody {
         })
     }
 
+    /// Its length in bytes, if it is all there; 0 if it comes in parts.
+    pub(crate) fn whole_bytes(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Parts(_) => 0,
+        }
+    }
+
     pub(super) fn is_in_parts(&self) -> bool {
         matches!(self, Self::Parts(_))
     }

@@ -27,6 +27,7 @@ pub(crate) enum Holder {
 /// A bound in bytes, shared by everything that reserves from it.
 #[derive(Debug)]
 pub(crate) struct ByteBudget {
+    size_bytes: usize,
     free_bytes: AtomicUsize,
     held: Mutex<HashMap<Holder, usize>>,
 }
@@ -59,6 +60,7 @@ impl Holder {
 impl ByteBudget {
     pub(crate) fn new(size_bytes: usize) -> Arc<Self> {
         Arc::new(Self {
+            size_bytes,
             free_bytes: AtomicUsize::new(size_bytes),
             held: Mutex::default(),
         })
@@ -119,6 +121,17 @@ impl ByteBudget {
             }
         }
         self.free_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes there are in all.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// How many are taken.
+    pub(crate) fn used_bytes(&self) -> usize {
+        let free_bytes = self.free_bytes.load(Ordering::Relaxed);
+        self.size_bytes.saturating_sub(free_bytes)
     }
 
     #[cfg(test)]

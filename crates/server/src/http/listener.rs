@@ -15,7 +15,7 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +25,7 @@ use super::connection::{Connection, Deadlines, Handler, Unanswerable};
 use super::guard::guarded;
 use super::multiplexed::OpenRequest;
 use super::timed_io::TimedIo;
-use super::{ByteBudget, complaints::Complaints};
+use super::{ByteBudget, Slots, complaints::Complaints};
 use crate::settings::HttpSettings;
 use crate::tls::Tls;
 
@@ -95,6 +95,23 @@ where
     }
 }
 
+/// What connections share with whoever else counts them.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) connections: Slots,
+    /// What open HTTP/2 requests, and heads that come in pieces, may take.
+    pub(crate) requests: Arc<ByteBudget>,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: &HttpSettings) -> Self {
+        Self {
+            connections: Slots::new(settings.connections_max),
+            requests: ByteBudget::new(settings.requests_bytes_max),
+        }
+    }
+}
+
 /// A listener and all its connections.
 #[derive(Debug)]
 pub(crate) struct Listening<H> {
@@ -102,7 +119,7 @@ pub(crate) struct Listening<H> {
     settings: HttpSettings,
     deadlines: Deadlines,
     tls: Option<Arc<Tls>>,
-    connections: Arc<Semaphore>,
+    connections: Slots,
     /// What open HTTP/2 requests, and heads that come in pieces, may take.
     requests: Arc<ByteBudget>,
     complaints: Complaints,
@@ -126,6 +143,7 @@ impl<H: Handler> Listening<H> {
     pub(crate) fn new(
         handler: Arc<H>,
         settings: HttpSettings,
+        shared: Shared,
         shutdown_grace: Duration,
         tls: Option<Arc<Tls>>,
         stopping: Stopping,
@@ -142,9 +160,9 @@ impl<H: Handler> Listening<H> {
                 stop: shutdown_grace / 4,
             },
             tls,
-            requests: ByteBudget::new(settings.requests_bytes_max),
+            requests: shared.requests,
             complaints: Complaints::default(),
-            connections: Arc::new(Semaphore::new(settings.connections_max)),
+            connections: shared.connections,
             builder: protocol(Owned(tasks.clone())),
             tasks,
             stopping,
@@ -184,8 +202,8 @@ impl<H: Handler> Listening<H> {
 
     fn take(self: &Arc<Self>, socket: TcpStream, peer: IpAddr) {
         // One connection too many is closed at once: the socket is dropped.
-        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            self.complaints.one_too_many(self.settings.connections_max);
+        let Some(permit) = self.connections.take() else {
+            self.complaints.one_too_many(self.connections.max());
             return;
         };
         if let Err(error) = socket.set_nodelay(true) {

@@ -14,43 +14,43 @@ use crate::edge::Answer;
 use crate::http::RequestBody;
 
 /// A request that passed AWS's checks up to its operation's own.
-pub(super) struct Call {
+pub(super) struct Call<'a> {
     pub(super) encoding: Encoding,
     pub(super) operation: Operation,
-    pub(super) caller: Caller,
+    pub(super) caller: &'a Caller,
     pub(super) body: RequestBody,
 }
 
+/// The body of a success, and how many records were stored or are handed out.
+pub(super) struct Done {
+    pub(super) body: Bytes,
+    pub(super) records: usize,
+}
+
+impl Done {
+    fn answer(self, encoding: Encoding) -> Answer {
+        Answer {
+            records: self.records as u64,
+            ..Answer::success(encoding, self.body)
+        }
+    }
+}
+
 impl Kinesis {
-    pub(super) async fn call(
-        &self,
-        encoding: Encoding,
-        operation: Operation,
-        caller: Caller,
-        body: RequestBody,
-    ) -> Answer {
-        let mut call = Call {
-            encoding,
-            operation,
-            caller,
-            body,
-        };
-        let note = self.note(&mut call);
-        let whole = |body| Answer::success(encoding, body);
-        let answered = match operation {
+    pub(super) async fn dispatch(&self, call: Call<'_>) -> Answer {
+        let encoding = call.encoding;
+        let whole = |done: Done| done.answer(encoding);
+        let answered = match call.operation {
             Operation::PutRecord => self.put_record(call).await.map(whole),
             Operation::PutRecords => self.put_records(call).await.map(whole),
             Operation::GetRecords => self.get_records(call).await.map(whole),
             Operation::SubscribeToShard => Box::pin(self.subscribe_to_shard(call)).await,
             _ => Box::pin(self.control(call)).await.map(whole),
         };
-        let error = answered.as_ref().err().map(|error| error.code);
-        let note = note.of(error);
-        let answer = answered.unwrap_or_else(|error| Answer::error(encoding, &error));
-        Answer { note, ..answer }
+        answered.unwrap_or_else(|error| Answer::error(encoding, &error))
     }
 
-    async fn control(&self, call: Call) -> Result<Bytes, ApiError> {
+    async fn control(&self, call: Call<'_>) -> Result<Done, ApiError> {
         let (streams, call) = (&self.streams, &call);
         let body = match call.operation {
             Operation::AddTagsToStream => {
@@ -161,13 +161,14 @@ impl Kinesis {
             | Operation::PutRecords
             | Operation::SubscribeToShard => unreachable!("these are answered in place"),
         }?;
-        self.hold(&call.caller.account, body)
+        let body = self.hold(&call.caller.account, body)?;
+        Ok(Done { body, records: 0 })
     }
 }
 
 /// Decode, call, encode.
 async fn full<'a, Request, Output, Error, Calling>(
-    call: &'a Call,
+    call: &'a Call<'a>,
     streams: &'a StreamService,
     operation: impl FnOnce(&'a StreamService, &'a Caller, Request) -> Calling,
 ) -> Result<Vec<u8>, ApiError>
@@ -178,7 +179,7 @@ where
     Calling: Future<Output = Result<Output, Error>>,
 {
     let request = decode(call.operation, call.encoding, &call.body.bytes)?;
-    let output = operation(streams, &call.caller, request).await;
+    let output = operation(streams, call.caller, request).await;
     output
         .map(|output| encode(call.encoding, &output))
         .map_err(Into::into)
@@ -186,7 +187,7 @@ where
 
 /// Decode, call; the answer has no body.
 async fn empty<'a, Request, Error, Calling>(
-    call: &'a Call,
+    call: &'a Call<'a>,
     streams: &'a StreamService,
     operation: impl FnOnce(&'a StreamService, &'a Caller, Request) -> Calling,
 ) -> Result<Vec<u8>, ApiError>
@@ -196,6 +197,6 @@ where
     Calling: Future<Output = Result<(), Error>>,
 {
     let request = decode(call.operation, call.encoding, &call.body.bytes)?;
-    let done = operation(streams, &call.caller, request).await;
+    let done = operation(streams, call.caller, request).await;
     done.map(|()| Vec::new()).map_err(Into::into)
 }

@@ -1,19 +1,19 @@
 //! GetRecords.
 
-use bytes::Bytes;
 use millstream_wire::{ApiError, decode_get_records, encode_get_records};
 
 use super::Kinesis;
-use super::dispatch::Call;
+use super::dispatch::{Call, Done};
 
 impl Kinesis {
-    pub(super) async fn get_records(&self, call: Call) -> Result<Bytes, ApiError> {
+    pub(super) async fn get_records(&self, call: Call<'_>) -> Result<Done, ApiError> {
         let request = decode_get_records(call.encoding, &call.body.bytes)?;
-        let output = self.streams.get_records(&call.caller, request).await?;
+        let output = self.streams.get_records(call.caller, request).await?;
         // Nothing waits between the records and here, where their bytes begin to count.
-        self.hold(
-            &call.caller.account,
-            encode_get_records(call.encoding, &output),
-        )
+        let body = encode_get_records(call.encoding, &output);
+        Ok(Done {
+            body: self.hold(&call.caller.account, body)?,
+            records: output.records.len(),
+        })
     }
 }

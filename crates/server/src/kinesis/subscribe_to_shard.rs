@@ -28,9 +28,9 @@ const END_GRACE: Duration = Duration::from_secs(1);
 
 impl Kinesis {
     /// Errors are answered here as long as there is no stream of events; later ones are frames of the stream.
-    pub(super) async fn subscribe_to_shard(&self, call: Call) -> Result<Answer, ApiError> {
+    pub(super) async fn subscribe_to_shard(&self, call: Call<'_>) -> Result<Answer, ApiError> {
         let request = decode(call.operation, call.encoding, &call.body.bytes)?;
-        let subscribed = self.streams.subscribe_to_shard(&call.caller, request).await;
+        let subscribed = self.streams.subscribe_to_shard(call.caller, request).await;
         let subscription = subscribed?;
         let progress = Arc::new(Progress::default());
         let lifetime = subscription.lifetime();

@@ -10,28 +10,19 @@ use millstream_types::AccountId;
 use serde::{Deserialize, Deserializer};
 
 use super::{HttpSettings, Settings, TlsSettings};
+use crate::engines::{Durability, EngineKind, LocalEngineSettings};
 
 /// Shortest time that a client, or a queue, may be given.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
-/// When a record counts as stored.
+/// What the server does once its log takes no more writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Durability {
-    /// Once it is on the disk: survives a kill of the process and a power cut.
-    Fsync,
-    /// Once the operating system has it: survives a kill of the process, not a power cut. For tests.
-    Os,
-}
-
-/// What keeps the logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum EngineKind {
-    /// Files in the data folder.
-    Local,
-    /// Memory: everything, tables included, is gone when the server ends.
-    Memory,
+pub enum LogFailure {
+    /// Goes on with reads, refuses writes, and says so in its health.
+    Serve,
+    /// Ends, so that whatever supervises it may start it again.
+    Exit,
 }
 
 /// How log lines look.
@@ -99,6 +90,11 @@ pub enum InvalidSettings {
         "--listen {0:?} is not an address and port such as 127.0.0.1:4566, [::1]:4566 or localhost:4566"
     )]
     Listen(String),
+    /// Not an address and port.
+    #[error(
+        "--admin-listen {0:?} is not an address and port such as 127.0.0.1:9464, [::1]:9464 or localhost:9464"
+    )]
+    AdminListen(String),
     /// An address that other machines reach.
     #[error(
         "--listen {0} can be reached from other machines, and without --access-keys this server accepts any credentials: \
@@ -142,6 +138,11 @@ pub struct SettingsSource {
     /// Port 0 takes a free port, which the first line of output names.
     #[arg(long, env = "MILLSTREAM_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Address and port of a listener of its own for /health and /metrics, which asks for no key: for whoever watches the
+    /// server from elsewhere. Default none: both are on the port of the services, where another machine must present a
+    /// key to see more than the status.
+    #[arg(long, env = "MILLSTREAM_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<String>,
     /// TOML file of access keys, mode 0600. Default none: any well-formed credentials are accepted, on a loopback address
     /// only. With it every request must be signed with one of its keys, and the key's policies say what it may do.
     /// Read again at SIGHUP. `millstream keys` edits it.
@@ -186,6 +187,10 @@ pub struct SettingsSource {
     /// 268435456. Lower: more of the disk holds records. Higher: more is left to others and to compaction.
     #[arg(long, env = "MILLSTREAM_DISK_FREE_BYTES_MIN", value_name = "BYTES")]
     pub disk_free_bytes_min: Option<u64>,
+    /// What the server does once a write of its log has failed for good. Default serve: reads go on, writes are refused,
+    /// and /health says failed with status 503. exit: it ends with exit code 7, so that a supervisor starts it again.
+    #[arg(long, env = "MILLSTREAM_LOG_FAILURE", value_enum)]
+    pub log_failure: Option<LogFailure>,
     /// What keeps the logs. Default local: files in the data folder. memory: nothing is kept, tables included.
     #[arg(long, env = "MILLSTREAM_ENGINE", value_enum)]
     pub engine: Option<EngineKind>,
@@ -307,6 +312,7 @@ impl SettingsSource {
             self,
             second,
             listen,
+            admin_listen,
             access_keys,
             audit_log,
             tls_cert,
@@ -318,6 +324,7 @@ impl SettingsSource {
             account_shards_max,
             durability,
             disk_free_bytes_min,
+            log_failure,
             engine,
             realtime,
             shutdown_grace,
@@ -348,6 +355,7 @@ impl SettingsSource {
         let http = self.check_http()?;
         let tables = self.check_tables()?;
         let tls = self.check_tls()?;
+        let local = LocalEngineSettings::check(&self);
         let has_keys = self.access_keys.is_some();
         let account_id = self.account_id.unwrap_or_else(|| "000000000000".into());
         let cors_origin = self.cors_origin.unwrap_or_default();
@@ -356,6 +364,13 @@ impl SettingsSource {
         }
         Ok(Settings {
             listen: check_listen(self.listen.as_deref().unwrap_or("127.0.0.1:4566"), has_keys)?,
+            admin_listen: match &self.admin_listen {
+                Some(text) => {
+                    let invalid = || InvalidSettings::AdminListen(text.clone());
+                    Some(address(text).ok_or_else(invalid)?)
+                }
+                None => None,
+            },
             data_dir: self.data_dir.unwrap_or_else(|| "data".into()),
             account_id: account_id
                 .parse::<AccountId>()
@@ -365,16 +380,15 @@ impl SettingsSource {
                 Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
                 None => None,
             },
-            durability: self.durability.unwrap_or(Durability::Fsync),
-            disk_free_bytes_min: self.disk_free_bytes_min.unwrap_or(256 << 20),
             engine: self.engine.unwrap_or(EngineKind::Local),
-            realtime: self.realtime.unwrap_or(Switch::On),
-            idle_bell: None,
+            local,
+            log_failure: self.log_failure.unwrap_or(LogFailure::Serve),
             shutdown_grace: self.shutdown_grace.unwrap_or(Duration::from_secs(10)),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             cors_origin,
             access_keys: self.access_keys,
             audit_log: self.audit_log,
+            audit_refusals_per_s_max: 100,
             tls,
             http,
             tables,
@@ -474,18 +488,21 @@ fn some_time(
 }
 
 fn check_listen(text: &str, has_keys: bool) -> Result<SocketAddr, InvalidSettings> {
-    let invalid = || InvalidSettings::Listen(text.into());
-    let address = match text.strip_prefix("localhost:") {
-        Some(port) => SocketAddr::new(
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port.parse().map_err(|_| invalid())?,
-        ),
-        None => text.parse::<SocketAddr>().map_err(|_| invalid())?,
-    };
+    let address = address(text).ok_or_else(|| InvalidSettings::Listen(text.into()))?;
     if !has_keys && !address.ip().is_loopback() {
         return Err(InvalidSettings::NotLoopback(address));
     }
     Ok(address)
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => {
+            let port = port.parse().ok()?;
+            Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+        }
+        None => text.parse().ok(),
+    }
 }
 
 fn check_origin(origin: &str) -> Result<(), InvalidSettings> {

@@ -64,7 +64,7 @@ async fn denials_and_changes_are_written_and_secrets_are_not() {
             ("kinesis:CreateStream", "ok"),
             ("kinesis:PutRecord", "AccessDeniedException"),
             ("kinesis:DeleteStream", "AccessDeniedException"),
-            ("Kinesis_20131202.ListStreams", "InvalidSignatureException"),
+            ("kinesis:ListStreams", "InvalidSignatureException"),
             ("dynamodb:ListTables", "AccessDeniedException"),
         ]
     );

@@ -17,6 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A running server.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// Where pages have a listener of their own.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) reloading: Reloading,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Ended>,
@@ -45,12 +47,14 @@ impl TestServer {
         let address = listener.local_addr().unwrap();
         let server = Server::open(settings, clock).await.unwrap();
         let reloading = server.reloading();
+        let admin = server.admin_address();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             stopped.await.ok();
         }));
         Self {
             address,
+            admin,
             reloading,
             stop,
             running,

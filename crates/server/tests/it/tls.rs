@@ -197,3 +197,31 @@ async fn clients_that_do_not_shake_hands_are_closed() {
     server.stop_cleanly().await;
     drop(idle);
 }
+
+/// The deadline stands below the encryption: nothing that is unsaid is said more slowly.
+#[tokio::test]
+async fn encrypted_connections_that_ask_for_nothing_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::with(|settings| {
+        self_signed(folder.path())(settings);
+        settings.http.idle_timeout = Duration::from_millis(50);
+    })
+    .await;
+    let trusted = certificate(folder.path());
+    for alpn in ["http/1.1", "h2"] {
+        let mut silent = connect(&server, &trusted, alpn).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
+        // With or without a word of farewell.
+        ended.expect("closed by the server").ok();
+    }
+    let mut used = connect(&server, &trusted, "http/1.1").await.unwrap();
+    used.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let mut said = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, used.read_to_end(&mut said)).await;
+    ended.expect("closed by the server").ok();
+    assert!(said.starts_with(b"HTTP/1.1 200"));
+    server.stop_cleanly().await;
+}

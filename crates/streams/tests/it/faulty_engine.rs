@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{pending, ready};
 use millstream_log::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, EntryKind, GroupId, LogEngine,
-    LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, EngineError, EngineStatus, EntryKind, GroupId,
+    LogEngine, LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
 };
 use millstream_types::TimestampMs;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What goes wrong with one operation.
 #[derive(Debug, Clone)]
@@ -262,6 +262,10 @@ impl LogEngine for FaultyEngine {
 
     fn caps(&self) -> Caps {
         self.below.caps()
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.below.status()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use millstream_log::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, GroupId, LogEngine, LogFuture, LogId,
-    LogSpec, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, EngineError, EngineStatus, GroupId, LogEngine,
+    LogFuture, LogId, LogSpec, Place, ReadFrom, ReadOutcome,
 };
 use millstream_streams::StreamSettings;
 use millstream_types::TimestampMs;
 use millstream_wire::shapes::{PutRecordsResultEntry, RecordToPut};
 use millstream_wire::{ApiError, ErrorCode};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::world::{SHARD_0, SHARD_1, Start, World, record};
 
@@ -105,6 +105,10 @@ impl LogEngine for SlowDisk {
 
     fn caps(&self) -> Caps {
         self.below.caps()
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.below.status()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

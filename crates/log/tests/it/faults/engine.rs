@@ -7,10 +7,12 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::ready;
 use millstream_log::{
-    Append, AppendError, Appended, Bounds, Caps, EngineError, EntryKind, GroupId, LogEngine,
-    LogFuture, LogId, LogSpec, MemoryEngine, MemorySettings, Place, ReadFrom, ReadOutcome,
+    Append, AppendError, Appended, Bounds, Caps, Counter, CounterValue, EngineError, EngineStatus,
+    EntryKind, GroupId, LogEngine, LogFuture, LogId, LogSpec, MemoryEngine, MemorySettings, Place,
+    ReadFrom, ReadOutcome,
 };
 use millstream_types::{TimestampMs, WallClock};
+use tokio::sync::watch;
 
 /// The promise that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) enum Fault {
     KeepsDeleted,
     KeepsDeletedGroups,
     NeverStops,
+    HidesWantOfRoom,
+    ForgetsWhatItCounted,
 }
 
 /// The layer.
@@ -46,7 +50,15 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     pub(crate) fn new(fault: Fault, clock: Arc<dyn WallClock>) -> Self {
-        let sound = MemoryEngine::new(MemorySettings::default(), clock);
+        Self::with_settings(fault, MemorySettings::default(), clock)
+    }
+
+    pub(crate) fn with_settings(
+        fault: Fault,
+        settings: MemorySettings,
+        clock: Arc<dyn WallClock>,
+    ) -> Self {
+        let sound = MemoryEngine::new(settings, clock);
         Self {
             sound: Arc::new(sound),
             fault,
@@ -238,6 +250,21 @@ impl LogEngine for Faulty {
 
     fn caps(&self) -> Caps {
         self.sound.caps()
+    }
+
+    fn status(&self) -> watch::Receiver<EngineStatus> {
+        if self.has(Fault::HidesWantOfRoom) {
+            return watch::Sender::new(EngineStatus::Serving).subscribe();
+        }
+        self.sound.status()
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        let mut counters = self.sound.counters();
+        if self.has(Fault::ForgetsWhatItCounted) {
+            counters[0].value = CounterValue::Total(0);
+        }
+        counters
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {

@@ -12,7 +12,7 @@ fn listen(text: &str) -> Result<Settings, InvalidSettings> {
 fn defaults_are_a_durable_server_on_the_loopback_address() {
     let settings = Settings::default();
     assert_eq!(settings.listen.to_string(), "127.0.0.1:4566");
-    assert_eq!(settings.durability, Durability::Fsync);
+    assert_eq!(settings.local.durability, Durability::Fsync);
     assert_eq!(settings.engine, EngineKind::Local);
     assert_eq!(settings.account_id.as_str(), "000000000000");
     assert_eq!(settings.transition, Duration::ZERO);
@@ -124,7 +124,7 @@ fn the_first_source_wins_setting_by_setting() {
     };
     let settings = flags.or(file).check().unwrap();
     assert_eq!(settings.account_id.as_str(), "111111111111");
-    assert_eq!(settings.durability, Durability::Os);
+    assert_eq!(settings.local.durability, Durability::Os);
     assert_eq!(settings.engine, EngineKind::Local);
 }
 
