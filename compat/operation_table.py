@@ -52,10 +52,12 @@ PROGRAMS = """
 Other people's programs, in the versions that the registries serve, unchanged but for a processor that writes down what it
 sees. Each has a fresh server and goes through one scenario (`compat/programs/README.md`): a stream of eight shards under
 constant traffic, two workers, one of them killed with kill -9, a split, a merge, a graceful stop, a restart. Every record
-came, in the order of its shard and key; what was repeated is what was under way when a worker was killed or lost a lease.
+came, in the order of its shard, and of its key where the library waits for a shard's parents; what was repeated is what was
+under way when a worker was killed or lost a lease. `compat/programs/matrix.toml` says what is known of each library.
 `make compat` runs all of them and writes this table; `make test` runs the smallest set that guards each difference of
 protocol. Times are from the start of the process to the first record, and from the kill to the last shard's first record
-at another worker, with the library's own settings, on 2 cores that all share.
+at another worker, on 2 cores that all share, with the library's own settings; only some in Go, Node and Python are told
+to look for shards and leases more often.
 
 """
 
