@@ -32,6 +32,7 @@ pub(crate) use service::{Arriving, PortService};
 
 use crate::absent::Absent;
 use crate::audit::{Audit, AuditNote, cut};
+use crate::cloudwatch::CloudWatchEdge;
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
 use crate::kinesis::Kinesis;
 use crate::sts::Sts;
@@ -46,6 +47,7 @@ pub(crate) struct Edge {
     pub(crate) audit: Arc<Audit>,
     pub(crate) kinesis: Kinesis,
     pub(crate) tables: TablesEdge,
+    pub(crate) cloudwatch: CloudWatchEdge,
     pub(crate) sts: Sts,
     pub(crate) absent: Absent,
 }
@@ -133,6 +135,8 @@ impl Edge {
                 self.kinesis.answer(request).await
             } else if self.tables.claims(head) {
                 Box::pin(self.tables.answer(request)).await
+            } else if self.cloudwatch.claims(head) {
+                Box::pin(self.cloudwatch.answer(request)).await
             } else if self.sts.claims(head) {
                 Box::pin(self.sts.answer(request)).await
             } else if self.absent.claims(head) {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_cloudwatch::CloudWatch;
 use millstream_log::LogEngine;
 use millstream_log_local::LocalEngine;
-use millstream_streams::{StreamService, StreamSettings};
+use millstream_streams::{CallHooks, StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::WallClock;
 use socket2::{SockRef, TcpKeepalive};
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
+use crate::cloudwatch::{CloudWatchEdge, Keeping, Unkept};
 use crate::edge::{Access, Authenticator, Edge, Health, RequestIds};
 use crate::engine::{self, EngineOpenError, OpenEngine};
 use crate::http::{ByteBudget, Listening, Stopping};
@@ -137,6 +139,7 @@ pub struct Server {
     engine: Arc<dyn LogEngine>,
     streams: StreamService,
     tables: TableService,
+    metrics: Keeping,
     reloading: Reloading,
     audit: Arc<Audit>,
 }
@@ -218,8 +221,19 @@ impl Server {
             skips_damaged_records: settings.http.skips_damaged_records,
             ..StreamSettings::default()
         };
-        let opened =
-            StreamService::open(Arc::clone(&engine), snapshots, clock, stream_settings).await;
+        let metrics = Unkept::new(Arc::clone(&engine), Arc::clone(&clock));
+        let hooks = CallHooks {
+            recorder: Some(Arc::clone(&metrics.metrics) as _),
+            ..CallHooks::default()
+        };
+        let opened = StreamService::open_with(
+            Arc::clone(&engine),
+            snapshots,
+            clock,
+            stream_settings,
+            hooks,
+        )
+        .await;
         let streams = match opened {
             Ok(streams) => streams,
             Err(error) => {
@@ -227,13 +241,17 @@ impl Server {
                 return Err(OpenError::Streams(error));
             }
         };
+        let metrics = metrics.keep(&streams);
         let edge = edge(
             &settings,
             ids,
             authenticator,
             &audit,
-            &streams,
-            &tables,
+            &Opened {
+                streams: &streams,
+                tables: &tables,
+                metrics: &metrics,
+            },
             local,
         );
         Ok(Self {
@@ -242,6 +260,7 @@ impl Server {
             engine,
             streams,
             tables,
+            metrics,
             reloading: Reloading {
                 keys,
                 tls,
@@ -302,6 +321,9 @@ impl Server {
         if !have_streams_ended {
             tracing::warn!("streams had not stopped in the shutdown grace");
         }
+        if !self.metrics.stop(left()).await {
+            tracing::warn!("metrics were not all kept in the shutdown grace");
+        }
         let stopped = tokio::time::timeout(left().max(CLOSE_GRACE), self.engine.stop()).await;
         let has_engine_ended = match stopped {
             Ok(Ok(())) => true,
@@ -361,15 +383,26 @@ fn connections_max(settings: &Settings) -> usize {
     max
 }
 
+/// What stands behind the services.
+struct Opened<'a> {
+    streams: &'a StreamService,
+    tables: &'a TableService,
+    metrics: &'a Keeping,
+}
+
 fn edge(
     settings: &Settings,
     ids: RequestIds,
     authenticator: Arc<Authenticator>,
     audit: &Arc<Audit>,
-    streams: &StreamService,
-    tables: &TableService,
+    opened: &Opened<'_>,
     local: Option<Arc<LocalEngine>>,
 ) -> Edge {
+    let Opened {
+        streams,
+        tables,
+        metrics,
+    } = *opened;
     let bodies = ByteBudget::new(settings.http.bodies_bytes_max);
     let answers = ByteBudget::new(settings.http.answers_bytes_max);
     Edge {
@@ -384,6 +417,13 @@ fn edge(
             bodies: Arc::clone(&bodies),
             answers: Arc::clone(&answers),
             subscriber_timeout: settings.http.write_timeout,
+        },
+        cloudwatch: CloudWatchEdge {
+            cloudwatch: CloudWatch::new(metrics.store.clone()),
+            is_audited: audit.is_on(),
+            authenticator: Arc::clone(&authenticator),
+            bodies: Arc::clone(&bodies),
+            answers: Arc::clone(&answers),
         },
         sts: Sts {
             is_audited: audit.is_on(),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
-use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
 use crate::absent;
@@ -80,7 +79,7 @@ impl PortService for Sts {
             Err(error) => {
                 return Ok(Answer {
                     note: self.is_audited.then(|| note(head, &error)),
-                    ..Protocol::Query.refuse(id, unauthenticated(&error, &error.to_string()))
+                    ..Protocol::Query.refuse(id, Refused::unverified(&error, &error.to_string()))
                 });
             }
         };
@@ -97,24 +96,6 @@ impl PortService for Sts {
              <ResponseMetadata>\n    <RequestId>{id}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n"
         );
         Ok(Answer::plain(StatusCode::OK, "text/xml", text))
-    }
-}
-
-/// The names that this protocol has for what is wrong with credentials.
-fn unauthenticated<'a>(error: &AuthenticationError, message: &'a str) -> Refused<'a> {
-    let (status, query_code) = match error.code() {
-        ErrorCode::MissingAuthenticationToken => {
-            (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
-        }
-        ErrorCode::IncompleteSignature => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
-        ErrorCode::UnrecognizedClient => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
-        _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
-    };
-    Refused {
-        status,
-        name: error.code().name(),
-        query_code,
-        message,
     }
 }
 

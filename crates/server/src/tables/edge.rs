@@ -12,14 +12,16 @@ use millstream_tables::{
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
-use super::gzip::{InflateError, Inflated, inflate};
 use crate::absent;
 use crate::audit::{AuditNote, cut, cut_access_key};
 use crate::edge::{
     Answer, Arriving, Authenticator, PortService, Service, is_media_type, presented_key, target,
     text_header,
 };
-use crate::http::{AnswerBody, BodyError, ByteBudget, Holder, Unanswerable, hold, read_body};
+use crate::http::{
+    AnswerBody, BodyError, ByteBudget, Holder, InflateError, Inflated, Unanswerable, hold, inflate,
+    read_body,
+};
 use crate::kinesis::BODY_BYTES_MAX;
 
 /// The service of credential scopes.
