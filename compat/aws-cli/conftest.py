@@ -28,10 +28,10 @@ def pytest_configure(config):
 
 
 class Aws:
-    """Runs `aws kinesis ...` as a process of its own."""
+    """Runs `aws kinesis ...`, or another service, as a process of its own."""
 
-    def __init__(self, endpoint):
-        self.start = [sys.executable, "-m", "awscli", "--endpoint-url", endpoint, "--output", "json", "kinesis"]
+    def __init__(self, endpoint, service="kinesis"):
+        self.start = [sys.executable, "-m", "awscli", "--endpoint-url", endpoint, "--output", "json", service]
         self.env = {
             "AWS_ACCESS_KEY_ID": "compat", "AWS_SECRET_ACCESS_KEY": "compat", "AWS_DEFAULT_REGION": "us-east-1",
             **os.environ, "AWS_PAGER": "",

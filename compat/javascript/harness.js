@@ -35,7 +35,7 @@ export const HALF = (2n ** 127n).toString();
 
 process.env.AWS_ACCESS_KEY_ID ??= "compat";
 process.env.AWS_SECRET_ACCESS_KEY ??= "compat";
-const common = { endpoint, region: process.env.AWS_REGION ?? "us-east-1" };
+export const common = { endpoint, region: process.env.AWS_REGION ?? "us-east-1" };
 const clients = [];
 
 /** A client as an application would make it, with what is asked for besides. */

@@ -47,6 +47,7 @@ import {
   text,
   untilActive,
 } from "./harness.js";
+import "./cloudwatch.js";
 import "./consumers.js";
 import "./settings.js";
 import "./tags_and_policies.js";

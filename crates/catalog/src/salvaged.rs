@@ -120,7 +120,8 @@ impl SalvagedCatalog {
     /// The catalog as a snapshot. No new stream or shard gets an id that one of `logs` has: what is in there belongs to
     /// streams that the catalog does not know any more.
     pub fn into_snapshot(mut self, logs: &[(GroupId, LogId)]) -> Snapshot {
-        for (group, log) in logs.iter().filter(|(group, _)| *group != GroupId::COMMANDS) {
+        let of_streams = |group: GroupId| group != GroupId::COMMANDS && group != GroupId::METRICS;
+        for (group, log) in logs.iter().filter(|(group, _)| of_streams(*group)) {
             self.catalog.reserve_ids(StreamId(group.0), *log);
         }
         Snapshot {

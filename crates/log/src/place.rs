@@ -10,6 +10,9 @@ impl GroupId {
     /// The group of the command log. Engines keep room in reserve for it, so that what frees room can be written
     /// when there is none for records.
     pub const COMMANDS: Self = Self(0);
+
+    /// The group of the logs of metrics; no stream's, whatever its number.
+    pub const METRICS: Self = Self(u64::MAX);
 }
 
 /// A log, as its creator numbers it. Never reused, not even after a delete.

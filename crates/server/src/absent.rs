@@ -88,6 +88,7 @@ impl PortService for Absent {
     fn profile(&self) -> Profile {
         Profile {
             service: "",
+            scope: "",
             body_bytes_max: BODY_BYTES_MAX,
             callers: Callers::Anybody,
         }

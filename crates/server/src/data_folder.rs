@@ -123,7 +123,8 @@ impl DataFolder {
         }
         let named = |group: &GroupId| shards.iter().any(|shard| shard.group == *group);
         let logs = salvage.logs();
-        let nameless = logs.iter().filter(|(group, _)| *group != GroupId::COMMANDS);
+        let is_ours = |group: &GroupId| *group == GroupId::COMMANDS || *group == GroupId::METRICS;
+        let nameless = logs.iter().filter(|(group, _)| !is_ours(group));
         let nameless = nameless.filter(|(group, _)| !named(group)).count();
         if nameless > 0 && !self.is_log_sound() {
             lines.push(format!(
@@ -221,6 +222,9 @@ fn describe(loss: &Loss, shards: &[ShardLog]) -> String {
             shard.number_at(first, from.unwrap_or_default()),
             shard.number_at(next, to.or(from).unwrap_or_default())
         ),
+        None if group == GroupId::METRICS => {
+            format!("{} entries of log {} of the metrics", next - first, log.0)
+        }
         None => format!(
             "log {}/{}: {} entries, {first} to {}",
             group.0,

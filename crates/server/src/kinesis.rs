@@ -73,6 +73,7 @@ impl PortService for Kinesis {
     fn profile(&self) -> Profile {
         Profile {
             service: "kinesis",
+            scope: "kinesis",
             body_bytes_max: BODY_BYTES_MAX,
             callers: Callers::Verified,
         }

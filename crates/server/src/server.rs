@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_cloudwatch::CloudWatch;
 use millstream_log::{EngineStatus, LogEngine};
-use millstream_streams::{StreamService, StreamSettings};
+use millstream_streams::{CallHooks, StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::{CallRecorder, WallClock};
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
+use crate::cloudwatch::{CloudWatchEdge, Keeping, Unkept};
 use crate::edge::{
     Access, Authenticator, Edge, Front, Health, Pages, PagesAlone, Recorders, RequestIds,
     RequestLog,
@@ -117,6 +119,7 @@ pub struct Server {
     words: EngineWords,
     streams: StreamService,
     tables: TableService,
+    metrics: Keeping,
     reloading: Reloading,
     audit: Arc<Audit>,
 }
@@ -199,8 +202,19 @@ impl Server {
             skips_damaged_records: settings.http.skips_damaged_records,
             ..StreamSettings::default()
         };
-        let opened =
-            StreamService::open(Arc::clone(&engine), snapshots, clock, stream_settings).await;
+        let metrics = Unkept::new(Arc::clone(&engine), Arc::clone(&clock));
+        let hooks = CallHooks {
+            recorder: Some(Arc::clone(&metrics.metrics) as _),
+            ..CallHooks::default()
+        };
+        let opened = StreamService::open_with(
+            Arc::clone(&engine),
+            snapshots,
+            clock,
+            stream_settings,
+            hooks,
+        )
+        .await;
         let streams = match opened {
             Ok(streams) => streams,
             Err(error) => {
@@ -208,6 +222,7 @@ impl Server {
                 return Err(OpenError::Streams(error));
             }
         };
+        let metrics = metrics.keep(&streams);
         let connections = Shared::new(&settings.http);
         let health = Health::new(served.words(), Arc::clone(&engine), Some(streams.clone()));
         let edge = edge(Parts {
@@ -218,6 +233,7 @@ impl Server {
             engine: &engine,
             streams: &streams,
             tables: &tables,
+            cloudwatch: CloudWatch::new(metrics.store.clone()),
             connections: &connections,
             health,
         });
@@ -230,6 +246,7 @@ impl Server {
             words: served.words(),
             streams,
             tables,
+            metrics,
             reloading: Reloading {
                 keys,
                 tls,
@@ -347,6 +364,9 @@ impl Server {
         if !have_streams_ended {
             tracing::warn!("streams had not stopped in the shutdown grace");
         }
+        if !self.metrics.stop(left()).await {
+            tracing::warn!("metrics were not all kept in the shutdown grace");
+        }
         let stopped = tokio::time::timeout(left().max(CLOSE_GRACE), self.engine.stop()).await;
         let has_engine_ended = match stopped {
             Ok(Ok(())) => true,
@@ -402,6 +422,7 @@ struct Parts<'a> {
     engine: &'a Arc<dyn LogEngine>,
     streams: &'a StreamService,
     tables: &'a TableService,
+    cloudwatch: CloudWatch,
     connections: &'a Shared,
     health: Health,
 }
@@ -437,9 +458,14 @@ fn edge(parts: Parts<'_>) -> Edge<Services> {
                 subscriber_timeout: settings.http.write_timeout,
             },
             tables: TablesEdge {
+                bodies: Arc::clone(&bodies),
+                answers: Arc::clone(&answers),
+                tables: parts.tables.clone(),
+            },
+            cloudwatch: CloudWatchEdge {
+                cloudwatch: parts.cloudwatch,
                 bodies,
                 answers,
-                tables: parts.tables.clone(),
             },
             sts: Sts,
             absent: Absent,

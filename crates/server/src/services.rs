@@ -1,6 +1,7 @@
 //! Which service answers: the list of those behind the port. Each is one file, or one folder, and knows no other.
 
 use crate::absent::Absent;
+use crate::cloudwatch::CloudWatchEdge;
 use crate::edge::{Arriving, Front, PortService, PortServices, Served};
 use crate::http::Unanswerable;
 use crate::kinesis::Kinesis;
@@ -13,6 +14,7 @@ use crate::tables::TablesEdge;
 pub(crate) struct Services {
     pub(crate) kinesis: Kinesis,
     pub(crate) tables: TablesEdge,
+    pub(crate) cloudwatch: CloudWatchEdge,
     pub(crate) sts: Sts,
     pub(crate) absent: Absent,
 }
@@ -24,6 +26,8 @@ impl PortServices for Services {
             front.serve(&self.kinesis, request).await
         } else if self.tables.claims(head) {
             Box::pin(front.serve(&self.tables, request)).await
+        } else if self.cloudwatch.claims(head) {
+            Box::pin(front.serve(&self.cloudwatch, request)).await
         } else if self.sts.claims(head) {
             Box::pin(front.serve(&self.sts, request)).await
         } else if self.absent.claims(head) {

@@ -6,8 +6,6 @@ use http::StatusCode;
 use http::request::Parts;
 use millstream_streams::Caller;
 use millstream_types::Plane;
-use millstream_wire::ErrorCode;
-use millstream_wire::sigv4::AuthenticationError;
 
 use crate::absent;
 use crate::edge::{
@@ -53,6 +51,7 @@ impl PortService for Sts {
     fn profile(&self) -> Profile {
         Profile {
             service: SERVICE,
+            scope: SERVICE,
             body_bytes_max: BODY_BYTES_MAX,
             callers: Callers::Verified,
         }
@@ -81,7 +80,7 @@ impl PortService for Sts {
             Refusal::NoRoom => Protocol::Query.refuse(id, absent::NO_ROOM),
             Refusal::Failed => Protocol::Query.refuse(id, absent::FAILED),
             Refusal::Unverified(error, _) => {
-                Protocol::Query.refuse(id, unverified(error, &error.to_string()))
+                Protocol::Query.refuse(id, Refused::unverified(error, &error.to_string()))
             }
         }
     }
@@ -103,23 +102,5 @@ impl PortService for Sts {
              <ResponseMetadata>\n    <RequestId>{id}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n"
         );
         Answer::plain(StatusCode::OK, "text/xml", text)
-    }
-}
-
-/// The names that this protocol has for what is wrong with credentials.
-fn unverified<'a>(error: &AuthenticationError, message: &'a str) -> Refused<'a> {
-    let (status, query_code) = match error.code() {
-        ErrorCode::MissingAuthenticationToken => {
-            (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
-        }
-        ErrorCode::IncompleteSignature => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
-        ErrorCode::UnrecognizedClient => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
-        _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
-    };
-    Refused {
-        status,
-        name: error.code().name(),
-        query_code,
-        message,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use millstream_catalog::{ServiceCommand, TokenKey};
 use millstream_log::{EngineError, LogEngine, SnapshotStore};
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
-use millstream_types::{CallRecorder, WallClock};
+use millstream_types::{AccountId, CallRecorder, MetricsName, Region, StreamName, WallClock};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -244,6 +244,18 @@ impl StreamService {
     /// How often a reader passed over damaged records; see [`StreamSettings::skips_damaged_records`].
     pub fn skipped_damage(&self) -> u64 {
         self.inner.damage.skipped()
+    }
+
+    /// The metrics of single shards that are switched on for a stream; none if it is not there.
+    pub fn shard_level_metrics(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        stream: &StreamName,
+    ) -> Vec<MetricsName> {
+        let stream = self.inner.view.find(account, region, stream.as_str());
+        let metrics = stream.map(|stream| stream.shard_level_metrics.iter().copied().collect());
+        metrics.unwrap_or_default()
     }
 
     /// Whether one of the service's tasks failed. It serves no calls then; end the process.

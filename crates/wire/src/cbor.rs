@@ -7,7 +7,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use reader::parse;
+pub use reader::{parse, parse_in_seconds};
 pub(crate) use serializer::CborSerializer;
 pub(crate) use writer::CborWriter;
 

@@ -77,7 +77,7 @@ impl Front {
         } = arriving;
         let profile = service.profile();
         let sender = || match profile.callers {
-            Callers::Verified => self.authenticator.sender(head, profile.service).ok(),
+            Callers::Verified => self.authenticator.sender(head, profile.scope).ok(),
             Callers::Anybody => Some(Holder::peer(connection.peer)),
         };
         let read = read_body(
@@ -97,7 +97,7 @@ impl Front {
                 Ok(Served::by(profile.service, answer))
             }
             Err(BodyError::Unwelcome) => {
-                let error = self.authenticator.sender(head, profile.service).err();
+                let error = self.authenticator.sender(head, profile.scope).err();
                 // The key may have come into force meanwhile.
                 let error = error.unwrap_or(AuthenticationError::UnknownKey);
                 let answer = service.refuse(id, head, Refusal::Unverified(&error, None));
@@ -116,13 +116,17 @@ impl Front {
     ) -> Served {
         let request = Request { id, head, body };
         let request_bytes = request.body.bytes.len() as u64;
-        let scope = service.profile().service;
+        let Profile {
+            service: name,
+            scope,
+            ..
+        } = service.profile();
         let named = match service.name(&request) {
             Ok(named) => named,
             Err(answer) => {
                 return Served {
                     request_bytes,
-                    ..Served::by(scope, answer)
+                    ..Served::by(name, answer)
                 };
             }
         };
@@ -136,7 +140,7 @@ impl Front {
         };
         Served {
             answer,
-            service: scope,
+            service: name,
             operation,
             plane,
             caller,

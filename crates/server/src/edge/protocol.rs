@@ -2,7 +2,8 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use millstream_wire::{Encoding, encode};
+use millstream_wire::sigv4::AuthenticationError;
+use millstream_wire::{Encoding, ErrorCode, encode};
 use serde::Serialize;
 
 use super::request_id::RequestId;
@@ -36,6 +37,26 @@ pub(crate) struct Refused<'a> {
     pub(crate) query_code: &'static str,
     /// Empty for none.
     pub(crate) message: &'a str,
+}
+
+impl<'a> Refused<'a> {
+    /// What is wrong with credentials. Forms have names of their own for it.
+    pub(crate) fn unverified(error: &AuthenticationError, message: &'a str) -> Self {
+        let (status, query_code) = match error.code() {
+            ErrorCode::MissingAuthenticationToken => {
+                (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
+            }
+            ErrorCode::IncompleteSignature => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
+            ErrorCode::UnrecognizedClient => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
+            _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
+        };
+        Self {
+            status,
+            name: error.code().name(),
+            query_code,
+            message,
+        }
+    }
 }
 
 #[derive(Serialize)]

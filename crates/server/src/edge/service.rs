@@ -37,8 +37,10 @@ pub(crate) struct Request<'a> {
 /// What the front must know of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Profile {
-    /// The service as credential scopes and policies name it.
+    /// The service as policies name it.
     pub(crate) service: &'static str,
+    /// The service as credential scopes name it.
+    pub(crate) scope: &'static str,
     /// Longest body that is looked at, in bytes.
     pub(crate) body_bytes_max: usize,
     /// Who may send it something.

@@ -13,13 +13,12 @@ use millstream_types::Plane;
 use millstream_wire::ErrorCode;
 use millstream_wire::sigv4::AuthenticationError;
 
-use super::gzip::{InflateError, Inflated, inflate};
 use crate::absent;
 use crate::edge::{
     Answer, BODY_BYTES_MAX, Callers, Named, PortService, Profile, Refusal, Request, RequestId,
     Service, is_media_type, target, text_header,
 };
-use crate::http::{ByteBudget, Holder, hold};
+use crate::http::{ByteBudget, Holder, InflateError, Inflated, hold, inflate};
 
 const JSON: &str = "application/x-amz-json-1.0";
 const PLAIN_JSON: &str = "application/json";
@@ -63,6 +62,7 @@ impl PortService for TablesEdge {
     fn profile(&self) -> Profile {
         Profile {
             service: "dynamodb",
+            scope: "dynamodb",
             body_bytes_max: BODY_BYTES_MAX,
             callers: Callers::Verified,
         }

@@ -3,7 +3,7 @@
 use millstream_wire::Value;
 
 use crate::client::{AUTHORIZATION, Answer};
-use crate::signed::{ACCOUNT, ADMIN, HOST, Key, NOBODY, SignedServer, Signing};
+use crate::signed::{ACCOUNT, ADMIN, HOST, Key, NOBODY, STRANGER, SignedServer, Signing};
 use crate::test_server::TestServer;
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -145,8 +145,8 @@ async fn forms_for_what_is_not_here_are_told_so() {
         ),
         (
             "monitoring",
-            "Action=PutMetricData",
-            "Millstream has no PutMetricData of CloudWatch.",
+            "Action=DescribeAlarms",
+            "Millstream has no DescribeAlarms of CloudWatch.",
         ),
         (
             "sns",
@@ -169,6 +169,31 @@ async fn forms_for_what_is_not_here_are_told_so() {
 }
 
 #[tokio::test]
+async fn metrics_are_put_and_read_by_whom_policies_allow_and_only_their_own() {
+    let server = SignedServer::start().await;
+    let call =
+        async |key, body: &str| form(&server, for_service(&server, key, "monitoring"), body).await;
+    let put = "Action=PutMetricData&Version=2010-08-01&Namespace=Test&MetricData.member.1.MetricName=m\
+               &MetricData.member.1.Value=1";
+    let list = "Action=ListMetrics&Version=2010-08-01";
+    for (body, action) in [(put, "PutMetricData"), (list, "ListMetrics")] {
+        let message = query_error(&call(NOBODY, body).await, 403, "AccessDenied");
+        assert!(
+            message.contains(&format!("cloudwatch:{action}")),
+            "{message}"
+        );
+        query_error(&call(NO_KEY, body).await, 403, "InvalidClientTokenId");
+    }
+    let answer = call(ADMIN, put).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let listed = call(ADMIN, list).await.text();
+    assert_eq!(element(&listed, "MetricName"), "m", "{listed}");
+    let of_stranger = call(STRANGER, list).await.text();
+    assert_eq!(element(&of_stranger, "Metrics"), "", "{of_stranger}");
+    server.server.stop_cleanly().await;
+}
+
+#[tokio::test]
 async fn services_that_are_not_here_are_named_in_the_callers_protocol() {
     let json = |version: &str| format!("application/x-amz-json-{version}");
     for (target, version, message) in [
@@ -183,9 +208,9 @@ async fn services_that_are_not_here_are_named_in_the_callers_protocol() {
             "DescribeLimits of DynamoDB",
         ),
         (
-            "GraniteServiceVersion20100801.PutMetricData",
+            "GraniteServiceVersion20100801.DescribeAlarms",
             "1.0",
-            "PutMetricData of CloudWatch",
+            "DescribeAlarms of CloudWatch",
         ),
         (
             "Firehose_20150804.PutRecord",
@@ -237,11 +262,11 @@ async fn services_that_are_not_here_are_named_in_the_callers_protocol() {
         ("smithy-protocol", "rpc-v2-cbor"),
         ("content-type", "application/cbor"),
     ];
-    let path = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+    let path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms";
     let answer = unsigned(&headers, path, b"\xa0").await;
     assert_eq!(answer.header("smithy-protocol"), "rpc-v2-cbor");
     let message = cbor_message(&answer, "application/cbor", 400);
-    assert_eq!(message, "Millstream has no PutMetricData of CloudWatch.");
+    assert_eq!(message, "Millstream has no DescribeAlarms of CloudWatch.");
 }
 
 /// Checks an error in CBOR; its message.

@@ -13,9 +13,22 @@ use crate::value::{DEPTH_MAX, MapBuilder, ParseError, VALUES_MAX, Value};
 /// # Errors
 /// If the body is not one value, or is beyond the limits.
 pub fn parse(body: &[u8]) -> Result<Value<'_>, ParseError> {
+    parse_moments(body, 1)
+}
+
+/// The same where tag 1 is a moment in seconds, as in Smithy's RPC v2.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_in_seconds(body: &[u8]) -> Result<Value<'_>, ParseError> {
+    parse_moments(body, 1000)
+}
+
+fn parse_moments(body: &[u8], tick_ms: u16) -> Result<Value<'_>, ParseError> {
     let mut reader = Reader {
         rest: body,
         values_left: VALUES_MAX,
+        tick_ms,
     };
     let value = reader.value(0)?;
     if reader.rest.is_empty() {
@@ -37,6 +50,8 @@ enum Length {
 struct Reader<'a> {
     rest: &'a [u8],
     values_left: usize,
+    /// What moments count, in milliseconds.
+    tick_ms: u16,
 }
 
 impl<'a> Reader<'a> {
@@ -93,10 +108,14 @@ impl<'a> Reader<'a> {
             (major::TAG, Length::Known(tag)) => {
                 let value = self.value(inner(depth)?)?;
                 match value {
-                    Value::Integer(ms) if tag == TAG_TIMESTAMP => Ok(Value::TimestampMs(ms)),
+                    Value::Integer(ticks) if tag == TAG_TIMESTAMP => {
+                        let ms = ticks.saturating_mul(self.tick_ms.into());
+                        Ok(Value::TimestampMs(ms))
+                    }
                     // A cast from float saturates.
-                    Value::Float(ms) if tag == TAG_TIMESTAMP => {
-                        Ok(Value::TimestampMs(ms.round() as i64))
+                    Value::Float(ticks) if tag == TAG_TIMESTAMP => {
+                        let ms = (ticks * f64::from(self.tick_ms)).round();
+                        Ok(Value::TimestampMs(ms as i64))
                     }
                     value => Ok(value),
                 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ciborium::value::{Integer, Value as Other};
 use proptest::prelude::*;
 
-use super::{CborSerializer, CborWriter, parse};
+use super::{CborSerializer, CborWriter, parse, parse_in_seconds};
 use crate::test_cases::cases;
 use crate::value::{DEPTH_MAX, ParseError, VALUES_MAX, Value};
 
@@ -316,4 +316,16 @@ fn what_is_no_answer_is_an_error() {
             })
             .is_err()
     );
+}
+
+#[test]
+fn moments_in_seconds_are_whole_or_not() {
+    assert_eq!(
+        parse_in_seconds(&[0xc1, 0x18, 0x64]),
+        Ok(Value::TimestampMs(100_000))
+    );
+    let half = [&[0xc1, 0xfb][..], &1.5_f64.to_be_bytes()].concat();
+    assert_eq!(parse_in_seconds(&half), Ok(Value::TimestampMs(1500)));
+    let beyond = [0xc1, 0x1b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(parse_in_seconds(&beyond), Ok(Value::TimestampMs(i64::MAX)));
 }

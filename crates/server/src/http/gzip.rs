@@ -1,5 +1,5 @@
-//! Bodies that come compressed, as DynamoDB takes them. What comes out is bounded like any body, however small what went
-//! in.
+//! Bodies that come compressed, as DynamoDB and CloudWatch take them. What comes out is bounded like any body, however
+//! small what went in.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
-use crate::http::{ByteBudget, Reservation};
+use super::{ByteBudget, Reservation};
 
 /// How much is inflated between two chances for others to run.
 const STEP_BYTES: usize = 64 << 10;
 
 /// A body as it was before it was compressed, and the memory that is taken for it.
 #[derive(Debug)]
-pub(super) struct Inflated {
-    pub(super) bytes: Bytes,
+pub(crate) struct Inflated {
+    pub(crate) bytes: Bytes,
     _reservation: Reservation,
 }
 
 /// Why a body cannot be inflated.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum InflateError {
+pub(crate) enum InflateError {
     /// It is no gzip, or is cut off.
     Malformed,
     /// There is no memory for it now.
@@ -32,7 +32,7 @@ pub(super) enum InflateError {
 
 /// Inflates a body in steps; dropping the future gives all memory back. Memory for at most `bytes_max` bytes is taken
 /// from `bodies` before it is used, and no more than `bytes_max` bytes are ever inflated.
-pub(super) async fn inflate(
+pub(crate) async fn inflate(
     compressed: &Bytes,
     bodies: &Arc<ByteBudget>,
     bytes_max: usize,
