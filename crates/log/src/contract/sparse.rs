@@ -32,6 +32,8 @@ type Ends = Arc<Mutex<HashMap<Place, u64>>>;
 pub struct SparseEngine {
     inner: Arc<dyn LogEngine>,
     ends: Ends,
+    /// Above every offset of each log that was answered.
+    tops: Ends,
 }
 
 impl fmt::Debug for SparseEngine {
@@ -46,6 +48,7 @@ impl SparseEngine {
         Self {
             inner,
             ends: Ends::default(),
+            tops: Ends::default(),
         }
     }
 
@@ -55,6 +58,7 @@ impl SparseEngine {
         Self {
             inner,
             ends: Arc::clone(&self.ends),
+            tops: Arc::clone(&self.tops),
         }
     }
 }
@@ -137,6 +141,7 @@ impl LogEngine for SparseEngine {
     fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
         // Held over the call, so that what is submitted and what is noted have one order.
         let mut ends = self.ends.lock();
+        let mut tops = self.tops.lock();
         let submitted = appends.iter().map(append_inside).collect();
         let answers = self.inner.append_many(submitted).now_or_never();
         let answers = answers.expect("the engine below answers in the call");
@@ -148,7 +153,11 @@ impl LogEngine for SparseEngine {
                     offset: outside(appended.offset),
                     ..appended
                 })?;
-                if append.kind == EntryKind::Close {
+                // One that is sent again under a known id closes nothing: it is the first one's answer.
+                let top = tops.entry(append.place).or_insert(appended.offset);
+                let is_new = appended.offset >= *top;
+                *top = (*top).max(appended.offset + 1);
+                if append.kind == EntryKind::Close && is_new {
                     ends.entry(append.place).or_insert(appended.offset);
                 }
                 match ends.get(&append.place) {
