@@ -94,10 +94,10 @@ impl PortService for Absent {
         }
     }
 
-    fn name(&self, request: &Request<'_>) -> Result<Nothing, Answer> {
+    fn name(&self, request: &Request<'_>) -> Result<Nothing, Box<Answer>> {
         let Request { id, head, body } = request;
         let Some(protocol) = Protocol::of(head) else {
-            return Err(Answer::no_operation());
+            return Err(Answer::no_operation().into());
         };
         let names = match protocol {
             Protocol::Query => {
@@ -109,10 +109,11 @@ impl PortService for Absent {
                 target_names(head).map(borrowed)
             }
         };
-        Err(match names {
+        let refused = match names {
             Some((service, operation)) => refuse(protocol, *id, Some(&*service), &operation),
             None => Answer::no_operation(),
-        })
+        };
+        Err(refused.into())
     }
 
     fn refuse(&self, id: RequestId, head: &Parts, refusal: Refusal<'_>) -> Answer {

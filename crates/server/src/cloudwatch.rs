@@ -74,7 +74,7 @@ impl PortService for CloudWatchEdge {
         }
     }
 
-    fn name(&self, request: &Request<'_>) -> Result<Asked, Answer> {
+    fn name(&self, request: &Request<'_>) -> Result<Asked, Box<Answer>> {
         let head = request.head;
         let encoding = encoding(head).unwrap_or(Encoding::Json);
         let form;
@@ -89,7 +89,7 @@ impl PortService for CloudWatchEdge {
         let operation = Operation::from_name(&name);
         let operation = operation.ok_or_else(|| {
             let error = CloudWatchError::no_operation(&name);
-            self.answer(encoding, None, request.id, Err(error))
+            Box::new(self.answer(encoding, None, request.id, Err(error)))
         })?;
         Ok(Asked {
             operation,

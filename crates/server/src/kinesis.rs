@@ -80,7 +80,7 @@ impl PortService for Kinesis {
     }
 
     /// AWS's checks in AWS's order; also of what nobody claims, which is answered as at this service's address.
-    fn name(&self, request: &Request<'_>) -> Result<NamedOperation, Answer> {
+    fn name(&self, request: &Request<'_>) -> Result<NamedOperation, Box<Answer>> {
         let Request { head, body, .. } = request;
         let content_type = text_header(head, "content-type");
         let encoding = Encoding::from_content_type(content_type);
@@ -90,10 +90,10 @@ impl PortService for Kinesis {
                 Some(_) => ErrorCode::Serialization,
                 None => ErrorCode::UnknownOperation,
             };
-            return Err(error(encoding.unwrap_or(Encoding::Cbor), code, ""));
+            return Err(error(encoding.unwrap_or(Encoding::Cbor), code, "").into());
         }
         let Some(encoding) = encoding else {
-            return Err(without_encoding(head, content_type, &body.bytes));
+            return Err(without_encoding(head, content_type, &body.bytes).into());
         };
         operation
             .map(|operation| NamedOperation {
@@ -102,7 +102,7 @@ impl PortService for Kinesis {
             })
             .ok_or_else(|| {
                 let text = not_served(target(head));
-                unless_unreadable(encoding, &body.bytes, ErrorCode::UnknownOperation, &text)
+                unless_unreadable(encoding, &body.bytes, ErrorCode::UnknownOperation, &text).into()
             })
     }
 

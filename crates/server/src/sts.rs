@@ -57,22 +57,18 @@ impl PortService for Sts {
         }
     }
 
-    fn name(&self, request: &Request<'_>) -> Result<GetCallerIdentity, Answer> {
+    fn name(&self, request: &Request<'_>) -> Result<GetCallerIdentity, Box<Answer>> {
         let form = &request.body.bytes;
         let Some(action) = form_field(form, "Action") else {
-            return Err(Answer::no_operation());
+            return Err(Answer::no_operation().into());
         };
         let version = form_field(form, "Version");
         if action == ACTION && version.as_deref() == Some(VERSION) {
             return Ok(GetCallerIdentity);
         }
         let service = scope_service(request.head);
-        Err(absent::refuse(
-            Protocol::Query,
-            request.id,
-            service.as_deref(),
-            &action,
-        ))
+        let refused = absent::refuse(Protocol::Query, request.id, service.as_deref(), &action);
+        Err(refused.into())
     }
 
     fn refuse(&self, id: RequestId, _head: &Parts, refusal: Refusal<'_>) -> Answer {

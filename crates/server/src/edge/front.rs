@@ -12,7 +12,7 @@ use millstream_wire::sigv4::AuthenticationError;
 
 use super::credentials::Authenticator;
 use super::request_id::RequestId;
-use super::service::{Arriving, Callers, Named, PortService, Refusal, Request};
+use super::service::{Arriving, Callers, Named, PortService, Profile, Refusal, Request};
 use super::{Answer, target};
 use crate::http::{BodyError, ByteBudget, Holder, RequestBody, Unanswerable, read_body};
 
@@ -126,7 +126,7 @@ impl Front {
             Err(answer) => {
                 return Served {
                     request_bytes,
-                    ..Served::by(name, answer)
+                    ..Served::by(name, *answer)
                 };
             }
         };

@@ -92,7 +92,7 @@ pub(crate) trait PortService: Send + Sync {
     ///
     /// # Errors
     /// The answer to one that names none, or whose encoding is not known.
-    fn name(&self, request: &Request<'_>) -> Result<Self::Named, Answer>;
+    fn name(&self, request: &Request<'_>) -> Result<Self::Named, Box<Answer>>;
 
     /// The answer to a request that the front does not hand on.
     fn refuse(&self, id: RequestId, head: &Parts, refusal: Refusal<'_>) -> Answer;

@@ -68,13 +68,14 @@ impl PortService for TablesEdge {
         }
     }
 
-    fn name(&self, request: &Request<'_>) -> Result<NamedTableOperation, Answer> {
-        let content_type = content_type(request.head).ok_or_else(unknown_protocol)?;
+    fn name(&self, request: &Request<'_>) -> Result<NamedTableOperation, Box<Answer>> {
+        let content_type =
+            content_type(request.head).ok_or_else(|| Box::new(unknown_protocol()))?;
         let name = TableService::operation_name(target(request.head));
         let operation = TableOperation::from_name(name).ok_or_else(|| {
             let text = absent::missing(Some("DynamoDB"), name);
             let unknown = TableAnswer::framework_error(400, "UnknownOperationException", &text);
-            answer(content_type, unknown)
+            Box::new(answer(content_type, unknown))
         })?;
         Ok(NamedTableOperation {
             operation,
