@@ -105,6 +105,8 @@ pub(crate) struct Pipeline<T> {
     turn: usize,
     known: KnownShards,
     listing: Listing,
+    /// A flush waits for the first list.
+    hurries_when_listed: bool,
     calls: BTreeMap<u64, Call<T>>,
     next_call: u64,
     landed: Vec<Landed<T>>,
@@ -135,6 +137,7 @@ impl<T> Pipeline<T> {
             turn: 0,
             known: KnownShards::default(),
             listing: Listing::default(),
+            hurries_when_listed: false,
             calls: BTreeMap::new(),
             next_call: 0,
             landed: Vec::new(),
@@ -203,13 +206,13 @@ impl<T> Pipeline<T> {
 
     /// Sends everything as soon as the shards' limits allow. The flush is over when [`flushes_done`](Self::flushes_done)
     /// is at least what this returns.
+    ///
+    /// Until the first list of shards is answered, nothing can be aggregated: a flush that comes so early hurries when it
+    /// is, and meanwhile records go when they are due by themselves.
     pub(crate) fn flush(&mut self) -> u64 {
-        for index in self.listed.clone() {
-            let lane = &mut self.lanes[index];
-            lane.close(&self.settings);
-            for record in &mut lane.ready {
-                record.due_at = Duration::ZERO;
-            }
+        self.hurries_when_listed = self.settings.aggregation_enabled && self.listing.is_first();
+        if !self.hurries_when_listed {
+            self.hurry();
         }
         if self.outstanding > 0 {
             self.marks.push_back(Mark {
@@ -218,6 +221,17 @@ impl<T> Pipeline<T> {
             });
         }
         self.marks_done + self.marks.len() as u64
+    }
+
+    /// Makes everything that waits due.
+    fn hurry(&mut self) {
+        for index in self.listed.clone() {
+            let lane = &mut self.lanes[index];
+            lane.close(&self.settings);
+            for record in &mut lane.ready {
+                record.due_at = Duration::ZERO;
+            }
+        }
     }
 
     /// How many flushes are over.

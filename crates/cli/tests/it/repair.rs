@@ -113,7 +113,7 @@ fn a_reader_goes_on_behind_a_damaged_record() {
         .split_once("AFTER_SEQUENCE_NUMBER ")
         .expect("how to go on");
     let number = behind.split(' ').next().unwrap();
-    let rest = read(&["--after", number]);
+    let rest = read(&["--after-sequence-number", number]);
     assert_eq!(rest.code, 0, "{rest:?}");
     assert!(
         rest.stdout.contains("four") && !rest.stdout.contains("two"),

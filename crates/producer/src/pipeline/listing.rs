@@ -43,6 +43,11 @@ impl Listing {
         now >= self.old_at && !self.is_running && !self.is_wanted
     }
 
+    /// Whether the first list is not answered.
+    pub(super) fn is_first(&self) -> bool {
+        self.begun == 0 || (self.begun == 1 && self.is_running)
+    }
+
     /// Whether a list is under way.
     pub(super) fn is_running(&self) -> bool {
         self.is_running

@@ -35,6 +35,13 @@ impl<T> Pipeline<T> {
         now: Duration,
         result: Result<Vec<OpenShard>, CallError>,
     ) {
+        self.learn(now, result);
+        if std::mem::take(&mut self.hurries_when_listed) {
+            self.hurry();
+        }
+    }
+
+    fn learn(&mut self, now: Duration, result: Result<Vec<OpenShard>, CallError>) {
         let Some(shards) = result.ok().and_then(|shards| tile(shards).ok()) else {
             self.listing.failed(now);
             return;

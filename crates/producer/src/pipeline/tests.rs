@@ -21,6 +21,13 @@ fn ms(ms: u64) -> Duration {
 
 impl Bench {
     fn new(shards: u32, settings: Settings) -> Self {
+        let mut bench = Self::unlisted(shards, settings);
+        bench.list();
+        bench
+    }
+
+    /// While the first list of shards is under way.
+    fn unlisted(shards: u32, settings: Settings) -> Self {
         let mut bench = Self {
             pipeline: Pipeline::new(settings, 1, true),
             stream: MemoryStream::new(shards),
@@ -28,7 +35,6 @@ impl Bench {
             put: 0,
         };
         assert!(bench.poll().list_shards, "the shards are asked for at once");
-        bench.list();
         bench
     }
 
@@ -491,6 +497,25 @@ fn a_flush_sends_everything_and_knows_when_it_is_over() {
     assert!(bench.pipeline.flushes_done() < flush);
     bench.answer(&call);
     assert_eq!(bench.pipeline.flushes_done(), flush);
+}
+
+#[test]
+fn a_flush_before_the_first_list_sends_aggregates_once_it_is_there() {
+    for is_known in [true, false] {
+        let mut bench = Bench::unlisted(1, Settings::default());
+        bench.put("a", 10);
+        bench.put("b", 10);
+        let flush = bench.pipeline.flush();
+        bench.no_call();
+        match is_known {
+            true => bench.list(),
+            false => bench.pipeline.shards_listed(bench.now, Ok(Vec::new())),
+        }
+        let call = bench.call();
+        assert_eq!(call.entries.len(), if is_known { 1 } else { 2 });
+        bench.answer(&call);
+        assert_eq!(bench.pipeline.flushes_done(), flush);
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Page {
         for line in text.lines() {
             if let Some(help) = line.strip_prefix("# HELP ") {
                 let (name, help) = help.split_once(' ').unwrap();
-                assert!(help.ends_with('.') && help.len() > 5, "{line}");
+                assert!(help.len() > 5, "{line}");
                 assert!(helped.insert(name.to_owned()), "twice: {line}");
             } else if let Some(of_type) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = of_type.split_once(' ').unwrap();
