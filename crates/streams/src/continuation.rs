@@ -57,6 +57,14 @@ pub(crate) fn position_after(number: SequenceNumber) -> Position {
     if number.written_s() < number.created_s() {
         return position;
     }
+    // Behind the last record that an entry could hold is the next entry: the one before may be damaged or gone.
+    if usize::from(position.index) + 1 >= ENVELOPE_RECORDS_MAX {
+        return Position {
+            offset: position.offset + 1,
+            index: 0,
+            ..position
+        };
+    }
     Position {
         index: position.index + 1,
         ..position
