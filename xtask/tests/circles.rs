@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Crates without a circle. One that got rid of its own is added here.
-const WITHOUT_CIRCLES: &[&str] = &["catalog", "streams"];
+/// Crates that are still to be untied.
+const WITH_CIRCLES: &[&str] = &["consumer"];
 
 /// Each module at the top of the crate, and those whose names stand in it.
 type Imports = BTreeMap<String, BTreeSet<String>>;
@@ -15,10 +15,21 @@ fn files(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             files(&path, into);
-        } else {
+        } else if !path.to_string_lossy().ends_with("tests.rs") {
             into.push(path);
         }
     }
+}
+
+/// The folders of the crates that others build on.
+fn libraries() -> Vec<String> {
+    let crates = xtask::root().join("crates");
+    let entries = fs::read_dir(&crates).expect("a folder of crates");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names
+        .filter(|name| crates.join(name).join("src/lib.rs").exists())
+        .collect()
 }
 
 /// The code of a file without comments and tests.
@@ -77,7 +88,9 @@ fn re_exports(root: &str) -> BTreeMap<String, String> {
             continue;
         };
         for name in names.split(|one: char| !one.is_alphanumeric() && one != '_') {
-            from.insert(name.to_owned(), module.trim().to_owned());
+            if !name.is_empty() {
+                from.insert(name.to_owned(), module.trim().to_owned());
+            }
         }
     }
     from
@@ -154,20 +167,18 @@ fn circle(imports: &Imports) -> Option<Vec<String>> {
 
 #[test]
 fn no_module_imports_one_that_imports_it() {
-    for name in WITHOUT_CIRCLES {
-        let imports = imports(name);
-        let count = imports.values().map(BTreeSet::len).sum::<usize>();
-        assert!(
-            count > 10,
-            "the check sees the imports of {name}: {imports:?}"
-        );
-        let circle = circle(&imports);
-        assert!(
-            circle.is_none(),
-            "{name}: {}",
-            circle.unwrap_or_default().join(" imports ")
-        );
+    let mut seen = 0;
+    for name in libraries() {
+        let imports = imports(&name);
+        seen += imports.values().map(BTreeSet::len).sum::<usize>();
+        let circle = circle(&imports).map(|circle| circle.join(" imports "));
+        if WITH_CIRCLES.contains(&name.as_str()) {
+            assert!(circle.is_some(), "{name} has no circle any more: strike it");
+        } else {
+            assert_eq!(circle, None, "{name}");
+        }
     }
+    assert!(seen > 300, "the check sees imports: {seen}");
 }
 
 #[test]

@@ -16,12 +16,12 @@ use millstream_types::TimestampMs;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::commit::realtime::Scheduling;
+use crate::commit::sequencer::{Limits, Submitted};
+use crate::durability::Durability;
 use crate::format::LogKey;
-use crate::reader::{self, bounds_of};
-use crate::realtime::Scheduling;
-use crate::segment_index::APPEND_IDS_KEPT;
-use crate::sequencer::{Limits, Submitted};
-use crate::settings::Durability;
+use crate::read::{self, bounds_of};
+use crate::segments::index::APPEND_IDS_KEPT;
 use crate::shared::{FolderLock, Shared};
 use crate::snapshots::LocalSnapshots;
 use crate::state::Phase;
@@ -33,7 +33,7 @@ use lifecycle::Threads;
 ///
 /// Dropping it without [`stop`](LogEngine::stop) is like a kill of the process, only that its threads are waited for.
 pub struct LocalEngine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Arc<Mutex<Threads>>,
     scheduling: Scheduling,
 }
@@ -175,11 +175,11 @@ impl LogEngine for LocalEngine {
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
-        Box::pin(reader::read_many(Arc::clone(&self.shared), reads, wait))
+        Box::pin(read::read_many(Arc::clone(&self.shared), reads, wait))
     }
 
     fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
-        reader::read_now(&self.shared, &read)
+        read::read_now(&self.shared, &read)
     }
 
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
@@ -191,11 +191,7 @@ impl LogEngine for LocalEngine {
         place: Place,
         time: TimestampMs,
     ) -> LogFuture<Result<u64, EngineError>> {
-        Box::pin(reader::offset_for_time(
-            Arc::clone(&self.shared),
-            place,
-            time,
-        ))
+        Box::pin(read::offset_for_time(Arc::clone(&self.shared), place, time))
     }
 
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {

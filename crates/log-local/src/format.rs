@@ -64,6 +64,14 @@ impl LogKey {
     }
 }
 
+/// The folder of segments.
+pub(crate) const SEGMENTS: &str = "segments";
+
+/// Where a segment is.
+pub(crate) fn segment_path(number: u32) -> String {
+    format!("{SEGMENTS}/{number:010}.seg")
+}
+
 /// Pieces of a segment begin at multiples of 8.
 pub(crate) fn align(bytes: u64) -> u64 {
     bytes.next_multiple_of(8)

@@ -10,7 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::format::ManifestSegment;
-use crate::prepared::remove_file;
+use crate::segments::prepared::remove_file;
 use crate::shared::Shared;
 use crate::state::{Phase, State};
 use crate::stats::count;

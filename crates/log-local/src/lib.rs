@@ -11,39 +11,31 @@
 //!
 //! Deliberately absent: records and every other word of Kinesis; replication; a second copy of anything.
 
-mod committer;
+mod caches;
+mod commit;
 pub mod disk;
+mod durability;
 mod engine;
-mod file_cache;
-mod footer_cache;
 mod format;
-mod frames;
-mod gathering;
-mod group;
 mod housekeeping;
-mod prepared;
-mod read_buffers;
+mod pending;
+mod read;
 mod read_pool;
-mod reader;
-mod realtime;
 mod recovery;
 mod salvage;
-mod segment_index;
-mod sequencer;
+mod segments;
 mod settings;
 mod shared;
 mod snapshots;
 mod state;
 mod stats;
-mod table;
-mod tail_cache;
-mod waits;
 
+pub use commit::realtime::Scheduling;
+pub use durability::Durability;
 pub use engine::LocalEngine;
-pub use gathering::IdleBell;
-pub use realtime::Scheduling;
+pub use pending::gathering::IdleBell;
 pub use recovery::OpenError;
 pub use salvage::{Finding, Loss, Repair, Repaired, Salvage};
-pub use settings::{Durability, LocalSettings, Realtime};
+pub use settings::{LocalSettings, Realtime};
 pub use snapshots::LocalSnapshots;
 pub use stats::LocalStats;

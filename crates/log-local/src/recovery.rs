@@ -8,11 +8,12 @@ use std::io;
 use std::sync::Arc;
 
 use crate::disk::{Disk, Waiting};
+use crate::durability::Durability;
 use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment};
-use crate::settings::{Durability, LocalSettings};
-use crate::shared::{SEGMENTS, segment_path};
+use crate::format::{SEGMENTS, segment_path};
+use crate::settings::LocalSettings;
+use crate::state::table::{ActiveLog, LogRow, SKIPPED, SegmentRef};
 use crate::state::{SegmentRow, State};
-use crate::table::{ActiveLog, LogRow, SKIPPED, SegmentRef};
 
 pub(crate) use candidates::read_footer;
 pub(crate) use scan::{ScannedFrame, Scanner, indexed};
@@ -209,7 +210,7 @@ fn insert_log(state: &mut State, log: &ManifestLog) -> Result<(), OpenError> {
             .get(number)
             .and_then(|segment| segment.sealed)
             .is_some_and(|sealed| *index < sealed.directory_entries);
-        if (*number != SKIPPED && !listed) || *first >= crate::table::OFFSET_LIMIT {
+        if (*number != SKIPPED && !listed) || *first >= crate::state::table::OFFSET_LIMIT {
             return Err(damaged("it is in a segment that is not listed"));
         }
         refs.push(SegmentRef::new(*number, *index, *first));

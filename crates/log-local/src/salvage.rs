@@ -24,8 +24,9 @@ use crate::disk::{Disk, OsDisk, Waiting};
 use crate::format::{
     LogKey, Manifest, ManifestError, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tombstones,
 };
+use crate::format::{SEGMENTS, segment_path};
 use crate::recovery::{MANIFEST, OFFSETS_SKIPPED, OpenError};
-use crate::shared::{FolderLock, SEGMENTS, segment_path};
+use crate::shared::FolderLock;
 use crate::snapshots::SNAPSHOTS;
 
 use cover::{Source, holes};

@@ -3,16 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::gathering::IdleBell;
-
-/// When an append is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Once the disk has it: it survives a kill of the process and a power cut.
-    Fsync,
-    /// Once the operating system has it: it survives a kill of the process, not a power cut. For tests and trials.
-    Os,
-}
+use crate::durability::Durability;
+use crate::pending::gathering::IdleBell;
 
 /// How the committing thread is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,13 @@ use millstream_types::WallClock;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
+use crate::caches::buffers::ReadBuffers;
+use crate::caches::files::FileCache;
+use crate::caches::footers::FooterCache;
 use crate::disk::{Disk, HeldLock};
-use crate::file_cache::FileCache;
-use crate::footer_cache::FooterCache;
-use crate::prepared::PreparedSegments;
-use crate::read_buffers::ReadBuffers;
+use crate::pending::gathering::Commits;
 use crate::read_pool::ReadPool;
+use crate::segments::prepared::PreparedSegments;
 use crate::settings::LocalSettings;
 use crate::state::{Phase, State};
 use crate::stats::Counters;
@@ -47,14 +48,6 @@ impl std::fmt::Debug for FolderLock {
     }
 }
 
-/// Where a segment is.
-pub(crate) fn segment_path(number: u32) -> String {
-    format!("{SEGMENTS}/{number:010}.seg")
-}
-
-/// The folder of segments.
-pub(crate) const SEGMENTS: &str = "segments";
-
 impl Shared {
     /// Changes the state and wakes whom the change concerns.
     pub(crate) fn submit<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -71,17 +64,6 @@ impl Shared {
             self.committer_bell.notify_one();
         }
         result
-    }
-
-    /// Begins the commit of what is pending.
-    pub(crate) fn commit_now(&self) {
-        let mut state = self.state.lock();
-        let State {
-            gathering, pending, ..
-        } = &mut *state;
-        if gathering.rung(pending) {
-            self.committer_bell.notify_one();
-        }
     }
 
     /// No more writes, for good: a write or an fsync failed, or the folder may be somebody else's.
@@ -117,5 +99,17 @@ impl Shared {
             *before = status;
             is_other
         });
+    }
+}
+
+impl Commits for Shared {
+    fn commit_now(&self) {
+        let mut state = self.state.lock();
+        let State {
+            gathering, pending, ..
+        } = &mut *state;
+        if gathering.rung(pending) {
+            self.committer_bell.notify_one();
+        }
     }
 }

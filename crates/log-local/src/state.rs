@@ -1,16 +1,19 @@
 //! What all threads of the engine share, behind one mutex that is held for short steps only, never over I/O.
 
+pub(crate) mod table;
+pub(crate) mod waiter;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use crate::caches::tail::TailCache;
 use crate::disk::DiskFile;
 use crate::format::{LogKey, ManifestSegment, RunRef};
-use crate::gathering::Gathering;
-use crate::group::Group;
-use crate::segment_index::SegmentIndex;
-use crate::table::{LogRow, LogTable, SKIPPED};
-use crate::tail_cache::TailCache;
-use crate::waits::Waiter;
+use crate::pending::gathering::Gathering;
+use crate::pending::group::Group;
+use crate::segments::index::SegmentIndex;
+use crate::state::table::{LogRow, LogTable, SKIPPED};
+use crate::state::waiter::Waiter;
 
 /// Whether the engine takes writes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,8 +13,6 @@ use millstream_log::{EngineStatus, LogEngine, SnapshotStore};
 use millstream_types::WallClock;
 use serde::Deserialize;
 
-use crate::settings::Settings;
-
 pub use local::{Durability, LocalEngineSettings};
 
 /// What keeps the logs.
@@ -114,13 +112,14 @@ pub(crate) trait ServedEngine: Send + Sync {
     ) -> BoxFuture<'static, Result<OpenEngine, EngineOpenError>>;
 }
 
-/// The engine that the settings name.
-pub(crate) fn of(settings: &Settings) -> Box<dyn ServedEngine> {
-    match settings.engine {
-        EngineKind::Local => Box::new(local::ServedLocal::new(
-            &settings.data_dir,
-            settings.local.clone(),
-        )),
+/// The engine of a kind; the local one with its settings, in the data folder.
+pub(crate) fn of(
+    kind: EngineKind,
+    folder: &Path,
+    local: &LocalEngineSettings,
+) -> Box<dyn ServedEngine> {
+    match kind {
+        EngineKind::Local => Box::new(local::ServedLocal::new(folder, local.clone())),
         EngineKind::Memory => Box::new(memory::ServedMemory),
     }
 }

@@ -11,6 +11,7 @@
 mod absent;
 mod access_keys;
 mod audit;
+mod choices;
 mod cloudwatch;
 mod data_folder;
 mod edge;
@@ -29,14 +30,12 @@ mod tls;
 pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
+pub use choices::{DamagedRecords, DamagedTables, LogFailure, LogFormat, Switch};
 pub use data_folder::{DataFolder, DataFolderError};
 pub use engines::{Durability, EngineKind, EngineOpenError, LocalEngineSettings};
 pub use millstream_log_local::IdleBell;
 pub use millstream_tables::TableSettings;
 pub use process::{log_to_standard_error, raise_open_files_limit};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
-pub use settings::{
-    DamagedRecords, DamagedTables, HttpSettings, InvalidSettings, LogFailure, LogFormat, Settings,
-    SettingsSource, Switch, TlsSettings,
-};
+pub use settings::{HttpSettings, InvalidSettings, Settings, SettingsSource, TlsSettings};
 pub use tls::{TlsError, self_signed_certificate};

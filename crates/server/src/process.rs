@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::LogFormat;
+use crate::choices::LogFormat;
 
 /// Files of one database: its own, its log, the log's index, and one while it is opened.
 const DATABASE_FILES: usize = 4;

@@ -172,7 +172,7 @@ impl Server {
     ) -> Result<Self, OpenError> {
         settings.http.connections_max = connections_max(&settings);
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
-        let served = engines::of(&settings);
+        let served = engines::of(settings.engine, &settings.data_dir, &settings.local);
         let folder = data_folder(&*served)?;
         let admin = settings.admin_listen.map(bind).transpose()?;
         let keys = settings.access_keys.as_deref().map(KeyRing::open);

@@ -9,11 +9,10 @@ use std::time::Duration;
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
+use crate::choices::{LogFailure, LogFormat};
 use crate::engines::{self, EngineKind, LocalEngineSettings};
 
-pub use source::{
-    DamagedRecords, DamagedTables, InvalidSettings, LogFailure, LogFormat, SettingsSource, Switch,
-};
+pub use source::{InvalidSettings, SettingsSource};
 
 /// What a server runs with. Made by [`SettingsSource::check`]; `Settings::default()` is what a bare
 /// `millstream serve` uses.
@@ -118,7 +117,7 @@ impl Default for HttpSettings {
 impl Settings {
     /// Lines of the start text: where everything is kept, and when a record counts as stored.
     pub fn engine_start_text(&self) -> String {
-        engines::of(self).start_text()
+        engines::of(self.engine, &self.data_dir, &self.local).start_text()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opening and stopping.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use millstream_log::{EngineError, EngineStatus, LogFuture};
@@ -10,16 +10,17 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use super::LocalEngine;
-use crate::committer::Committer;
+use crate::caches::buffers::ReadBuffers;
+use crate::caches::files::FileCache;
+use crate::caches::footers::FooterCache;
+use crate::commit::Committer;
+use crate::commit::preparer;
+use crate::commit::realtime::{self, Scheduling};
 use crate::disk::{Disk, OsDisk};
-use crate::file_cache::FileCache;
-use crate::footer_cache::FooterCache;
 use crate::housekeeping::{self, write_manifest};
-use crate::prepared::{self, PreparedSegments};
-use crate::read_buffers::ReadBuffers;
 use crate::read_pool::ReadPool;
-use crate::realtime::{self, Scheduling};
 use crate::recovery::{OpenError, recover};
+use crate::segments::prepared::PreparedSegments;
 use crate::settings::LocalSettings;
 use crate::shared::{FolderLock, Shared};
 use crate::state::Phase;
@@ -73,13 +74,14 @@ impl LocalEngine {
             status: watch::Sender::new(EngineStatus::Serving),
             settings,
         });
+        let engine: Weak<Shared> = Arc::downgrade(&shared);
         if let Some(bell) = &shared.settings.idle_bell
-            && !bell.attach(&shared)
+            && !bell.attach(engine)
         {
             let reason = "idle_bell belongs to another engine";
             return Err(OpenError::Settings(reason.to_owned()));
         }
-        prepared::look_at_room(&shared);
+        preparer::look_at_room(&shared);
         if recovered.manifest_due {
             write_manifest(&shared, false).map_err(OpenError::io("writing the manifest"))?;
         }
@@ -102,7 +104,7 @@ fn start(shared: Arc<Shared>) -> io::Result<LocalEngine> {
         Committer::new(committing).run();
     })?;
     let preparing = Arc::clone(&shared);
-    engine.spawn("log-prepare", move || prepared::run(&preparing))?;
+    engine.spawn("log-prepare", move || preparer::run(&preparing))?;
     let keeping = Arc::clone(&shared);
     engine.spawn("log-housekeep", move || housekeeping::run(&keeping))?;
     engine.threads.lock().readers = shared.pool.start(shared.settings.read_threads)?;

@@ -5,10 +5,11 @@ use std::io::IoSlice;
 use millstream_log::EngineError;
 
 use crate::disk::Waiting;
+use crate::format::segment_path;
 use crate::format::{Manifest, TRAILER_BYTES, Trailer};
-use crate::reader::{ReadError, read_exact};
+use crate::read::{ReadError, read_exact};
 use crate::recovery::MANIFEST;
-use crate::shared::{Shared, segment_path};
+use crate::shared::Shared;
 use crate::state::Phase;
 
 /// A file that is written, synced, read back and removed.

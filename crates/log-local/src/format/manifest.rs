@@ -10,7 +10,7 @@ use super::footer::RecentId;
 use super::segment_header::SegmentKind;
 use super::tombstones::Tombstones;
 use super::{Checksum, Input, LogKey};
-use crate::settings::Durability;
+use crate::durability::Durability;
 
 const MAGIC: &[u8; 8] = b"MILLMAN\0";
 const VERSION: u32 = 1;

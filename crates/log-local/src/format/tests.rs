@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::segment_header::SegmentKind;
 use super::*;
-use crate::frames::{Frames, FramesAt, plan_runs};
-use crate::group::PendingEntry;
-use crate::segment_index::SegmentIndex;
-use crate::settings::Durability;
+use crate::durability::Durability;
+use crate::pending::group::PendingEntry;
+use crate::segments::frames::{Frames, FramesAt, plan_runs};
+use crate::segments::index::SegmentIndex;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -488,7 +488,7 @@ proptest! {
     fn footers_round_trip(mut entries in pending(), spare in 0..100u64) {
         let (_, frames) = encode_frames(&[], &mut entries, AT);
         let mut index = SegmentIndex::default();
-        let mut size = crate::segment_index::FooterSize::default();
+        let mut size = crate::segments::index::FooterSize::default();
         for run in &frames.runs {
             index.add(run);
             size.add_run(run.key, run.ids.len());

@@ -15,15 +15,16 @@ use crate::format::{
     DirectoryEntry, LogKey, ManifestSegment, RUN_REF_BYTES, RunHeader, SEGMENT_HEADER_BYTES,
     SegmentHeader, SegmentKind, align, decode_run_refs,
 };
-use crate::frames::{Frames, FramesAt, plan_runs};
-use crate::group::PendingEntry;
-use crate::reader::{ReadError, read_exact};
+use crate::format::{SEGMENTS, segment_path};
+use crate::pending::group::PendingEntry;
+use crate::read::{ReadError, read_exact};
 use crate::recovery::sealed_row;
-use crate::segment_index::{FooterSize, SegmentIndex};
-use crate::shared::{SEGMENTS, Shared, segment_path};
+use crate::segments::frames::{Frames, FramesAt, plan_runs};
+use crate::segments::index::{FooterSize, SegmentIndex};
+use crate::shared::Shared;
+use crate::state::table::{SKIPPED, SegmentRef};
 use crate::state::{Phase, State};
 use crate::stats::{count, set};
-use crate::table::{SKIPPED, SegmentRef};
 
 /// Entries are written once so many bytes of them are in memory.
 const BATCH_BYTES: usize = 1 << 20;
@@ -255,7 +256,7 @@ impl<'a> Output<'a> {
         let start = file_bytes - footer.len() as u64;
         self.file.write_at(&[IoSlice::new(&footer)], start)?;
         self.file.sync_data()?;
-        let mut sealed = crate::committer::sealed_segment(self.number, file_bytes, &trailer);
+        let mut sealed = crate::commit::sealed_segment(self.number, file_bytes, &trailer);
         sealed.kind = SegmentKind::Compacted;
         Ok((sealed, self.index))
     }

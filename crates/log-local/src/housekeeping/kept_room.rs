@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use crate::prepared::remove_file;
+use crate::segments::prepared::remove_file;
 use crate::shared::Shared;
 use crate::stats::set;
 
@@ -57,7 +57,7 @@ pub(super) fn give(shared: &Shared) {
     }
 }
 
-/// Gives also the room of segments that are kept for later, until [`give_back`](crate::prepared::PreparedSegments).
+/// Gives also the room of segments that are kept for later, until [`give_back`](crate::segments::prepared::PreparedSegments).
 pub(super) fn lend_prepared(shared: &Shared) {
     for number in shared.prepared.lend() {
         remove_file(&*shared.disk, number);

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::pause;
 use super::select::Candidate;
 use crate::disk::Waiting;
+use crate::format::segment_path;
 use crate::format::{
     DIRECTORY_ENTRY_BYTES, DirectoryEntry, FRAME_HEADER_BYTES, ManifestSegment, RUN_REF_BYTES,
     RunRef, SEGMENT_HEADER_BYTES, SegmentKind, TRAILER_BYTES, decode_run_refs,
 };
-use crate::reader::{ReadError, read_exact};
-use crate::segment_index::run_weight_bytes;
-use crate::shared::{Shared, segment_path};
+use crate::read::{ReadError, read_exact};
+use crate::segments::index::run_weight_bytes;
+use crate::shared::Shared;
 use crate::state::{Look, Phase};
 
 /// Logs whose bounds are read under one lock.

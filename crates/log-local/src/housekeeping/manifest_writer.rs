@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 
+use crate::durability::Durability;
 use crate::format::{Manifest, ManifestLog, ManifestSegment};
 use crate::recovery::{MANIFEST, MANIFEST_NEW};
-use crate::settings::Durability;
 use crate::shared::Shared;
+use crate::state::table::{LogRow, SKIPPED};
 use crate::stats::{count, set};
-use crate::table::{LogRow, SKIPPED};
 
 /// Logs copied under one lock.
 const ROWS_AT_ONCE: u32 = 1024;

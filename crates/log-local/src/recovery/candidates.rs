@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::{OpenError, Scanner};
 use crate::disk::{Disk, DiskFile, Waiting};
+use crate::format::segment_path;
 use crate::format::{
     FooterTables, RUN_REF_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES,
     Trailer, decode_run_refs,
 };
-use crate::shared::segment_path;
 
 /// How far a segment without a first frame is searched for a later one: further than one frame reaches.
 const BLANK_SEARCH_BYTES: u64 = 2 << 20;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::candidates::{Candidate, Contents};
 use super::{OpenError, Scanner, sealed_row};
-use crate::committer::sealed_segment;
+use crate::commit::sealed_segment;
 use crate::disk::Disk;
+use crate::format::segment_path;
 use crate::format::{ControlOp, FooterTables, LogKey, RecentId, Trailer};
-use crate::segment_index::{APPEND_IDS_KEPT, SegmentIndex};
-use crate::shared::segment_path;
+use crate::segments::index::{APPEND_IDS_KEPT, SegmentIndex};
 use crate::state::State;
-use crate::table::{LogRow, NOT_SEALED, OFFSET_LIMIT, SegmentRef};
+use crate::state::table::{LogRow, NOT_SEALED, OFFSET_LIMIT, SegmentRef};
 
 /// Applies one segment and makes sure that it is sealed and durable.
 pub(super) fn replay(

@@ -8,7 +8,7 @@ use crate::format::{
     ControlOp, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, RUN_HEADER_BYTES, RecentId, RunHeader,
     RunKind, RunRef, SEGMENT_HEADER_BYTES, align,
 };
-use crate::segment_index::IndexedRun;
+use crate::segments::index::IndexedRun;
 use millstream_log::EntryKind;
 
 /// Bytes read at once.

@@ -10,12 +10,12 @@ use millstream_types::TimestampMs;
 use super::Salvage;
 use super::rewrite::rewrite;
 use super::rows::Row;
+use crate::durability::Durability;
 use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment};
+use crate::format::{SEGMENTS, segment_path};
 use crate::recovery::{MANIFEST, MANIFEST_NEW, OFFSETS_SKIPPED, OpenError};
-use crate::settings::Durability;
-use crate::shared::{SEGMENTS, segment_path};
 use crate::snapshots::{LocalSnapshots, SNAPSHOTS};
-use crate::table::{OFFSET_LIMIT, SKIPPED};
+use crate::state::table::{OFFSET_LIMIT, SKIPPED};
 
 /// What a repair needs besides the folder.
 #[derive(Debug, Clone)]

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::segment::{Contents, read_run};
-use crate::committer::sealed_segment;
+use crate::commit::sealed_segment;
 use crate::disk::{Disk, DiskFile};
+use crate::format::segment_path;
 use crate::format::{
     LogKey, ManifestSegment, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, align,
 };
-use crate::frames::{Frames, FramesAt, plan_runs};
-use crate::group::PendingEntry;
-use crate::segment_index::{FooterSize, SegmentIndex};
-use crate::shared::segment_path;
+use crate::pending::group::PendingEntry;
+use crate::segments::frames::{Frames, FramesAt, plan_runs};
+use crate::segments::index::{FooterSize, SegmentIndex};
 
 /// Writes segment `number`, durable but for its name; like one of a compaction it counts once a manifest lists it.
 /// Answers what the manifest says of it, and its logs in the order of its directory.

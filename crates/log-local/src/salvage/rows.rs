@@ -10,8 +10,8 @@ use super::segment::{Contents, Extent};
 use super::{Loss, Salvage};
 use crate::format::{ControlOp, LogKey, Manifest, RecentId, SegmentKind, Tombstones};
 use crate::recovery::{MANIFEST, OFFSETS_SKIPPED};
-use crate::segment_index::APPEND_IDS_KEPT;
-use crate::table::{OFFSET_LIMIT, SKIPPED};
+use crate::segments::index::APPEND_IDS_KEPT;
+use crate::state::table::{OFFSET_LIMIT, SKIPPED};
 
 /// A log.
 #[derive(Debug, Clone, Default)]

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use crate::committer::sealed_segment;
+use crate::commit::sealed_segment;
 use crate::disk::{Disk, DiskFile, Waiting};
+use crate::format::segment_path;
 use crate::format::{
     ControlOp, FooterTables, LogKey, ManifestSegment, RUN_REF_BYTES, RecentId, RunHeader, RunRef,
     SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES, Trailer, decode_run_refs,
 };
 use crate::recovery::{ScannedFrame, Scanner, indexed, read_footer};
-use crate::segment_index::IndexedRun;
-use crate::shared::segment_path;
+use crate::segments::index::IndexedRun;
 
 /// The group whose runs are remembered even of segments that are whole: somebody reads its logs.
 const COMMANDS: u64 = 0;

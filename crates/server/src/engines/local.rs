@@ -9,7 +9,7 @@ use millstream_types::WallClock;
 use serde::Deserialize;
 
 use super::{EngineOpenError, EngineWords, OpenEngine, ServedEngine};
-use crate::settings::{SettingsSource, Switch};
+use crate::choices::Switch;
 
 /// When a record counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -36,11 +36,16 @@ pub struct LocalEngineSettings {
 }
 
 impl LocalEngineSettings {
-    pub(crate) fn check(source: &SettingsSource) -> Self {
+    /// What was chosen, and the defaults for the rest.
+    pub(crate) fn or_defaults(
+        durability: Option<Durability>,
+        disk_free_bytes_min: Option<u64>,
+        realtime: Option<Switch>,
+    ) -> Self {
         Self {
-            durability: source.durability.unwrap_or(Durability::Fsync),
-            disk_free_bytes_min: source.disk_free_bytes_min.unwrap_or(256 << 20),
-            realtime: source.realtime.unwrap_or(Switch::On),
+            durability: durability.unwrap_or(Durability::Fsync),
+            disk_free_bytes_min: disk_free_bytes_min.unwrap_or(256 << 20),
+            realtime: realtime.unwrap_or(Switch::On),
             idle_bell: None,
         }
     }

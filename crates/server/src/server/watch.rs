@@ -8,7 +8,7 @@ use millstream_streams::StreamService;
 use tokio::sync::watch;
 
 use crate::audit::Audit;
-use crate::settings::LogFailure;
+use crate::choices::LogFailure;
 
 /// How often the server looks whether its stream service still works.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

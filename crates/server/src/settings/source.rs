@@ -10,60 +10,11 @@ use millstream_types::AccountId;
 use serde::{Deserialize, Deserializer};
 
 use super::{HttpSettings, Settings, TlsSettings};
+use crate::choices::{DamagedRecords, DamagedTables, LogFailure, LogFormat, Switch};
 use crate::engines::{Durability, EngineKind, LocalEngineSettings};
 
 /// Shortest time that a client, or a queue, may be given.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-
-/// What the server does once its log takes no more writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFailure {
-    /// Goes on with reads, refuses writes, and says so in its health.
-    Serve,
-    /// Ends, so that whatever supervises it may start it again.
-    Exit,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Switch {
-    /// On.
-    On,
-    /// Off.
-    Off,
-}
-
-/// What becomes of a start that finds a file of tables missing or damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum DamagedTables {
-    /// The server does not start.
-    Refuse,
-    /// The server starts, and answers requests for those tables with an error that names the file.
-    LeaveOut,
-}
-
-/// What becomes of a read that meets records that are damaged on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum DamagedRecords {
-    /// It fails with InternalFailure, and the text says behind which sequence number a reader can go on.
-    Fail,
-    /// They are passed over, with a line in the log and a count.
-    Skip,
-}
 
 /// Why the settings cannot be used. The text says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -355,7 +306,11 @@ impl SettingsSource {
         let http = self.check_http()?;
         let tables = self.check_tables()?;
         let tls = self.check_tls()?;
-        let local = LocalEngineSettings::check(&self);
+        let local = LocalEngineSettings::or_defaults(
+            self.durability,
+            self.disk_free_bytes_min,
+            self.realtime,
+        );
         let has_keys = self.access_keys.is_some();
         let account_id = self.account_id.unwrap_or_else(|| "000000000000".into());
         let cors_origin = self.cors_origin.unwrap_or_default();

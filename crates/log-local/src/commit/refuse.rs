@@ -6,7 +6,7 @@ use millstream_log::{EngineError, EntryKind, NotWritten};
 
 use super::Committer;
 use crate::format::{ControlOp, LogKey};
-use crate::group::{Call, Group, PendingEntry, Planned};
+use crate::pending::group::{Call, Group, PendingEntry, Planned};
 use crate::state::State;
 
 /// Who is refused.

@@ -4,9 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::caches::tail::CachedTail;
 use crate::format::{LogKey, RecentId, Tombstones};
-use crate::tail_cache::CachedTail;
-use crate::waits::Waiter;
+use crate::state::waiter::Waiter;
 
 /// Stands in a list of segments for offsets that were skipped and never given to an entry.
 pub(crate) const SKIPPED: u32 = u32::MAX;

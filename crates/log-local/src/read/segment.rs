@@ -9,13 +9,14 @@ use millstream_types::TimestampMs;
 
 use super::is_would_block;
 use super::plan::{Source, SourcePlace};
+use crate::caches::footers::LogFooter;
 use crate::disk::{DiskFile, Waiting};
-use crate::footer_cache::LogFooter;
+use crate::format::segment_path;
 use crate::format::{
     DIRECTORY_ENTRY_BYTES, DirectoryEntry, LogKey, ManifestSegment, RUN_REF_BYTES, RunHeader,
     RunRef, align, decode_run_refs,
 };
-use crate::shared::{Shared, segment_path};
+use crate::shared::Shared;
 
 /// Runs that stand one behind the other are read together up to so many bytes.
 const READ_BYTES_TARGET: u64 = 512 << 10;

@@ -4,13 +4,14 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::Committer;
+use crate::durability::Durability;
+use crate::format::segment_path;
 use crate::format::{LogKey, ManifestSegment, SegmentKind, Trailer};
-use crate::group::Group;
-use crate::segment_index::SegmentIndex;
-use crate::settings::Durability;
-use crate::shared::{Shared, segment_path};
+use crate::pending::group::Group;
+use crate::segments::index::SegmentIndex;
+use crate::shared::Shared;
+use crate::state::table::NOT_SEALED;
 use crate::stats::count;
-use crate::table::NOT_SEALED;
 
 /// Logs that learn their place in the directory under one lock.
 const LOGS_AT_ONCE: usize = 1024;

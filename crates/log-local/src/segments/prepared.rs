@@ -1,4 +1,4 @@
-//! Segments that are ready before they are needed, and the thread that makes them.
+//! Segments that are ready before they are needed.
 //!
 //! A ready segment is wholly written (zeros, or what a dead segment left) and synced, so that the committing thread
 //! only overwrites: its fdatasync then changes no metadata and takes half the time.
@@ -12,13 +12,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::disk::{Disk, DiskFile};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES};
+use crate::format::{SEGMENTS, segment_path};
 use crate::settings::LocalSettings;
-use crate::shared::{SEGMENTS, Shared, segment_path};
-use crate::state::Phase;
-use crate::stats::set;
-
-/// How often room on the disk and the folder's lock are looked at, whether or not there is anything to prepare.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Segments that fill up faster than this are only reserved. Then the commits are large: each byte is written once
 /// instead of twice, which is worth more than the metadata that every fdatasync has to write with it.
@@ -44,27 +39,28 @@ impl PreparedSegment {
 
 #[derive(Debug, Default)]
 pub(crate) struct PreparedSegments {
-    state: Mutex<Prepared>,
-    bell: Condvar,
+    pub(crate) state: Mutex<Prepared>,
+    /// Rung for the thread that prepares.
+    pub(crate) bell: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Prepared {
-    next: Option<PreparedSegment>,
+pub(crate) struct Prepared {
+    pub(crate) next: Option<PreparedSegment>,
     /// For control operations and group 0 when the disk is full.
-    reserve: Option<PreparedSegment>,
+    pub(crate) reserve: Option<PreparedSegment>,
     /// Numbers and sizes of dead segments that may be used again.
-    dead: VecDeque<(u32, u64)>,
+    pub(crate) dead: VecDeque<(u32, u64)>,
     /// Number of segments taken so far.
-    taken: usize,
-    last_taken: Option<Instant>,
+    pub(crate) taken: usize,
+    pub(crate) last_taken: Option<Instant>,
     /// The last two segments were taken within [`HURRY`].
-    hurried: bool,
-    stopping: bool,
+    pub(crate) hurried: bool,
+    pub(crate) stopping: bool,
     /// The room was found wanting; look again soon.
-    no_room: bool,
+    pub(crate) no_room: bool,
     /// Housekeeping has the room of the ready segment until it is done: none is made meanwhile.
-    lent: bool,
+    pub(crate) lent: bool,
 }
 
 impl PreparedSegments {
@@ -149,7 +145,7 @@ impl PreparedSegments {
 }
 
 impl Prepared {
-    fn is_wanting(&self) -> bool {
+    pub(crate) fn is_wanting(&self) -> bool {
         !self.lent && (self.next.is_none() || self.reserve.is_none())
     }
 
@@ -158,166 +154,6 @@ impl Prepared {
         let before = self.last_taken.replace(now);
         self.hurried = before.is_some_and(|before| now - before < HURRY);
         self.taken += 1;
-    }
-}
-
-/// The thread that prepares segments, until it is stopped.
-pub(crate) fn run(shared: &Shared) {
-    loop {
-        let job = {
-            let mut state = shared.prepared.state.lock();
-            if !state.is_wanting() && !state.no_room && !state.stopping {
-                shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
-            }
-            if state.stopping {
-                return;
-            }
-            Job::choose(&mut state, &shared.settings)
-        };
-        check_lock(shared);
-        if matches!(shared.state.lock().phase, Phase::Failed(_)) {
-            return;
-        }
-        let found = prepare(shared, &job);
-        let has_room = found.is_ok() && has_room(shared);
-        if let Err(error) = &found {
-            tracing::warn!(%error, "no segment could be prepared");
-        }
-        settle_room(shared, has_room);
-        let mut state = shared.prepared.state.lock();
-        state.no_room = !has_room;
-        if !has_room {
-            let dead = std::mem::take(&mut state.dead);
-            drop(state);
-            for (number, _) in dead {
-                remove_file(&*shared.disk, number);
-            }
-            state = shared.prepared.state.lock();
-        }
-        if !has_room && !state.stopping {
-            shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
-        }
-    }
-}
-
-/// What is to be made.
-#[derive(Debug)]
-struct Job {
-    size: u64,
-    dead: Option<u32>,
-    filling: Filling,
-    what: What,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum What {
-    Next,
-    Reserve,
-    /// Only look whether there is room again.
-    Nothing,
-}
-
-impl Job {
-    /// The first segment comes before the reserve, so that the first append need not wait; later the reserve does.
-    fn choose(state: &mut Prepared, settings: &LocalSettings) -> Self {
-        let what = if !state.is_wanting() {
-            What::Nothing
-        } else if state.next.is_none() && (state.taken == 0 || state.reserve.is_some()) {
-            What::Next
-        } else if state.reserve.is_none() {
-            What::Reserve
-        } else {
-            What::Nothing
-        };
-        let size = match what {
-            What::Next => settings.segment_size(state.taken),
-            What::Reserve | What::Nothing => settings.reserve_bytes,
-        };
-        let place = state.dead.iter().position(|(_, bytes)| *bytes == size);
-        let dead = place
-            .filter(|_| what == What::Next)
-            .and_then(|place| state.dead.remove(place))
-            .map(|(number, _)| number);
-        let filling = if what == What::Next && state.hurried {
-            Filling::Reserved
-        } else {
-            Filling::Zeros
-        };
-        Self {
-            size,
-            dead,
-            filling,
-            what,
-        }
-    }
-}
-
-fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
-    if job.what == What::Nothing {
-        return Ok(());
-    }
-    let number = shared.state.lock().take_unsealed_number();
-    let made = match job.dead {
-        Some(dead) => recycle(&*shared.disk, dead, number, job.size),
-        None => make(&*shared.disk, number, job.size, job.filling),
-    };
-    let segment = made.inspect_err(|_| {
-        shared.state.lock().unsealed.remove(&number);
-    })?;
-    let mut state = shared.prepared.state.lock();
-    match job.what {
-        What::Reserve => state.reserve = Some(segment),
-        What::Next | What::Nothing => state.next = Some(segment),
-    }
-    Ok(())
-}
-
-/// Closes the way for records if there is no room for them, before the first is taken.
-pub(crate) fn look_at_room(shared: &Shared) {
-    if !has_room(shared) {
-        shared.set_room(&mut shared.state.lock(), false);
-    }
-}
-
-fn has_room(shared: &Shared) -> bool {
-    match shared.disk.free_bytes() {
-        Ok(free) => {
-            set(&shared.counters.disk_free_bytes, free);
-            free >= shared.settings.free_space_floor_bytes
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the free space is not known");
-            true
-        }
-    }
-}
-
-/// Opens or closes the way for records.
-fn settle_room(shared: &Shared, has_room: bool) {
-    let ready = {
-        let prepared = shared.prepared.state.lock();
-        prepared.next.is_some() && prepared.reserve.is_some()
-    };
-    let mut state = shared.state.lock();
-    if ready {
-        state.room.reserve_left = None;
-    }
-    if has_room && ready && !state.room.records {
-        shared.set_room(&mut state, true);
-    } else if !has_room && state.room.records {
-        shared.set_room(&mut state, false);
-    }
-}
-
-/// Ends writes once another process may have locked the folder.
-fn check_lock(shared: &Shared) {
-    let lock = shared.lock.lock().clone();
-    // Without an answer nothing is known, and writes tell.
-    if let Some(Ok(false)) = lock.as_ref().map(|lock| lock.0.is_held()) {
-        shared.fail(
-            "the lock of the data folder is lost: its file was removed or replaced, so another server may run there"
-                .to_owned(),
-        );
     }
 }
 
@@ -373,7 +209,7 @@ pub(crate) fn make(
 }
 
 /// Gives a dead segment a new number and generation; what it holds is never valid again.
-fn recycle(
+pub(crate) fn recycle(
     disk: &dyn Disk,
     dead: u32,
     number: u32,

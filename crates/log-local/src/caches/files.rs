@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::disk::{Disk, DiskFile, Waiting};
-use crate::shared::segment_path;
+use crate::format::segment_path;
 
 /// The most recently used files.
 #[derive(Debug)]

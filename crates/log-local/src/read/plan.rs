@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::caches::tail::CachedTail;
 use crate::disk::DiskFile;
 use crate::format::{ManifestSegment, RunRef};
 use crate::state::State;
-use crate::table::{LogRow, NOT_SEALED, SKIPPED, SegmentRef};
-use crate::tail_cache::CachedTail;
+use crate::state::table::{LogRow, NOT_SEALED, SKIPPED, SegmentRef};
 
 /// Most runs of a segment that is not sealed which one step of a read takes along.
 const RUNS_MAX: usize = 1024;

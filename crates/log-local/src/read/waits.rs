@@ -3,22 +3,10 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::format::LogKey;
 use crate::state::State;
-
-/// Rings once for whoever waits.
-#[derive(Debug, Default)]
-pub(crate) struct Waiter {
-    bell: Notify,
-}
-
-impl Waiter {
-    pub(crate) fn ring(&self) {
-        self.bell.notify_one();
-    }
-}
+use crate::state::waiter::Waiter;
 
 /// A read's place at the tails of its logs; leaves them when dropped.
 #[derive(Debug)]
@@ -50,7 +38,7 @@ impl<'a> Wait<'a> {
     }
 
     pub(crate) async fn rung(&self) {
-        self.waiter.bell.notified().await;
+        self.waiter.rung().await;
     }
 }
 

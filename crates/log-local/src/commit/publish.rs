@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Committer;
 use crate::format::ControlOp;
-use crate::frames::GroupRun;
-use crate::group::{Ending, Group, PendingEntry};
-use crate::segment_index::{APPEND_IDS_KEPT, IndexedRun};
+use crate::pending::group::{Ending, Group, PendingEntry};
+use crate::segments::frames::GroupRun;
+use crate::segments::index::{APPEND_IDS_KEPT, IndexedRun};
 use crate::state::State;
+use crate::state::table::{NOT_SEALED, SegmentRef};
+use crate::state::waiter::Waiter;
 use crate::stats::count;
-use crate::table::{NOT_SEALED, SegmentRef};
-use crate::waits::Waiter;
 
 impl Committer {
     /// Runs that were just made durable become readable. Takes the payloads out of the group.

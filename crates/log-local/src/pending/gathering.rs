@@ -10,8 +10,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::group::Group;
-use crate::shared::Shared;
+use crate::pending::group::Group;
 
 /// A commit begins without waiting with so many calls, or so many bytes, overhead included.
 const CALLS_ENOUGH: usize = 64;
@@ -32,7 +31,13 @@ pub struct IdleBell(Arc<Bell>);
 struct Bell {
     /// Something was submitted since it was rung, and waits for it.
     is_awaited: AtomicBool,
-    engine: Mutex<Weak<Shared>>,
+    engine: Mutex<Option<Weak<dyn Commits>>>,
+}
+
+/// An engine, as its bell knows it.
+pub(crate) trait Commits: Send + Sync {
+    /// Begins the commit of what is pending.
+    fn commit_now(&self);
 }
 
 impl fmt::Debug for IdleBell {
@@ -52,16 +57,18 @@ impl IdleBell {
         }
     }
 
-    fn engine(&self) -> Option<Arc<Shared>> {
-        self.0.engine.lock().upgrade()
+    fn engine(&self) -> Option<Arc<dyn Commits>> {
+        self.0.engine.lock().as_ref()?.upgrade()
     }
 
     /// False if it belongs to another engine that is still there.
-    pub(crate) fn attach(&self, engine: &Arc<Shared>) -> bool {
+    pub(crate) fn attach(&self, engine: Weak<dyn Commits>) -> bool {
         let mut attached = self.0.engine.lock();
-        let is_free = attached.strong_count() == 0;
+        let is_free = attached
+            .as_ref()
+            .is_none_or(|engine| engine.strong_count() == 0);
         if is_free {
-            *attached = Arc::downgrade(engine);
+            *attached = Some(engine);
         }
         is_free
     }
@@ -150,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::format::{ControlOp, LogKey};
-    use crate::group::Call;
+    use crate::pending::group::Call;
     use crate::{LocalEngine, LocalSettings};
 
     fn calls(count: usize) -> Group {
@@ -273,8 +280,7 @@ mod tests {
             payload: "data".into(),
             id: None,
         };
-        let shared = bell.engine().unwrap();
-        shared.state.lock().gathering.last_calls = FEW_CALLS + 1;
+        engine.shared.state.lock().gathering.last_calls = FEW_CALLS + 1;
         let mut appended = engine.append_many(vec![append]);
         let mut cx = Context::from_waker(Waker::noop());
         assert!(appended.as_mut().poll(&mut cx).is_pending(), "nobody rang");

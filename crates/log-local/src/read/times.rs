@@ -8,7 +8,7 @@ use super::segment::{ReadError, load_footer};
 use crate::disk::Waiting;
 use crate::format::{LogKey, RunRef};
 use crate::shared::Shared;
-use crate::table::{SKIPPED, SegmentRef};
+use crate::state::table::{SKIPPED, SegmentRef};
 
 /// The first offset of the run in which the first entry at or after `time` may be, or a better answer.
 pub(crate) fn offset_for_time(

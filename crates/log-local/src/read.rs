@@ -4,6 +4,7 @@
 mod plan;
 mod segment;
 mod times;
+mod waits;
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::disk::Waiting;
 use crate::format::LogKey;
+use crate::read::waits::Wait;
 use crate::shared::Shared;
 use crate::state::State;
+use crate::state::table::LogRow;
 use crate::stats::count;
-use crate::table::LogRow;
-use crate::waits::Wait;
 
 use plan::{Plan, Source, SourcePlace};
 pub(crate) use segment::{ReadError, read_exact};

@@ -1,9 +1,12 @@
 //! The committing thread: takes everything that was submitted, writes it with one write and one fdatasync, publishes
 //! it. It does nothing else, and blocks while there is nothing to do.
 
+pub(crate) mod preparer;
 mod publish;
+pub(crate) mod realtime;
 mod refuse;
 mod seal;
+pub(crate) mod sequencer;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,13 +14,13 @@ use std::time::Instant;
 pub(crate) use seal::sealed_segment;
 
 use crate::disk::DiskFile;
+use crate::durability::Durability;
 use crate::format::SEGMENT_HEADER_BYTES;
-use crate::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
-use crate::gathering::WaitsFor;
-use crate::group::{Ending, Group};
-use crate::prepared::{self, Filling, PreparedSegment};
-use crate::segment_index::{FooterSize, SegmentIndex};
-use crate::settings::Durability;
+use crate::pending::gathering::WaitsFor;
+use crate::pending::group::{Ending, Group};
+use crate::segments::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
+use crate::segments::index::{FooterSize, SegmentIndex};
+use crate::segments::prepared::{self, Filling, PreparedSegment};
 use crate::shared::Shared;
 use crate::state::{OpenSegment, Phase, SegmentRow};
 use crate::stats::count;
@@ -206,7 +209,7 @@ impl Committer {
             Durability::Os => Ok(()),
         });
         synced.map_err(|error| {
-            let path = crate::shared::segment_path(segment.number);
+            let path = crate::format::segment_path(segment.number);
             CommitError::Failed(format!("{path} at byte {}: {error}", segment.position))
         })?;
         count(&self.shared.counters.written_bytes, self.frames.bytes());

@@ -10,8 +10,8 @@ use crate::format::{
     Checksum, ControlOp, FRAME_HEADER_BYTES, FrameHeader, LogKey, RUN_HEADER_BYTES, RecentId,
     RunHeader, RunKind, RunRef, align, entry_bytes, put_entry_header,
 };
-use crate::group::PendingEntry;
-use crate::segment_index::{FooterSize, IndexedRun};
+use crate::pending::group::PendingEntry;
+use crate::segments::index::{FooterSize, IndexedRun};
 
 /// A run is not made longer than this, but for a single larger entry: it is the least that a cold read reads.
 pub(crate) const RUN_BYTES_TARGET: usize = 256 << 10;

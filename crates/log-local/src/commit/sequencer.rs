@@ -5,9 +5,9 @@ use millstream_types::TimestampMs;
 use tokio::sync::oneshot;
 
 use crate::format::{ControlOp, LogKey, RUN_HEADER_BYTES, RecentId};
-use crate::group::{AppendAnswers, Call, PendingEntry, Planned};
+use crate::pending::group::{AppendAnswers, Call, PendingEntry, Planned};
+use crate::state::table::{LogRow, OFFSET_LIMIT};
 use crate::state::{Phase, State};
-use crate::table::{LogRow, OFFSET_LIMIT};
 
 /// What an entry may add to files and memory besides its payload, at most: headers, footer, records in memory.
 const ENTRY_OVERHEAD_BYTES: usize = RUN_HEADER_BYTES + 256;
