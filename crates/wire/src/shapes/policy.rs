@@ -1,4 +1,4 @@
-//! PutResourcePolicy, GetResourcePolicy and DeleteResourcePolicy.
+//! Policies of streams and consumers.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,27 @@
-//! DescribeAccountSettings and UpdateAccountSettings.
+//! What holds for an account in a region: limits, and the commitment to on-demand streams.
 
 use millstream_types::CommitmentStatus;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Timestamp;
+
+/// Input of DescribeLimits.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DescribeLimitsRequest {}
+
+/// Answer of DescribeLimits.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeLimitsResponse {
+    /// Most shards of the account's provisioned streams.
+    pub shard_limit: u32,
+    /// How many of those are open.
+    pub open_shard_count: u32,
+    /// How many streams scale by their traffic.
+    pub on_demand_stream_count: u32,
+    /// Most of those.
+    pub on_demand_stream_count_limit: u32,
+}
 
 /// Input of DescribeAccountSettings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
