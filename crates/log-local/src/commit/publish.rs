@@ -95,9 +95,7 @@ fn apply(state: &mut State, op: ControlOp, waiters: &mut Vec<Arc<Waiter>>) {
             state.table.tombstones.add(key);
         }
         ControlOp::DeleteGroup(group) => {
-            let in_group = state.table.iter().filter(|log| log.key.group == group);
-            let keys: Vec<_> = in_group.map(|log| log.key).collect();
-            for key in keys {
+            for key in state.table.keys_of_group(group) {
                 waiters.extend(state.remove_log(key));
             }
             state.table.tombstones.add_group(group);
@@ -162,5 +160,40 @@ fn add_run(
     waiters.append(&mut active.waiters);
     if first_here {
         state.count_reference(number, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::LogKey;
+    use crate::commit::sequencer::Submitted;
+    use crate::state::table::LogRow;
+
+    /// Everybody waits while the lock is held: what a delete holds it for must not grow with what others have.
+    #[test]
+    fn deleting_a_group_looks_at_its_own_logs_only() {
+        let mut state = State::new(0);
+        for number in 0..10_000 {
+            let group = number / 2;
+            state
+                .table
+                .insert(LogRow::new(LogKey { group, log: number }));
+        }
+        let deleted = state.submit_delete_group(700);
+        assert!(matches!(deleted, Submitted::Later(_)));
+        let is_deleting = |state: &State, log| {
+            let log = state.table.by_key(LogKey {
+                group: log / 2,
+                log,
+            });
+            log.is_some_and(LogRow::is_deleting)
+        };
+        assert!(is_deleting(&state, 1400) && is_deleting(&state, 1401));
+        assert!(!is_deleting(&state, 1399) && !is_deleting(&state, 1402));
+        apply(&mut state, ControlOp::DeleteGroup(700), &mut Vec::new());
+        assert_eq!(state.table.len(), 9_998);
+        assert!(state.table.keys_of_group(700).is_empty());
+        assert_eq!(state.table.walks.get(), 0, "the others were looked at");
     }
 }

@@ -177,8 +177,8 @@ fn undo(state: &mut State, op: ControlOp) {
         }
         ControlOp::DeleteGroup(group) => {
             state.deleting_groups.remove(&group);
-            for log in state.table.iter_mut() {
-                if log.key.group == group {
+            for row in state.table.rows_of_group(group) {
+                if let Some(log) = state.table.get_mut(row) {
                     log.active_mut().deleting = false;
                     log.settle();
                 }

@@ -175,8 +175,8 @@ impl State {
         if !self.deleting_groups.insert(group) {
             return self.answer_later(Ok(()));
         }
-        for log in self.table.iter_mut() {
-            if log.key.group == group {
+        for row in self.table.rows_of_group(group) {
+            if let Some(log) = self.table.get_mut(row) {
                 log.active_mut().deleting = true;
             }
         }

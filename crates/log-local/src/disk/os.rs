@@ -23,17 +23,7 @@ pub struct OsDisk {
 impl OsDisk {
     /// Opens a folder; creates it, and what stands above it, if it is not there.
     pub fn open(root: &Path) -> io::Result<Self> {
-        if !root.is_dir() {
-            let whole = std::path::absolute(root)?;
-            let made: Vec<&Path> = whole.ancestors().take_while(|one| !one.exists()).collect();
-            std::fs::create_dir_all(root)?;
-            // Each new name is in the folder above it.
-            for folder in made {
-                if let Some(parent) = folder.canonicalize()?.parent() {
-                    File::open(parent)?.sync_all()?;
-                }
-            }
-        }
+        make_folder(root, |folder| File::open(folder)?.sync_all())?;
         Ok(Self {
             root: root.canonicalize()?,
         })
@@ -46,6 +36,23 @@ impl OsDisk {
             self.root.join(path)
         }
     }
+}
+
+/// Makes a folder and what stands above it, unless it is there. Each new name is in the folder above it, which `sync`
+/// makes durable.
+fn make_folder(folder: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let whole = std::path::absolute(folder)?;
+    let made: Vec<&Path> = whole.ancestors().take_while(|one| !one.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    for folder in made {
+        if let Some(parent) = folder.canonicalize()?.parent() {
+            sync(parent)?;
+        }
+    }
+    Ok(())
 }
 
 impl Disk for OsDisk {
@@ -182,5 +189,27 @@ impl DiskFile for OsFile {
 
     fn len_bytes(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A power cut must not take the name of a folder above the data folder, and all that is below it.
+    #[test]
+    fn every_new_name_above_a_data_folder_is_made_durable() {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = scratch.path().canonicalize().unwrap();
+        let mut synced = Vec::new();
+        let folder = top.join("a/b/data");
+        make_folder(&folder, |parent| {
+            synced.push(parent.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        assert!(folder.is_dir());
+        assert_eq!(synced, [top.join("a/b"), top.join("a"), top]);
+        make_folder(&folder, |_| Err(io::ErrorKind::Unsupported.into())).unwrap();
     }
 }

@@ -145,9 +145,7 @@ fn apply_control_ops(state: &mut State, ops: &[ControlOp]) {
                 state.table.tombstones.add(key);
             }
             ControlOp::DeleteGroup(group) => {
-                let in_group = state.table.iter().filter(|log| log.key.group == group);
-                let keys: Vec<LogKey> = in_group.map(|log| log.key).collect();
-                for key in keys {
+                for key in state.table.keys_of_group(group) {
                     state.table.remove(key);
                 }
                 state.table.tombstones.add_group(group);

@@ -1,5 +1,7 @@
 //! The table of logs: one row per log, and little more than its numbers.
 
+mod groups;
+
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -7,6 +9,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::caches::tail::CachedTail;
 use crate::format::{LogKey, RecentId, Tombstones};
 use crate::state::waiter::Waiter;
+use groups::Groups;
 
 /// Stands in a list of segments for offsets that were skipped and never given to an entry.
 pub(crate) const SKIPPED: u32 = u32::MAX;
@@ -184,9 +187,13 @@ pub(crate) struct LogTable {
     rows: Vec<Option<LogRow>>,
     free: Vec<u32>,
     index: HashTable<u32>,
+    groups: Groups,
     hasher: DefaultHashBuilder,
     incarnations: u32,
     pub(crate) tombstones: Tombstones,
+    /// How often somebody walked over all rows.
+    #[cfg(test)]
+    pub(crate) walks: std::cell::Cell<u32>,
 }
 
 impl LogTable {
@@ -220,6 +227,7 @@ impl LogTable {
         let hash = self.hasher.hash_one(log.key);
         self.incarnations = self.incarnations.wrapping_add(1);
         log.incarnation = self.incarnations;
+        let group = log.key.group;
         let row = match self.free.pop() {
             Some(row) => {
                 self.rows[row as usize] = Some(log);
@@ -230,6 +238,7 @@ impl LogTable {
                 u32::try_from(self.rows.len() - 1).expect("fewer than 2^32 logs fit in memory")
             }
         };
+        self.groups.add(group, row);
         let (rows, hasher) = (&self.rows, &self.hasher);
         self.index.insert_unique(hash, row, |row| {
             let log = rows[*row as usize].as_ref();
@@ -247,6 +256,7 @@ impl LogTable {
             .ok()?;
         let (row, _) = found.remove();
         self.free.push(row);
+        self.groups.remove(key.group, row);
         self.rows[row as usize].take()
     }
 
@@ -259,11 +269,21 @@ impl LogTable {
         self.index.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &LogRow> {
-        self.rows.iter().flatten()
+    /// The rows of a group's logs. Costs what they are, however many others there are.
+    pub(crate) fn rows_of_group(&self, group: u64) -> Vec<u32> {
+        self.groups.rows(group).collect()
     }
 
+    /// The keys of a group's logs, likewise.
+    pub(crate) fn keys_of_group(&self, group: u64) -> Vec<LogKey> {
+        let rows = self.groups.rows(group);
+        rows.filter_map(|row| Some(self.get(row)?.key)).collect()
+    }
+
+    /// All logs: for starts and stops, not for a single call while others wait.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut LogRow> {
+        #[cfg(test)]
+        self.walks.set(self.walks.get() + 1);
         self.rows.iter_mut().flatten()
     }
 
@@ -274,6 +294,7 @@ impl LogTable {
             hasher.hash_one(log.expect("the index names rows that are filled").key)
         });
         self.rows.reserve_exact(logs);
+        self.groups.reserve(logs);
     }
 }
 
@@ -337,5 +358,31 @@ mod tests {
             (501, 1000),
             "rows are used again"
         );
+    }
+
+    #[test]
+    fn the_logs_of_a_group_are_those_that_were_added_and_not_removed() {
+        let mut table = LogTable::default();
+        let mut there = std::collections::BTreeSet::new();
+        // As good as random, and the same each time.
+        let numbers = (1..20_000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40);
+        for number in numbers {
+            let key = LogKey {
+                group: number % 7,
+                log: number / 7 % 50,
+            };
+            if there.insert((key.group, key.log)) {
+                table.insert(LogRow::new(key));
+            } else {
+                there.remove(&(key.group, key.log));
+                table.remove(key);
+            }
+            let keys = table.keys_of_group(key.group).into_iter();
+            let found: Vec<_> = keys.map(|key| (key.group, key.log)).collect();
+            let expected = there.range((key.group, 0)..(key.group + 1, 0));
+            assert_eq!(found.len(), expected.clone().count());
+            assert!(expected.into_iter().all(|key| found.contains(key)));
+        }
+        assert!(table.rows_of_group(8).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use millstream_log::{
     Append, AppendError, Appended, EngineStatus, EntryKind, GroupId, LogEngine, LogId, LogSpec,
-    Place, ReadFrom, ReadOutcome,
+    Place, ReadFrom, ReadOutcome, Snapshot, SnapshotStore,
 };
 use millstream_log_local::disk::power_cut::PowerCutDisk;
 use millstream_log_local::{Durability, IdleBell, LocalEngine, LocalSettings, OpenError};
@@ -298,4 +298,27 @@ fn an_idle_bell_belongs_to_one_engine() {
         other => panic!("{other}"),
     }
     block_on(engine.stop()).unwrap();
+}
+
+/// What a save leaves behind that was cut off is nobody's: the next save takes it away.
+#[test]
+fn leftovers_of_a_snapshot_go_with_the_next_one() {
+    let disk = PowerCutDisk::new();
+    let engine = open(&disk).unwrap();
+    let snapshots = engine.snapshots().unwrap();
+    let leftover = "snapshots/00000000000000000007.tmp";
+    disk.place(leftover, vec![7; 100]);
+    for offset in [1, 9] {
+        let state = Bytes::from_static(b"state");
+        block_on(snapshots.save(Snapshot { offset, state })).unwrap();
+        let paths = disk.paths();
+        assert!(
+            !paths.iter().any(|path| path.ends_with(".tmp")),
+            "{paths:?}"
+        );
+        disk.place(leftover, vec![7; 100]);
+    }
+    let loaded = block_on(snapshots.load()).unwrap();
+    let offsets: Vec<u64> = loaded.iter().map(|snapshot| snapshot.offset).collect();
+    assert_eq!(offsets, [9, 1]);
 }

@@ -1,10 +1,12 @@
 //! A full disk: records are refused first, commands and what frees room go on, and records resume.
 
 use futures::executor::block_on;
-use millstream_log::{AppendError, EngineStatus, LogEngine, NotWritten};
+use millstream_log::contract::close;
+use millstream_log::{AppendError, AppendId, EngineStatus, LogEngine, NotWritten, Place};
+use millstream_log_local::LocalEngine;
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 
-use crate::folder::{append_one, create, failure, wait_until};
+use crate::folder::{append_one, create, data, failure, wait_until};
 use crate::workload::{open, read_all};
 
 #[test]
@@ -76,9 +78,9 @@ fn every_size_of_a_disk_is_survived() {
         for number in 0..60 {
             let payload = format!("{number:0>1500}");
             let appends = vec![
-                crate::folder::data(records, payload.clone()),
-                crate::folder::data(commands, payload),
-                crate::folder::data(records, "small"),
+                data(records, payload.clone()),
+                data(commands, payload),
+                data(records, "small"),
             ];
             let answers = block_on(engine.append_many(appends));
             written += u64::from(answers[0].is_ok()) + u64::from(answers[2].is_ok());
@@ -114,7 +116,7 @@ fn appends_in_flight_at_a_full_disk_never_share_an_offset() {
             let submit = |number: usize| {
                 let text = format!("{round} {number}");
                 let payload = format!("{text:<1500}");
-                let appends = places.map(|place| crate::folder::data(place, payload.clone()));
+                let appends = places.map(|place| data(place, payload.clone()));
                 (payload, engine.append_many(appends.into()))
             };
             let calls: Vec<_> = (0..8).map(submit).collect();
@@ -146,4 +148,55 @@ fn appends_in_flight_at_a_full_disk_never_share_an_offset() {
             assert_eq!(found, answered, "{capacity}");
         }
     }
+}
+
+/// A CLOSE that was refused for want of room has closed nothing, one that was answered has: before a restart and after.
+#[test]
+fn a_log_whose_close_was_refused_takes_entries_again() {
+    let mut refused_count = 0;
+    for capacity in (40u64 << 10..140 << 10).step_by(10 << 10) {
+        let disk = PowerCutDisk::new();
+        let engine = open(&disk).unwrap();
+        let filler = create(&engine, 1, 1);
+        let places: Vec<_> = (2..42).map(|log| create(&engine, 1, log)).collect();
+        // The engine has something to remember of each log besides its CLOSE.
+        let first = |place: &Place| data(*place, "first").with_id(AppendId(7));
+        let firsts = places.iter().map(first).collect();
+        let answers = block_on(engine.append_many(firsts));
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        disk.set_faults(Faults {
+            capacity_bytes: Some(capacity),
+            ..Faults::default()
+        });
+        let mut is_closed = Vec::new();
+        for places in places.chunks(4) {
+            let pair = |place: &Place| [data(filler, vec![0; 3000]), close(*place, "end")];
+            let answers = block_on(engine.append_many(places.iter().flat_map(pair).collect()));
+            for answer in answers {
+                let no_room = Err(AppendError::NotWritten(NotWritten::NoRoom));
+                assert!(answer.is_ok() || answer == no_room, "{answer:?}");
+                is_closed.push(answer.is_ok());
+            }
+        }
+        let is_closed: Vec<bool> = is_closed.into_iter().skip(1).step_by(2).collect();
+        refused_count += is_closed.iter().filter(|is_closed| !**is_closed).count();
+        disk.set_faults(Faults::default());
+        wait_until("room", || append_one(&engine, filler, "again").is_ok());
+        let check = |engine: &LocalEngine| {
+            for (place, is_closed) in places.iter().zip(&is_closed) {
+                let answer = append_one(engine, *place, "behind");
+                let closed = Err(AppendError::NotWritten(NotWritten::Closed));
+                match is_closed {
+                    true => assert_eq!(answer, closed, "{capacity}"),
+                    false => assert!(answer.is_ok(), "{capacity}: {answer:?}"),
+                }
+            }
+        };
+        check(&engine);
+        check(&open(&disk.after_power_cut(0)).unwrap());
+    }
+    assert!(
+        refused_count > 0,
+        "no CLOSE was in flight when the disk was full"
+    );
 }
