@@ -143,7 +143,11 @@ def on_a_server(program, folder, accepted, matrix):
     """A world on a server of its own, and the outcome to fill. What waits in vain, and what the server or a process warns
     of beyond what `accepted(name)` has for it, is a finding."""
     outcome, said, began = Outcome(program["name"]), [], time.monotonic()
-    with server(*(["--tls-self-signed"] if program.get("tls") else []), said=said) as endpoint:
+    options = ["--tls-self-signed"] if program.get("tls") else []
+    if settings := program.get("server_settings"):
+        (folder / "settings.toml").write_text(settings)
+        options += ["--config", str(folder / "settings.toml")]
+    with server(*options, said=said) as endpoint:
         certificate = CERTIFICATE.search("".join(said))
         here = World(program, endpoint, certificate and certificate[1], folder, matrix)
         try:

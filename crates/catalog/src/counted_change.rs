@@ -12,4 +12,6 @@ pub enum CountedChange {
     StopEncryption,
     /// A switch between the capacity modes.
     SwitchMode,
+    /// UpdateShardCount; counted only while it is limited.
+    UpdateShardCount,
 }

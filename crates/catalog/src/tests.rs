@@ -297,6 +297,7 @@ fn command(catalog: &Catalog, action: &Action, now_ms: u64) -> Option<Command> {
             id: find(name)?.id,
             target: *target,
             account_shards_max: None,
+            per_day_max: None,
         }),
         Action::Retention {
             name,
@@ -674,8 +675,12 @@ fn stored_commands_are_frozen() {
             r#"{"begin_merge_shards":{"id":3,"shard":1,"adjacent_shard":2}}"#.into(),
         ),
         (
-            Command::Shard(ShardCommand::BeginUpdateShardCount { id, target: 6, account_shards_max: Some(9) }),
+            Command::Shard(ShardCommand::BeginUpdateShardCount { id, target: 6, account_shards_max: Some(9), per_day_max: None }),
             r#"{"begin_update_shard_count":{"id":3,"target":6,"account_shards_max":9}}"#.into(),
+        ),
+        (
+            Command::Shard(ShardCommand::BeginUpdateShardCount { id, target: 6, account_shards_max: None, per_day_max: Some(10) }),
+            r#"{"begin_update_shard_count":{"id":3,"target":6,"per_day_max":10}}"#.into(),
         ),
         (
             Command::Shard(ShardCommand::FinishReshard {

@@ -22,6 +22,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which limits on rates hold. Those on sizes and counts of a request always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limits {
+    /// None: only the process itself is protected.
+    Off,
+    /// Those that AWS documents.
+    Aws,
+}
+
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]

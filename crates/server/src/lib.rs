@@ -30,7 +30,7 @@ mod tls;
 pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
-pub use choices::{DamagedRecords, DamagedTables, LogFailure, LogFormat, Switch};
+pub use choices::{DamagedRecords, DamagedTables, Limits, LogFailure, LogFormat, Switch};
 pub use data_folder::{DataFolder, DataFolderError};
 pub use engines::{Durability, EngineKind, EngineOpenError, LocalEngineSettings};
 pub use millstream_log_local::IdleBell;

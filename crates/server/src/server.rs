@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use millstream_cloudwatch::CloudWatch;
 use millstream_log::{EngineStatus, LogEngine};
-use millstream_streams::{CallHooks, StreamService, StreamSettings};
+use millstream_streams::{AwsLimits, CallHooks, StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::{CallRecorder, WallClock};
 use tokio::net::TcpListener;
@@ -203,9 +203,11 @@ impl Server {
             ..StreamSettings::default()
         };
         let metrics = Unkept::new(Arc::clone(&engine), Arc::clone(&clock));
+        let limits = settings.limits.clone();
+        let limits = limits.map(|limits| AwsLimits::new(Arc::clone(&clock), limits));
         let hooks = CallHooks {
+            admission: limits.map(|limits| Arc::new(limits) as _),
             recorder: Some(Arc::clone(&metrics.metrics) as _),
-            ..CallHooks::default()
         };
         let opened = StreamService::open_with(
             Arc::clone(&engine),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use millstream_streams::LimitOverrides;
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub transition: Duration,
     /// Most open shards of all provisioned streams of an account in a region; `None` for no limit.
     pub account_shards_max: Option<u64>,
+    /// Which of AWS's limits on rates hold: its own, but for these; `None` for none.
+    pub limits: Option<LimitOverrides>,
     /// What keeps the logs.
     pub engine: EngineKind,
     /// What the engine in the data folder runs with.

@@ -25,7 +25,10 @@ use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
-use crate::{Admission, CallHooks, Failure, Limits, StreamSettings};
+use crate::{Admission, CallHooks, Failure, StreamSettings};
+
+/// How often what limits keep is looked through.
+const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The stream service: one method for each operation of the API.
 ///
@@ -77,9 +80,6 @@ pub(crate) enum NotServing {
 /// Why a service does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The profile is not built yet.
-    #[error("the limits profile {0:?} is not built yet")]
-    Limits(Limits),
     /// The engine cannot keep the largest request, or recognises no append that is sent again.
     #[error(
         "the log engine's limits are too low: an entry of {entry_bytes} bytes and one append id are needed"
@@ -136,7 +136,7 @@ impl StreamService {
         settings: StreamSettings,
         hooks: CallHooks,
     ) -> Result<Self, OpenError> {
-        check(&*engine, &settings)?;
+        check(&*engine)?;
         let changing = Arc::new(Changing::default());
         let (view, follower, commands) = command_log::open(
             Arc::clone(&engine),
@@ -178,6 +178,9 @@ impl StreamService {
         ));
         let (task, interval) = (Arc::clone(&retention), settings.retention_interval);
         workers.spawn("retention", |stop| task.run(interval, stop));
+        if let Some(admission) = hooks.admission.clone() {
+            workers.spawn("limits", |stop| tidy(admission, stop));
+        }
         let inner = Inner {
             engine,
             clock,
@@ -277,17 +280,24 @@ impl StreamService {
     }
 }
 
-fn check(engine: &dyn LogEngine, settings: &StreamSettings) -> Result<(), OpenError> {
-    match settings.limits {
-        Limits::Off => {}
-        Limits::Aws => return Err(OpenError::Limits(settings.limits)),
-    }
+fn check(engine: &dyn LogEngine) -> Result<(), OpenError> {
     let entry_bytes = envelope::size_bytes(PUT_RECORDS_COUNT_MAX, PUT_RECORDS_BYTES_MAX);
     let caps = engine.caps();
     if caps.entry_bytes_max < entry_bytes || caps.append_ids_kept == 0 {
         return Err(OpenError::Caps { entry_bytes });
     }
     Ok(())
+}
+
+/// Frees what limits keep of calls that are past, while no call does.
+async fn tidy(admission: Arc<dyn Admission>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(TIDY_INTERVAL))
+        .await
+        .is_some()
+    {
+        admission.tidy();
+    }
 }
 
 /// The catalog's token key; made and proposed at the first opening.

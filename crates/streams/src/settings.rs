@@ -2,17 +2,6 @@
 
 use std::time::Duration;
 
-/// Which of AWS's rate limits hold. Structural limits (sizes, counts per request) always do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Limits {
-    /// None; only the process itself is protected.
-    #[default]
-    Off,
-    /// AWS's own. Not built yet: a service with it does not open.
-    Aws,
-}
-
 /// Settings of the stream service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -22,8 +11,6 @@ pub struct StreamSettings {
     pub transition: Duration,
     /// Most open shards of all provisioned streams of an account in a region; `None` (the default) for no quota.
     pub account_shards_max: Option<u64>,
-    /// Which rate limits hold. Default: off.
-    pub limits: Limits,
     /// The catalog is stored whole after this many commands, or after as many as it has shards if that is more.
     /// Default 1000; at least 1.
     pub commands_per_snapshot: u64,
@@ -44,7 +31,6 @@ impl Default for StreamSettings {
         Self {
             transition: Duration::ZERO,
             account_shards_max: None,
-            limits: Limits::Off,
             commands_per_snapshot: 1000,
             retention_interval: Duration::from_secs(1),
             reads_max: 32,

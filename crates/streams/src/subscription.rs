@@ -9,6 +9,7 @@ use millstream_log::{Place, ReadFrom, ReadOutcome};
 use millstream_types::{
     AccountId, ConsumerName, ConsumerStatus, SequenceNumber, ShardId, StreamUse, TimestampMs,
 };
+use millstream_wire::Operation;
 use millstream_wire::shapes::{Record, SubscribeToShardEvent};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::read::{ReadLimits, ReadShardError, ReadWith, ShardRead, read_shard};
 use crate::service::NotServing;
 use crate::subscriptions::{Ending, Seat, TakenSeat};
 use crate::tokens::Position;
-use crate::{Failure, StreamService, refusals};
+use crate::{AtShard, EventRoom, Failure, StreamService, refusals};
 
 /// A subscription ends after this long; its client subscribes again.
 const LIFE: Duration = Duration::from_secs(300);
@@ -49,10 +50,14 @@ pub struct Subscription {
     /// Texts need them after the stream is gone.
     names: Names,
     position: Position,
+    /// How far the last event came; `None` at the tip.
+    behind: Option<TimestampMs>,
     /// The last number that was told.
     continuation: Option<SequenceNumber>,
     ends: Instant,
     next_heartbeat: Instant,
+    /// Its limits let nothing through before.
+    paused_until: Option<Instant>,
     /// The CLOSE entry is next, and the catalog does not say yet who follows.
     is_at_close: bool,
     is_over: bool,
@@ -132,10 +137,12 @@ impl Subscription {
             place: shard.place,
             names,
             position,
+            behind: None,
             continuation: None,
             ends: now + LIFE,
             // The first event comes at once, so that a client knows where it is.
             next_heartbeat: now,
+            paused_until: None,
             is_at_close: false,
             is_over: false,
         }
@@ -184,13 +191,16 @@ impl Subscription {
 
     /// Waits until [`next_now`](Self::next_now) has something to give, or nearly so, and holds no records. Safe to drop.
     pub async fn readable(&mut self) {
-        let until = self.next_heartbeat.min(self.ends);
+        let mut until = self.next_heartbeat.min(self.ends);
+        if let Some(paused_until) = self.paused_until {
+            until = until.min(paused_until);
+        }
         let rung = self.seat.rung();
         tokio::select! {
             biased;
             () = rung.cancelled() => {}
             () = sleep_until(until) => {}
-            () = self.something_new(until) => {}
+            () = self.something_new(until), if self.paused_until.is_none() => {}
         }
     }
 
@@ -251,12 +261,20 @@ impl Subscription {
         let began = Instant::now();
         let _in_flight = self.service.in_flight()?;
         let stream = self.stream()?;
+        let now = self.service.inner.clock.now();
+        let limits = match self.event_limits(&stream) {
+            Some(limits) => limits,
+            None if Instant::now() < self.next_heartbeat => return Ok(None),
+            None => {
+                let behind_ms = self.behind.map_or(0, |time| now.ms_since(time));
+                return Ok(Some(event(Vec::new(), Some(self.told(now)), behind_ms)));
+            }
+        };
         let id = self.seat.seat().shard;
         let missing =
             || refusals::shard_does_not_exist(id, &self.names.stream, &self.names.account);
         let shard = &stream.shard(id).ok_or_else(missing)?;
         let inner = &self.service.inner;
-        let now = inner.clock.now();
         let horizon = stream.trim_horizon(now);
         let with = ReadWith {
             engine: &*inner.engine,
@@ -264,7 +282,7 @@ impl Subscription {
             patience: TURN_PATIENCE,
             damage: &inner.damage,
         };
-        let read = read_shard(with, shard, self.position, horizon, EVENT_LIMITS).await;
+        let read = read_shard(with, shard, self.position, horizon, limits).await;
         let read = match read {
             Ok(read) => read,
             // Looks whether it is over, and waits again.
@@ -280,6 +298,7 @@ impl Subscription {
         };
         self.record(&stream, &read, began, now);
         self.position = read.next;
+        self.behind = read.behind;
         let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
         if let Some(last) = read.records.last().map(|record| record.sequence_number) {
             // A clock that stepped back does not make it the record's own number.
@@ -307,8 +326,42 @@ impl Subscription {
         Ok(Some(event(Vec::new(), Some(number), behind_ms)))
     }
 
+    /// How much an event may hold; `None`, until a time that is noted, if none may hold anything.
+    fn event_limits(&mut self, stream: &Stream) -> Option<ReadLimits> {
+        self.paused_until = None;
+        let Some(admission) = &self.service.inner.admission else {
+            return Some(EVENT_LIMITS);
+        };
+        match admission.event_room(&self.at_shard(stream)) {
+            EventRoom::Bytes(bytes) => {
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                Some(ReadLimits {
+                    bytes: EVENT_LIMITS.bytes.min(bytes),
+                    ..EVENT_LIMITS
+                })
+            }
+            EventRoom::After(time) => {
+                self.paused_until = Some(Instant::now() + time);
+                None
+            }
+        }
+    }
+
+    fn at_shard<'a>(&'a self, stream: &'a Stream) -> AtShard<'a> {
+        let seat = self.seat.seat();
+        AtShard {
+            operation: Operation::SubscribeToShard,
+            stream,
+            shard: seat.shard,
+            consumer: Some(&seat.consumer),
+        }
+    }
+
     /// Tells whoever hears of it of records that go out.
     fn record(&self, stream: &Stream, read: &ShardRead, began: Instant, now: TimestampMs) {
+        if let Some(admission) = &self.service.inner.admission {
+            admission.note_read(&self.at_shard(stream), read.bytes as u64);
+        }
         let recorder = self.service.inner.recorder.as_ref();
         let Some(recorder) = recorder.filter(|_| !read.records.is_empty()) else {
             return;

@@ -133,6 +133,18 @@ pub(crate) fn rate_exceeded(stream: &dyn Display, account: &dyn Display) -> Stri
     format!("Rate exceeded for stream {stream} under account {account}.")
 }
 
+pub(crate) fn too_many_creating(account: &dyn Display, limit: u64) -> String {
+    format!("Account {account} has {limit} streams in CREATING state, as many as it may have.")
+}
+
+pub(crate) fn too_many_on_demand(account: &dyn Display, limit: u64) -> String {
+    format!("Account {account} has {limit} on-demand streams, as many as it may have.")
+}
+
+pub(crate) fn rate_exceeded_for_account(account: &dyn Display) -> String {
+    format!("Rate exceeded for account {account}.")
+}
+
 pub(crate) fn on_demand(name: &dyn Display, account: &dyn Display) -> String {
     format!("Request is invalid. Stream {name} under account {account} is in On-Demand mode.")
 }

@@ -40,6 +40,9 @@ pub enum ShardCommand {
         /// The account's quota of shards, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account_shards_max: Option<u64>,
+        /// How often this may be done within 24 hours, if that is limited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        per_day_max: Option<u32>,
     },
     /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE, unless an update
     /// of the shard count has another round to go, which begins with this.

@@ -10,6 +10,7 @@ use super::{check_limit, check_second, open};
 use crate::catalog::Catalog;
 use crate::closed_shards::ClosedRow;
 use crate::command::{ClosedShard, CreatedLog, ShardCommand};
+use crate::counted_change::CountedChange;
 use crate::decision::Decision;
 use crate::rejected::Rejected;
 use crate::shard::{NewShard, Shard, ShardState};
@@ -43,7 +44,10 @@ impl Catalog {
                 id,
                 target,
                 account_shards_max,
-            } => self.begin_update_shard_count(now, *id, *target, *account_shards_max),
+                per_day_max,
+            } => {
+                self.begin_update_shard_count(now, *id, *target, *account_shards_max, *per_day_max)
+            }
             ShardCommand::FinishReshard { id, closed, logs } => {
                 self.finish_reshard(now, *id, closed, logs)
             }
@@ -101,6 +105,7 @@ impl Catalog {
         id: StreamId,
         target: u32,
         account_shards_max: Option<u64>,
+        per_day_max: Option<u32>,
     ) -> Result<Decision, Rejected> {
         let stream = self.reshardable(id)?;
         self.active(id)?;
@@ -114,9 +119,13 @@ impl Catalog {
         if let Some(additional) = target.checked_sub(current).filter(|more| *more > 0) {
             self.check_quota(&stream.key, u64::from(additional), account_shards_max)?;
         }
-        match self.next_round(now, stream, target)? {
+        let mut stream = stream.clone();
+        if per_day_max.is_some() {
+            stream.count_change(CountedChange::UpdateShardCount, now, per_day_max)?;
+        }
+        match self.next_round(now, &stream, target)? {
             Some(decision) => Ok(decision),
-            None => Ok(Decision::store(stream.clone())),
+            None => Ok(Decision::store(stream)),
         }
     }
 

@@ -45,6 +45,7 @@ impl Grown {
             id,
             target,
             account_shards_max: None,
+            per_day_max: None,
         }));
         self.settle();
     }

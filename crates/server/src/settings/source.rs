@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use millstream_streams::{InvalidLimit, LimitOverride, LimitOverrides};
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 use serde::{Deserialize, Deserializer};
 
 use super::{HttpSettings, Settings, TlsSettings};
-use crate::choices::{DamagedRecords, DamagedTables, LogFailure, LogFormat, Switch};
+use crate::choices::{DamagedRecords, DamagedTables, Limits, LogFailure, LogFormat, Switch};
 use crate::engines::{Durability, EngineKind, LocalEngineSettings};
 
 /// Shortest time that a client, or a queue, may be given.
@@ -75,6 +76,9 @@ pub enum InvalidSettings {
     /// One half of a certificate, or two certificates.
     #[error("--tls-cert and --tls-key belong together, and neither goes with --tls-self-signed")]
     Tls,
+    /// A limit that nothing could keep.
+    #[error(transparent)]
+    Limit(#[from] InvalidLimit),
     /// Not an origin.
     #[error("--cors-origin {0:?} is not an origin such as http://localhost:5173, and not *")]
     Origin(String),
@@ -130,6 +134,13 @@ pub struct SettingsSource {
     /// regions and 1000 or 6000 elsewhere.
     #[arg(long, env = "MILLSTREAM_ACCOUNT_SHARDS_MAX", value_name = "COUNT")]
     pub account_shards_max: Option<usize>,
+    /// Which of AWS's limits on rates hold: per shard, per operation, per day (`docs/limits.md`). Default off: only the
+    /// process is protected. aws: what AWS documents, and account-shards-max as AWS has it unless that is set.
+    #[arg(long, env = "MILLSTREAM_LIMITS", value_enum)]
+    pub limits: Option<Limits>,
+    /// Limits in place of AWS's own, for single accounts or streams; in the file only.
+    #[arg(skip)]
+    pub limit: Option<Vec<LimitOverride>>,
     /// When a record counts as stored. Default fsync: on the disk before the answer. os: once the operating system
     /// has it; faster on slow disks, and a power cut loses acknowledged records.
     #[arg(long, env = "MILLSTREAM_DURABILITY", value_enum)]
@@ -273,6 +284,8 @@ impl SettingsSource {
             account_id,
             transition,
             account_shards_max,
+            limits,
+            limit,
             durability,
             disk_free_bytes_min,
             log_failure,
@@ -334,6 +347,10 @@ impl SettingsSource {
             account_shards_max: match self.account_shards_max {
                 Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
                 None => None,
+            },
+            limits: match self.limits {
+                None | Some(Limits::Off) => None,
+                Some(Limits::Aws) => Some(limits),
             },
             engine: self.engine.unwrap_or(EngineKind::Local),
             local,

@@ -19,6 +19,7 @@ mod fan_out;
 mod hostile_clients;
 mod http2;
 mod kinesis;
+mod limits;
 mod metrics;
 mod neighbours;
 mod order;

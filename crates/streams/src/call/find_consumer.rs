@@ -91,7 +91,7 @@ impl Call<'_> {
             Some(found) => found.arn().to_string(),
             None => format!("{}/consumer/{name}", named.arn()),
         };
-        self.allow_consumer(&named.account, arn, found.as_ref())?;
+        self.allow_consumer(&named.account, arn, stream.as_ref(), found.as_ref())?;
         let stream = stream.ok_or_else(|| named.not_found())?;
         found.ok_or_else(|| refusals::consumer_not_found(name, &stream.key.account))
     }
@@ -99,13 +99,15 @@ impl Call<'_> {
     fn consumer_of_arn(&self, arn: &ConsumerArn) -> Result<FoundConsumer, Failure> {
         let stream_arn = arn.stream.to_string();
         let stream = NamedStream::new(self.caller, None, Some(&stream_arn))?;
-        let found = self.in_sight(&stream).and_then(|stream| {
+        let stream = self.in_sight(&stream);
+        let found = stream.as_ref().and_then(|stream| {
             let consumer = stream.consumer(arn.consumer.as_str())?.clone();
+            let stream = Arc::clone(stream);
             Some(FoundConsumer { stream, consumer })
         });
         let found = found.filter(|found| found.consumer.key.created_s == arn.created_s);
         let owner = &arn.stream.account;
-        self.allow_consumer(owner, || arn.to_string(), found.as_ref())?;
+        self.allow_consumer(owner, || arn.to_string(), stream.as_ref(), found.as_ref())?;
         found.ok_or_else(|| refusals::consumer_not_found(arn, owner))
     }
 
@@ -114,6 +116,7 @@ impl Call<'_> {
         &self,
         owner: &AccountId,
         arn: impl FnOnce() -> String,
+        stream: Option<&Arc<Stream>>,
         found: Option<&FoundConsumer>,
     ) -> Result<(), Failure> {
         let resource = Resource {
@@ -121,6 +124,6 @@ impl Call<'_> {
             policy: found.and_then(|found| found.consumer.policy()),
         };
         self.caller.authorize(self.operation, resource, arn)?;
-        self.admit(found.map(|found| &found.stream))
+        self.admit(stream)
     }
 }

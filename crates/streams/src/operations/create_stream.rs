@@ -1,18 +1,21 @@
 //! CreateStream.
 
-use millstream_catalog::{Rejected, StreamCommand, StreamKey, StreamSpec};
+use millstream_catalog::{Rejected, Stream, StreamCommand, StreamKey, StreamSpec};
 use millstream_types::limits::{
     RECORD_BYTES_DEFAULT_MAX, RETENTION_HOURS_MIN, SHARD_COUNT_DEFAULT, SHARDS_PER_STREAM_MAX,
 };
-use millstream_types::{Partition, RecordDistributionStrategy, StreamArn, StreamMode};
+use millstream_types::{
+    Partition, RecordDistributionStrategy, StreamArn, StreamMode, StreamStatus,
+};
 use millstream_wire::Operation;
 use millstream_wire::shapes::CreateStreamRequest;
 
 use crate::call::{Call, operation};
+use crate::rules::setting::check_on_demand_streams;
 use crate::rules::setting::{check_throughput, provisioned_with_throughput};
 use crate::rules::tags::check_tags;
 use crate::unverified_texts as texts;
-use crate::{Failure, refusals};
+use crate::{Failure, Quotas, refusals};
 
 operation! {
     /// Creates a stream. It is ACTIVE when this returns, unless a transition time is set, or creating its logs takes
@@ -47,6 +50,8 @@ async fn create_stream(call: &Call<'_>, request: CreateStreamRequest) -> Result<
         region: caller.region.clone(),
         name: request.stream_name,
     };
+    let quotas = call.quotas(None);
+    check_quotas(call, quotas, mode)?;
     let begin = StreamCommand::BeginCreateStream {
         stream: StreamSpec {
             key: key.clone(),
@@ -58,7 +63,7 @@ async fn create_stream(call: &Call<'_>, request: CreateStreamRequest) -> Result<
             warm_throughput_mibps: request.warm_throughput_mibps,
             record_distribution: request.record_distribution_strategy.unwrap_or_default(),
         },
-        account_shards_max: call.inner().settings.account_shards_max,
+        account_shards_max: quotas.shards_max,
     };
     let begun = call.submit(begin).await?;
     let applied = begun.map_err(|reason| rejected(reason, &key))?;
@@ -66,6 +71,29 @@ async fn create_stream(call: &Call<'_>, request: CreateStreamRequest) -> Result<
         call.settled(id).await;
     }
     Ok(())
+}
+
+/// The account's limits besides that of shards. They are looked up and not reserved: calls of one moment may pass
+/// together.
+fn check_quotas(call: &Call<'_>, quotas: Quotas, mode: StreamMode) -> Result<(), Failure> {
+    let (account, region) = (&call.caller.account, &call.caller.region);
+    if mode == StreamMode::OnDemand {
+        check_on_demand_streams(call, quotas)?;
+    }
+    let Some(max) = quotas.streams_creating_max else {
+        return Ok(());
+    };
+    let creating = call.inner().view.read(|catalog| {
+        let streams = catalog.in_region(account, region).into_iter().flatten();
+        let is_creating = |stream: &Stream| stream.status == StreamStatus::Creating;
+        streams.filter(|(_, stream)| is_creating(stream)).count() as u64
+    });
+    match creating < max {
+        true => Ok(()),
+        false => Err(Failure::limit_exceeded(texts::too_many_creating(
+            account, max,
+        ))),
+    }
 }
 
 /// Warm throughput and AUTO are for on-demand streams.

@@ -24,12 +24,13 @@ async fn describe_limits(
         let shards = catalog.shards_in_quota(account, region);
         (shards, catalog.on_demand_streams(account, region))
     });
+    let quotas = call.quotas(None);
     let count = |count: u64| u32::try_from(count).map_or(COUNT_MAX, |count| count.min(COUNT_MAX));
-    let shards_max = call.inner().settings.account_shards_max;
+    let shards_max = quotas.shards_max;
     Ok(DescribeLimitsResponse {
         shard_limit: shards_max.map_or(COUNT_MAX, count),
         open_shard_count: count(shards),
         on_demand_stream_count: count(on_demand_streams),
-        on_demand_stream_count_limit: COUNT_MAX,
+        on_demand_stream_count_limit: quotas.on_demand_streams_max.map_or(COUNT_MAX, count),
     })
 }

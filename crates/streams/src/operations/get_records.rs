@@ -44,6 +44,7 @@ async fn get_records(
     let stream = call.inner().view.get(iterator.stream).ok_or_else(missing)?;
     check_stream(call, &stream, request.stream_arn.as_deref())?;
     let shard = &stream.shard(iterator.shard).ok_or_else(missing)?;
+    call.admit_at_shard(&stream, shard.id, None)?;
     let limit = request
         .limit
         .map_or(GET_RECORDS_COUNT_MAX, |limit| limit as usize);
@@ -71,6 +72,7 @@ async fn get_records(
     })?;
     let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
     call.note_read(read.shard_use(shard.id), behind_ms);
+    call.count_read(&stream, shard.id, read.bytes as u64);
     if let ShardState::Closed { end, closed_ms } = shard.state
         && read.records.is_empty()
         && read.next.offset >= end

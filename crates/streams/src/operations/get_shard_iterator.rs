@@ -23,6 +23,7 @@ async fn get_shard_iterator(
     let stream = call.find(&named)?.filter(|stream| stream.is_usable());
     let stream = stream.ok_or_else(missing)?;
     let shard = &stream.shard(shard_id).ok_or_else(missing)?;
+    call.admit_at_shard(&stream, shard.id, None)?;
     let now = call.now();
     let start = StartPosition {
         position_type: request.shard_iterator_type,

@@ -77,6 +77,9 @@ fn submit(call: &Call<'_>, request: &PutRecordRequest<'_>) -> Result<Submitted, 
     if !routing.add(hash, bytes) {
         return Err(named.not_found());
     }
+    if let Some(admission) = &inner.admission {
+        routing.admit(&**admission, std::iter::once(bytes));
+    }
     let records = std::iter::once(stored(record));
     let submitted = routing.submit(records, &inner.view, &inner.engine);
     submitted.map_err(refusals::not_base64)

@@ -56,7 +56,10 @@ fn submit(call: &Call<'_>, request: &PutRecordsRequest<'_>) -> Result<Submitted,
         return Err(named.not_found());
     }
     let inner = call.inner();
-    let routing = route(&stream, &inner.spread, request, &named)?;
+    let mut routing = route(&stream, &inner.spread, request, &named)?;
+    if let Some(admission) = &inner.admission {
+        routing.admit(&**admission, request.records.iter().map(size_bytes));
+    }
     let records = request.records.iter().map(stored);
     let submitted = routing.submit(records, &inner.view, &inner.engine);
     submitted.map_err(refusals::not_base64)

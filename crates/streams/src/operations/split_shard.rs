@@ -25,7 +25,7 @@ async fn split_shard(call: &Call<'_>, request: SplitShardRequest) -> Result<(), 
         shard,
         // A key above the space is above every shard's last key too.
         new_starting_hash_key: key.parse().unwrap_or(HashKey::MAX),
-        account_shards_max: call.inner().settings.account_shards_max,
+        account_shards_max: call.quotas(Some(&stream)).shards_max,
     };
     call.change(&stream, begin, |reason| {
         rejected(reason, &stream.key, shard, key)

@@ -35,6 +35,7 @@ async fn subscribe_to_shard(
     let shard = stream.shard(shard_id).filter(|_| stream.is_usable());
     let missing = || refusals::shard_does_not_exist(shard_id, name, account);
     let shard = &shard.ok_or_else(missing)?;
+    call.admit_at_shard(stream, shard_id, Some(&found.consumer.key))?;
     let start = StartPosition {
         position_type: request.starting_position.position_type,
         number: request.starting_position.sequence_number.as_deref(),

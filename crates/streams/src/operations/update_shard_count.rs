@@ -24,10 +24,12 @@ async fn update_shard_count(
 ) -> Result<UpdateShardCountResponse, Failure> {
     let stream = call.stream(&request)?;
     let target = request.target_shard_count;
+    let quotas = call.quotas(Some(&stream));
     let begin = ShardCommand::BeginUpdateShardCount {
         id: stream.id,
         target,
-        account_shards_max: call.inner().settings.account_shards_max,
+        account_shards_max: quotas.shards_max,
+        per_day_max: quotas.shard_count_updates_per_day_max,
     };
     call.change(&stream, begin, |reason| rejected(reason, &stream))
         .await?;

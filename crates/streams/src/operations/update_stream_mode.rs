@@ -6,7 +6,9 @@ use millstream_wire::shapes::UpdateStreamModeRequest;
 
 use crate::Failure;
 use crate::call::{Call, operation};
-use crate::rules::setting::{check_throughput, provisioned_with_throughput};
+use crate::rules::setting::{
+    check_on_demand_streams, check_throughput, provisioned_with_throughput,
+};
 
 operation! {
     /// Switches a stream between the capacity modes; its shards stay as they are. A stream can be switched twice within
@@ -28,6 +30,9 @@ async fn update_stream_mode(
             return Err(provisioned_with_throughput());
         }
         check_throughput(mibps)?;
+    }
+    if mode == StreamMode::OnDemand && stream.mode != mode {
+        check_on_demand_streams(call, call.quotas(Some(&stream)))?;
     }
     let setting = Setting::Mode {
         mode,

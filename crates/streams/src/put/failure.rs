@@ -10,7 +10,7 @@ use crate::{Failure, refusals};
 /// Why the records of an envelope are not known to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PutFailure {
-    /// Not written: too much waits for the disk, or the shard's children did not open in time.
+    /// Not written: over the shard's limits, or too much waits for the disk, or the shard's children did not open in time.
     Busy,
     /// Not written: the server's disk has no room. No shard is to blame.
     NoRoom,

@@ -10,6 +10,7 @@ use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
 use super::submitted::{Routed, Submitted};
 use crate::envelope::EnvelopeWriter;
 use crate::view::View;
+use crate::{Admission, AskingRecord};
 
 /// Slots of the table that finds a shard's envelope; a power of two, and twice the records of a request at least.
 const TARGET_SLOTS: usize = 1024;
@@ -31,6 +32,8 @@ pub(crate) struct Routing {
     stream: Arc<Stream>,
     routed: Vec<Routed>,
     targets: Vec<Target>,
+    /// How many of the first targets are not written: their records were refused.
+    refused: usize,
     /// For a slot, the number of a target plus one; 0 if it is free.
     slots: [u16; TARGET_SLOTS],
 }
@@ -50,6 +53,7 @@ impl Routing {
             stream,
             routed: Vec::with_capacity(count),
             targets: Vec::new(),
+            refused: 0,
             slots: [0; TARGET_SLOTS],
         }
     }
@@ -96,6 +100,59 @@ impl Routing {
         target
     }
 
+    /// Asks, for each shard once, which of its records it takes; the others are answered without being written. Once,
+    /// after the last record; `bytes` are those of each record in the order in which they were added.
+    pub(crate) fn admit(&mut self, admission: &dyn Admission, bytes: impl Iterator<Item = usize>) {
+        let mut asking: Vec<Vec<AskingRecord>> = Vec::new();
+        asking.resize_with(self.targets.len(), Vec::new);
+        for (routed, bytes) in self.routed.iter().zip(bytes) {
+            asking[usize::from(routed.envelope)].push(AskingRecord {
+                bytes: bytes as u64,
+                is_admitted: true,
+            });
+        }
+        for (target, records) in self.targets.iter().zip(&mut asking) {
+            let shard = self.stream.open_shards()[target.position].id;
+            admission.admit_records(&self.stream, shard, records);
+        }
+        if asking.iter().flatten().any(|record| !record.is_admitted) {
+            self.part(&asking);
+        }
+    }
+
+    /// Parts the records that were refused from those that are written: each shard that has both has two targets, and
+    /// those of refused ones come first.
+    fn part(&mut self, asked: &[Vec<AskingRecord>]) {
+        let mut parted = Vec::with_capacity(self.targets.len() * 2);
+        // By the old target's number: those of its refused records, and of the others.
+        let mut numbers = vec![[0u16; 2]; self.targets.len()];
+        for is_admitted in [false, true] {
+            for (number, (target, records)) in self.targets.iter().zip(asked).enumerate() {
+                let own = records.iter().filter(|one| one.is_admitted == is_admitted);
+                let records = own.clone().count();
+                if records > 0 {
+                    let place = u16::try_from(parted.len()).expect("at most one for each record");
+                    numbers[number][usize::from(is_admitted)] = place;
+                    parted.push(Target {
+                        position: target.position,
+                        records,
+                        bytes: own.map(|one| one.bytes as usize).sum(),
+                    });
+                }
+            }
+            if !is_admitted {
+                self.refused = parted.len();
+            }
+        }
+        let mut asked: Vec<_> = asked.iter().map(|records| records.iter()).collect();
+        for routed in &mut self.routed {
+            let number = usize::from(routed.envelope);
+            let record = asked[number].next().expect("one for each record");
+            routed.envelope = numbers[number][usize::from(record.is_admitted)];
+        }
+        self.targets = parted;
+    }
+
     /// Writes the envelopes and submits them. `records` yields the records in the order in which they were added.
     ///
     /// # Errors
@@ -110,12 +167,18 @@ impl Routing {
         let writer = |target: &Target| {
             EnvelopeWriter::with_room(target.records, target.bytes).encrypted(encryption_type)
         };
-        let mut writers: Vec<EnvelopeWriter> = self.targets.iter().map(writer).collect();
+        let (refused, written) = self.targets.split_at(self.refused);
+        let mut writers: Vec<EnvelopeWriter> = written.iter().map(writer).collect();
         for (routed, (key, data)) in self.routed.iter_mut().zip(records) {
-            routed.index = writers[usize::from(routed.envelope)].push(key, data)?;
+            if let Some(place) = usize::from(routed.envelope).checked_sub(self.refused) {
+                routed.index = writers[place].push(key, data)?;
+            }
         }
         let mut submitted = Submitted::new(self.stream, view, engine, self.routed);
-        let positions = self.targets.iter().map(|target| target.position);
+        for target in refused {
+            submitted.refuse(target.position, target.records);
+        }
+        let positions = written.iter().map(|target| target.position);
         submitted.append(positions.zip(writers));
         Ok(submitted)
     }

@@ -130,6 +130,20 @@ impl Submitted {
         }
     }
 
+    /// So many records for a shard, by its position among the open ones, are not to be written: over its limits. Before
+    /// the first envelope that is.
+    pub(super) fn refuse(&mut self, position: usize, records: usize) {
+        debug_assert_eq!(self.answered, self.envelopes.len(), "nothing was submitted");
+        self.envelopes.push(Envelope {
+            shard: self.stream.open_shards()[position].numbers(),
+            records,
+            record_bytes: 0,
+            payload: Bytes::new(),
+            answer: Answer::Failed(PutFailure::Busy),
+        });
+        self.answered += 1;
+    }
+
     /// Submits the envelopes, each with the position of its shard among the open ones.
     pub(super) fn append(&mut self, envelopes: impl Iterator<Item = (usize, EnvelopeWriter)>) {
         let count = envelopes.size_hint().0;
@@ -154,7 +168,9 @@ impl Submitted {
                 answer: Answer::Failed(PutFailure::Unknown),
             });
         }
-        self.answers = self.engine.append_many(appends);
+        if !appends.is_empty() {
+            self.answers = self.engine.append_many(appends);
+        }
     }
 
     /// Waits for the answers, and sends what a closed shard did not take to its children.

@@ -5,13 +5,28 @@ use millstream_types::limits::{
     ENCRYPTION_CHANGES_PER_DAY_MAX, MODE_SWITCHES_PER_DAY_MAX, WARM_THROUGHPUT_MIBPS_MAX,
 };
 
-use crate::Failure;
 use crate::call::Call;
 use crate::unverified_texts as texts;
+use crate::{Failure, Quotas};
 
 /// Provisioned mode with a warm throughput.
 pub(crate) fn provisioned_with_throughput() -> Failure {
     Failure::invalid_argument(texts::PROVISIONED_WITH_WARM_THROUGHPUT)
+}
+
+/// Refuses one more on-demand stream than the caller's account may have.
+pub(crate) fn check_on_demand_streams(call: &Call<'_>, quotas: Quotas) -> Result<(), Failure> {
+    let (account, region) = (&call.caller.account, &call.caller.region);
+    let Some(max) = quotas.on_demand_streams_max else {
+        return Ok(());
+    };
+    let view = &call.inner().view;
+    match view.read(|catalog| catalog.on_demand_streams(account, region)) < max {
+        true => Ok(()),
+        false => Err(Failure::limit_exceeded(texts::too_many_on_demand(
+            account, max,
+        ))),
+    }
 }
 
 /// Refuses more warm throughput than there can be.
@@ -60,7 +75,7 @@ impl Call<'_> {
         let command = StreamCommand::UpdateSetting {
             id: stream.id,
             per_day_max: per_day_max(&setting),
-            account_shards_max: self.inner().settings.account_shards_max,
+            account_shards_max: self.quotas(Some(stream)).shards_max,
             setting,
         };
         self.change(stream, command, |reason| rejected(reason, stream))

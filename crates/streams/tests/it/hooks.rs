@@ -54,8 +54,9 @@ impl CallRecorder for Doorkeeper {
     }
 }
 
-async fn with_hooks(hooks: CallHooks) -> World {
+pub(crate) async fn with_hooks(hooks: impl FnOnce(Arc<ManualClock>) -> CallHooks) -> World {
     let mut world = World::new().await;
+    let hooks = hooks(world.clock.clone());
     let memory = MemoryEngine::new(MemorySettings::default(), world.clock.clone());
     let snapshots = Arc::new(MemorySnapshots::new());
     let (clock, settings) = (world.clock.clone(), StreamSettings::default());
@@ -67,7 +68,7 @@ async fn with_hooks(hooks: CallHooks) -> World {
 
 async fn guarded() -> (World, Arc<Doorkeeper>) {
     let doorkeeper = Arc::new(Doorkeeper::default());
-    let world = with_hooks(CallHooks {
+    let world = with_hooks(|_| CallHooks {
         admission: Some(doorkeeper.clone()),
         recorder: Some(doorkeeper.clone()),
     });
@@ -160,7 +161,7 @@ async fn an_operation_never_answers_an_error_that_it_does_not_have() {
         admission: Some(Arc::new(Wrong)),
         recorder: None,
     };
-    let world = with_hooks(hooks).await;
+    let world = with_hooks(|_| hooks).await;
     world.create("meters", 1).await;
     drop(world.try_put("meters", "key", b"one").await);
 }

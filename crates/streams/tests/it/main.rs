@@ -9,6 +9,7 @@ mod faulty_engine;
 mod gateways;
 mod hooks;
 mod iterators;
+mod limits;
 mod list_shards;
 mod no_room;
 mod put_and_get;

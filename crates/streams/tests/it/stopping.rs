@@ -7,7 +7,7 @@ use millstream_log::{
     Append, EntryKind, GroupId, LogEngine, LogId, LogSpec, MemoryEngine, MemorySettings,
     MemorySnapshots, SnapshotStore,
 };
-use millstream_streams::{Limits, OpenError, StreamService, StreamSettings};
+use millstream_streams::{OpenError, StreamService, StreamSettings};
 use millstream_wire::ErrorCode;
 use tokio::sync::Notify;
 
@@ -142,14 +142,8 @@ async fn a_trimmed_command_log_without_its_snapshot_is_not_opened() {
 }
 
 #[tokio::test]
-async fn limits_that_cannot_be_kept_are_refused() {
+async fn an_engine_whose_entries_are_too_small_is_refused() {
     let engine = |settings| MemoryEngine::new(settings, ManualClock::new(START_MS));
-    let aws = StreamSettings {
-        limits: Limits::Aws,
-        ..StreamSettings::default()
-    };
-    let opened = try_open(engine(MemorySettings::default()), aws).await;
-    assert!(matches!(opened, Err(OpenError::Limits(Limits::Aws))));
     let small = MemorySettings {
         entry_bytes_max: 1024,
         ..MemorySettings::default()

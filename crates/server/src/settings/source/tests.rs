@@ -161,3 +161,18 @@ fn values_out_of_bounds_are_refused_by_name() {
         Err(InvalidSettings::AccountId(_))
     ));
 }
+
+#[test]
+fn limits_are_off_unless_asked_for_and_checked_in_any_case() {
+    let check = |text: &str| toml::from_str::<SettingsSource>(text).unwrap().check();
+    assert_eq!(Settings::default().limits, None);
+    let table = "[[limit]]\nstream = \"orders\"\nwrite-records-per-s = 10\n";
+    assert_eq!(check(table).unwrap().limits, None);
+    let aws = check(&format!("limits = \"aws\"\n{table}")).unwrap();
+    assert_ne!(aws.limits, Some(LimitOverrides::default()));
+    let refused = check("[[limit]]\nread-calls-per-s = 0\n").unwrap_err();
+    let text = "read-calls-per-s of a [[limit]] must be from 1 to 1099511627776";
+    assert_eq!(refused.to_string(), text);
+    let unknown = toml::from_str::<SettingsSource>("[[limit]]\nwrites = 1\n").unwrap_err();
+    assert!(unknown.to_string().contains("unknown field `writes`"));
+}
