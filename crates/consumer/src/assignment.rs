@@ -48,7 +48,7 @@ impl Observations {
     }
 
     /// How long the counter has been seen unchanged.
-    fn unchanged_for(&self, lease: &Lease, now: Instant) -> Duration {
+    pub(crate) fn unchanged_for(&self, lease: &Lease, now: Instant) -> Duration {
         match self.seen.get(&lease.lease_key) {
             Some(seen) if seen.counter == lease.lease_counter => {
                 now.saturating_duration_since(seen.since)
@@ -71,6 +71,11 @@ impl AskedFor {
     /// Whether the row, which names this worker, may be what the take made.
     pub(crate) fn may_have_made(&self, lease: &Lease) -> bool {
         lease.lease_counter == self.counter
+    }
+
+    /// Whether the last owner may still work on the shard.
+    pub(crate) fn has_quarantine(&self) -> bool {
+        Instant::now() < self.not_before
     }
 }
 
@@ -172,6 +177,8 @@ impl Taker<'_> {
             .iter()
             .copied()
             .filter(|lease| lease.is_owned_by(victim) && !held.contains(&lease.lease_key))
+            // One move at a time.
+            .filter(|lease| lease.checkpoint_owner.is_none())
             .collect();
         theirs.choose(rng).copied()
     }

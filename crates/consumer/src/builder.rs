@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::processor_threads::ProcessorThreads;
 use crate::shard_consumer::Worksite;
 use crate::{
-    Consumer, DeadLetterStream, DeadLetters, DynamoDbLeaseTable, InvalidSettings,
-    KinesisStreamReader, LeaseTable, Settings, StatusBoard, StreamReader,
+    Consumer, DeadLetterStream, DeadLetters, DynamoDbLeaseTable, FanOut, InvalidSettings,
+    LeaseTable, Polling, Settings, Source, StatusBoard,
 };
 
 /// Why a consumer cannot be built.
@@ -46,7 +47,8 @@ pub struct ConsumerBuilder {
     application: String,
     stream: String,
     client: Option<aws_sdk_kinesis::Client>,
-    source: Option<Arc<dyn StreamReader>>,
+    source: Option<Arc<dyn Source>>,
+    fan_out: Option<String>,
     table: Option<Arc<dyn LeaseTable>>,
     dead_letters: Option<Arc<dyn DeadLetters>>,
     dead_letter_stream: Option<String>,
@@ -62,6 +64,7 @@ impl ConsumerBuilder {
             stream,
             client: None,
             source: None,
+            fan_out: None,
             table: None,
             dead_letters: None,
             dead_letter_stream: None,
@@ -93,8 +96,15 @@ impl ConsumerBuilder {
         self
     }
 
+    /// Reads the stream by enhanced fan-out, as the registered consumer of this name, instead of polling it: see
+    /// [`FanOut`].
+    pub fn fan_out(mut self, consumer: impl Into<String>) -> Self {
+        self.fan_out = Some(consumer.into());
+        self
+    }
+
     /// Reads the stream from `source`.
-    pub fn source(mut self, source: impl StreamReader + 'static) -> Self {
+    pub fn source(mut self, source: impl Source + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
@@ -156,11 +166,13 @@ impl ConsumerBuilder {
         if self.settings.failure_policy.parks() && dead_letters.is_none() {
             return Err(BuildError::NoDeadLetters);
         }
-        let of_client = |client| {
-            let reader = KinesisStreamReader::new(client, &self.stream);
-            Arc::new(reader) as Arc<dyn StreamReader>
+        let of_client = |client| match self.fan_out {
+            Some(consumer) => {
+                Arc::new(FanOut::new(client, &self.stream, consumer)) as Arc<dyn Source>
+            }
+            None => Arc::new(Polling::new(client, &self.stream)),
         };
-        let reader = self.source.or_else(|| self.client.map(of_client));
+        let source = self.source.or_else(|| self.client.map(of_client));
         let threads = self.processor_threads.map(NonZeroUsize::get);
         let threads = threads.map(ProcessorThreads::start).transpose();
         let worker_id = self
@@ -171,7 +183,8 @@ impl ConsumerBuilder {
         let seed = self.seed.unwrap_or_else(rand::random);
         let site = Worksite {
             table: self.table.ok_or(BuildError::NoLeaseTable)?,
-            reader: reader.ok_or(BuildError::NoStream)?,
+            source: source.ok_or(BuildError::NoStream)?,
+            prefetch: Arc::new(Semaphore::new(self.settings.prefetch_bytes_max / 1024)),
             processor_threads: threads.map_err(BuildError::Threads)?,
             settings: Arc::new(self.settings),
             board: StatusBoard::default(),

@@ -206,7 +206,17 @@ impl HeldLease {
                     row.lease = stored;
                 }
                 Conditional::Refused(Some(stored))
-                    if stored.lease_owner == row.lease.lease_owner
+                    if is_handed_over(&row.lease, &stored, may_have_been_ahead) =>
+                {
+                    tracing::info!(
+                        shard_id = %self.key, to = stored.lease_owner.as_deref(),
+                        "lease is to be handed over"
+                    );
+                    row.lease = stored;
+                    self.stop.cancel();
+                }
+                Conditional::Refused(Some(stored))
+                    if stored.holder() == row.lease.holder()
                         && is_same_shard(&row.lease, &stored) =>
                 {
                     self.has_twin.store(true, Ordering::Relaxed);
@@ -223,7 +233,18 @@ impl HeldLease {
 /// Whether `stored` may be what one of our own writes on `row` made.
 fn is_next(row: &Lease, stored: &Lease) -> bool {
     stored.lease_owner == row.lease_owner
+        && stored.checkpoint_owner == row.checkpoint_owner
         && stored.lease_counter == row.lease_counter + 1
+        && is_same_shard(row, stored)
+}
+
+/// Whether another worker has asked for the lease since our last write, or since one that was not answered.
+fn is_handed_over(row: &Lease, stored: &Lease, may_have_been_ahead: bool) -> bool {
+    let ahead = stored.lease_counter.checked_sub(row.lease_counter);
+    row.checkpoint_owner.is_none()
+        && stored.checkpoint_owner.is_some()
+        && stored.checkpoint_owner == row.lease_owner
+        && (ahead == Some(0) || (may_have_been_ahead && ahead == Some(1)))
         && is_same_shard(row, stored)
 }
 
@@ -329,6 +350,20 @@ mod tests {
         assert!(matches!(refused, Err(CheckpointError::LeaseLost)));
         assert!(held.lost().is_cancelled());
         assert_eq!(table.rows()[0].checkpoint, Checkpoint::TrimHorizon);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_another_worker_asks_for_is_kept_until_it_is_passed_on() {
+        let table = MemoryLeaseTable::default();
+        let held = held(&table).await;
+        let asked = table.hand_over(&table.rows()[0], "next").await.unwrap();
+        assert!(matches!(asked, Conditional::Done(_)));
+        held.update(advance).await.unwrap();
+        assert!(held.stop().is_cancelled() && held.is_valid());
+        held.release().await.unwrap();
+        let row = &table.rows()[0];
+        assert!(row.is_owned_by("next") && row.checkpoint_owner.is_none());
+        assert_eq!(row.checkpoint.text(), "5");
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,8 +11,10 @@ use crate::{Checkpoint, ExtendedSequenceNumber, PendingCheckpoint, Shard};
 pub struct Lease {
     /// The shard's id.
     pub lease_key: String,
-    /// The worker that holds the lease, if any.
+    /// The worker that holds the lease, if any; while it is handed over, the worker that is going to.
     pub lease_owner: Option<String>,
+    /// While the lease is handed over: the worker that still holds it, and finishes what it has in hand.
+    pub checkpoint_owner: Option<String>,
     /// Raised by every change of owner, renewal and checkpoint; each of these names the value that it saw.
     pub lease_counter: u64,
     /// Changes of owner since the last checkpoint.
@@ -40,6 +42,7 @@ impl Lease {
         Self {
             lease_key: lease_key.into(),
             lease_owner: None,
+            checkpoint_owner: None,
             lease_counter: 0,
             owner_switches_since_checkpoint: 0,
             checkpoint,
@@ -67,7 +70,18 @@ impl Lease {
         self.checkpoint == Checkpoint::ShardEnd
     }
 
-    /// Whether `worker_id` holds the lease.
+    /// Who processes the shard, if anybody does.
+    pub(crate) fn holder(&self) -> Option<&str> {
+        let holder = self.checkpoint_owner.as_ref().or(self.lease_owner.as_ref());
+        holder.map(String::as_str)
+    }
+
+    /// Whether another worker still holds the lease and is going to pass it on to `worker_id`.
+    pub(crate) fn is_being_handed_to(&self, worker_id: &str) -> bool {
+        self.is_owned_by(worker_id) && self.checkpoint_owner.is_some()
+    }
+
+    /// Whether `worker_id` holds the lease, or is going to.
     pub fn is_owned_by(&self, worker_id: &str) -> bool {
         self.lease_owner.as_deref() == Some(worker_id)
     }

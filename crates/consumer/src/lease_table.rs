@@ -54,7 +54,8 @@ pub enum LeaseTableError {
 /// A table of leases with conditional writes.
 ///
 /// All writes but [`create`](Self::create) and [`delete_finished`](Self::delete_finished) name the `lease_counter`
-/// that the caller last saw, and raise it by one: of two writers that saw the same row, one wins.
+/// that the caller last saw, and all of these but [`hand_over`](Self::hand_over) raise it by one: of two writers that saw
+/// the same row, one wins. Where an operation names the owner, it names both, `lease_owner` and `checkpoint_owner`.
 /// Dropping a future drops only the answer: the write may still be made.
 pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Creates the table unless it exists, and waits until it can be used.
@@ -72,13 +73,19 @@ pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Extends the lease by one more term. Refused unless counter and owner are those of `lease`.
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional>;
 
+    /// Asks the holder to pass the lease on: `worker_id` becomes the owner, and the owner of before the checkpoint owner,
+    /// which it stays until it releases the lease. Refused unless counter and owner are those of `lease`, which has no
+    /// checkpoint owner. The counter does not change, as in the KCL.
+    fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional>;
+
     /// Makes `worker_id` the owner, whoever held the lease before. Refused unless the counter is that of `lease`.
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional>;
 
     /// Writes checkpoint, pending checkpoint, children and the moment of LATEST. Refused unless counter and owner are those of `lease`.
     fn update(&self, lease: &Lease) -> TableFuture<Conditional>;
 
-    /// Removes the owner, so that another worker may take the lease at once. Refused unless counter and owner are
+    /// Removes the checkpoint owner, or the owner where there is none, so that another worker may have the lease at once:
+    /// the one that it is handed to, or any. Refused unless counter and owner are
     /// those of `lease`.
     fn release(&self, lease: &Lease) -> TableFuture<Conditional>;
 

@@ -108,6 +108,7 @@ mod gone_shard;
 mod handlers;
 mod held_lease;
 mod in_hand;
+mod incoming;
 mod lease;
 mod lease_table;
 mod outcome;
@@ -122,9 +123,9 @@ mod shard_fetcher;
 mod shard_graph;
 #[cfg(test)]
 mod simulation;
+mod source;
 mod start_position;
 mod status;
-mod stream_reader;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod twin_watch;
@@ -146,8 +147,8 @@ pub use processor::{RecordProcessor, ShardStart};
 pub use record::{Record, RecordBatch};
 pub use run::Run;
 pub use settings::{CheckpointPolicy, FailurePolicy, InitialPosition, InvalidSettings, Settings};
-pub use status::{ShardStatus, ShardStep, StatusBoard};
-pub use stream_reader::{
-    GetRecords, IteratorPosition, KinesisStreamReader, ReadError, ReadFuture, Shard, ShardIterator,
-    StreamReader,
+pub use source::{
+    FanOut, NextRead, OpenShard, Polling, ReadError, ReadFuture, Shard, ShardRead, ShardReads,
+    Source, StartingPosition,
 };
+pub use status::{ShardStatus, ShardStep, StatusBoard};

@@ -44,6 +44,11 @@ impl Record {
     pub fn sequence_number(&self) -> &str {
         self.place.sequence_number()
     }
+
+    /// Bytes of data and partition key.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.data.len() + self.partition_key.len()
+    }
 }
 
 /// Records of one shard, in order; never empty. Clones are the same batch.

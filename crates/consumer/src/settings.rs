@@ -75,11 +75,14 @@ pub struct Settings {
     pub(crate) scan_interval: Option<Duration>,
     pub(crate) shard_sync_interval: Duration,
     pub(crate) poll_interval: Duration,
+    pub(crate) reads_per_second_max: u32,
     pub(crate) records_max: u32,
+    pub(crate) prefetch_bytes_max: usize,
     pub(crate) initial_position: InitialPosition,
     pub(crate) leases_max: usize,
     pub(crate) worker_id: Option<String>,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) stuck_after: Duration,
     pub(crate) failure_policy: FailurePolicy,
     pub(crate) checkpoint_policy: CheckpointPolicy,
     pub(crate) parallel_keys_max: usize,
@@ -93,11 +96,14 @@ impl Default for Settings {
             scan_interval: None,
             shard_sync_interval: Duration::from_secs(60),
             poll_interval: Duration::from_secs(1),
+            reads_per_second_max: 5,
             records_max: 10_000,
+            prefetch_bytes_max: 64 * 1024 * 1024,
             initial_position: InitialPosition::TrimHorizon,
             leases_max: usize::MAX,
             worker_id: None,
             shutdown_grace: Duration::from_secs(30),
+            stuck_after: Duration::from_secs(300),
             failure_policy: FailurePolicy::default(),
             checkpoint_policy: CheckpointPolicy::default(),
             parallel_keys_max: 1,
@@ -142,16 +148,29 @@ impl Settings {
         self
     }
 
-    /// Pause between reads of a shard at its tip; a shard that is behind is read on at once. Default 1 s.
+    /// Pause between reads of a shard at its tip; a shard that is behind is read on at once, within
+    /// [`reads_per_second_max`](Self::reads_per_second_max). Default 1 s. Without effect with fan-out.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self
     }
 
-    /// Most records of one read, 1 to 10,000; joined records count as one. Default 10,000.
-    ///
-    /// While one batch is processed, the next one is read: at most two answers of the service (10 MiB each) per
-    /// shard are in memory.
+    /// Most reads of one shard in any second, at least 1. Default 5, which is what AWS allows all readers of a shard
+    /// together; a service without that limit can give more. Without effect with fan-out.
+    pub fn reads_per_second_max(mut self, reads: u32) -> Self {
+        self.reads_per_second_max = reads;
+        self
+    }
+
+    /// Most bytes of batches that are read ahead while handlers are busy, over all shards of this worker. Default 64 MiB;
+    /// below 10 MiB, the largest answer of the service, nothing is read ahead. What handlers have in hand, one answer per
+    /// shard at most, is not counted.
+    pub fn prefetch_bytes_max(mut self, bytes: usize) -> Self {
+        self.prefetch_bytes_max = bytes;
+        self
+    }
+
+    /// Most records of one read, 1 to 10,000; joined records count as one. Default 10,000. Without effect with fan-out.
     pub fn records_max(mut self, records: u32) -> Self {
         self.records_max = records;
         self
@@ -180,6 +199,13 @@ impl Settings {
     /// How long handlers may take to finish their batch when the worker stops or hands a shard over. Default 30 s.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.shutdown_grace = grace;
+        self
+    }
+
+    /// A shard that does not come to wait for records for so long is named in the log, with the step that it is at.
+    /// Default 5 min.
+    pub fn stuck_after(mut self, time: Duration) -> Self {
+        self.stuck_after = time;
         self
     }
 
@@ -248,6 +274,11 @@ impl Settings {
             "above zero",
         )?;
         rule(!self.poll_interval.is_zero(), "poll_interval", "above zero")?;
+        rule(
+            self.reads_per_second_max >= 1,
+            "reads_per_second_max",
+            "at least 1",
+        )?;
         rule(
             (1..=10_000).contains(&self.records_max),
             "records_max",

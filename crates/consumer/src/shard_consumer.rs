@@ -14,7 +14,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -28,7 +28,7 @@ use crate::shard_graph::SyncStep;
 use crate::{
     BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters, Lease,
     LeaseTable, LeaseTableError, ReadError, RecordProcessor, Settings, Shard, ShardStart,
-    ShardStep, StatusBoard, StreamReader, shard_graph,
+    ShardStep, Source, StatusBoard, shard_graph,
 };
 
 mod processing;
@@ -62,7 +62,9 @@ impl<P> std::ops::Deref for ShardContext<P> {
 pub(crate) struct Worksite {
     pub(crate) settings: Arc<Settings>,
     pub(crate) table: Arc<dyn LeaseTable>,
-    pub(crate) reader: Arc<dyn StreamReader>,
+    pub(crate) source: Arc<dyn Source>,
+    /// Memory for reading ahead, in KiB.
+    pub(crate) prefetch: Arc<Semaphore>,
     /// Threads of the processors' own, if they have some.
     pub(crate) processor_threads: Option<ProcessorThreads>,
     pub(crate) board: StatusBoard,
@@ -89,7 +91,7 @@ impl<P> fmt::Debug for ShardContext<P> {
 /// How the work on a shard ended.
 #[derive(Debug)]
 pub(crate) enum ShardOutcome {
-    /// Another worker has the lease, or may have it.
+    /// Another worker has the lease, or may have it, or an earlier owner may still be at it: it is not released.
     Lost,
     /// The lease was given back.
     Released,
@@ -148,8 +150,9 @@ async fn drive<P: RecordProcessor>(
         context
             .board
             .enter(held.key(), ShardStep::WaitingForLastOwner);
-        if let Some(outcome) = pause(context, held, quarantine).await {
-            return outcome;
+        if pause(context, held, quarantine).await.is_some() {
+            // The last owner may still be at it: whoever took a released lease would begin beside it. So it expires.
+            return ShardOutcome::Lost;
         }
     }
     if let Some(outcome) = wait_for_parents(context, held).await {
@@ -218,10 +221,11 @@ async fn process<P: RecordProcessor>(
     held: &Arc<HeldLease>,
 ) -> Result<ProcessingEnd, tokio::task::JoinError> {
     let row = held.row().await;
-    let batches_done = Arc::new(AtomicU64::new(0));
+    let (batches_done, done_batches) = watch::channel(0);
     context.board.enter(held.key(), ShardStep::Starting);
     let fetcher = ShardFetcher {
-        reader: Arc::clone(&context.reader),
+        source: Arc::clone(&context.source),
+        prefetch: Arc::clone(&context.prefetch),
         shard_id: row.lease_key.clone(),
         settings: Arc::clone(&context.settings),
         board: context.board.clone(),
@@ -231,7 +235,7 @@ async fn process<P: RecordProcessor>(
         latest_at: row.latest_at,
         latest_to_store: None,
         gone: GoneShard::default(),
-        batches_done: Arc::clone(&batches_done),
+        batches_done: done_batches,
         jitter: StdRng::seed_from_u64(context.seeds.fetch_add(1, Ordering::Relaxed)),
     };
     let (to_processor, from_fetcher) = mpsc::channel(1);
@@ -294,7 +298,7 @@ async fn try_finish<P>(
     held: &HeldLease,
     children: &[Shard],
 ) -> Result<(), EndError> {
-    let mut shards = in_time(context.reader.list_shards()).await?;
+    let mut shards = in_time(context.source.list_shards()).await?;
     for child in children {
         // The listing may lag behind.
         if !shards.iter().any(|shard| shard.shard_id == child.shard_id) {
@@ -355,11 +359,11 @@ pub(crate) async fn sync_leases<P>(
     Ok(())
 }
 
-pub(crate) async fn in_table_time<P, T>(
-    context: &ShardContext<P>,
+pub(crate) async fn in_table_time<T>(
+    site: &Worksite,
     call: crate::TableFuture<T>,
 ) -> Result<T, LeaseTableError> {
-    timeout(context.settings.call_timeout(), call)
+    timeout(site.settings.call_timeout(), call)
         .await
         .unwrap_or(Err(LeaseTableError::TimedOut))
 }

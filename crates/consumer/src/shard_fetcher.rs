@@ -1,25 +1,26 @@
 //! Reads one shard, one batch ahead of its processor.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millstream_types::{HashKeyRange, TimestampMs};
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::deaggregation::user_records;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
 use crate::pacing::Pacing;
-use crate::start_position::first_position;
-use crate::{
-    Checkpoint, GetRecords, IteratorPosition, Lease, ReadError, ReadFuture, RecordBatch, Settings,
-    Shard, ShardIterator, StatusBoard, StreamReader,
+use crate::source::{
+    ReadError, ReadFuture, Shard, ShardRead, ShardReads, Source, StartingPosition,
 };
+use crate::start_position::first_position;
+use crate::{Checkpoint, Lease, Record, RecordBatch, Settings, StatusBoard};
 
+/// The largest answer of the service, in KiB.
+const READ_KIB_MAX: u32 = 10 * 1024;
 /// How long one call to the stream may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -28,6 +29,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) enum Fetched {
     Batch {
         batch: RecordBatch,
+        /// Goes back when the processor takes the batch.
+        memory: Option<OwnedSemaphorePermit>,
         /// If the batch reached the tip: when it was asked for.
         tip_at: Option<std::time::Instant>,
     },
@@ -37,7 +40,7 @@ pub(crate) enum Fetched {
 
 #[derive(Debug)]
 pub(crate) struct ShardFetcher {
-    pub(crate) reader: Arc<dyn StreamReader>,
+    pub(crate) source: Arc<dyn Source>,
     pub(crate) shard_id: String,
     pub(crate) settings: Arc<Settings>,
     pub(crate) board: StatusBoard,
@@ -50,7 +53,9 @@ pub(crate) struct ShardFetcher {
     pub(crate) latest_to_store: Option<TimestampMs>,
     pub(crate) gone: GoneShard,
     /// Batches that the processor has finished.
-    pub(crate) batches_done: Arc<AtomicU64>,
+    pub(crate) batches_done: watch::Receiver<u64>,
+    /// Memory for reading ahead, in KiB, for all shards of this worker.
+    pub(crate) prefetch: Arc<Semaphore>,
     pub(crate) jitter: StdRng,
 }
 
@@ -58,13 +63,14 @@ impl ShardFetcher {
     /// Reads until the shard ends or nobody listens. A channel of capacity 1 keeps it one batch ahead.
     pub(crate) async fn run(mut self, to_processor: mpsc::Sender<Fetched>) {
         let shard_id: Arc<str> = self.shard_id.as_str().into();
-        let mut pacing = Pacing::new(self.settings.poll_interval);
+        let settings = Arc::clone(&self.settings);
+        let mut pacing = Pacing::new(settings.poll_interval, settings.reads_per_second_max);
         let mut position = first_position(
             &self.checkpoint,
             self.latest_at,
             self.settings.initial_position,
         );
-        let mut iterator: Option<String> = None;
+        let mut open: Option<Box<dyn ShardReads>> = None;
         let mut next_read = Instant::now();
         let mut batches_sent = 0;
         loop {
@@ -72,35 +78,33 @@ impl ShardFetcher {
             let Ok(room) = to_processor.reserve().await else {
                 return;
             };
-            sleep_until(next_read).await;
+            sleep_until(pacing.earliest().map_or(next_read, |at| at.max(next_read))).await;
+            let mut memory = self.memory(batches_sent).await;
             let asked_at = Instant::now();
-            let answer = match self.read(&mut iterator, &mut position).await {
+            let answer = match self.read(&mut open, &mut position, &mut pacing).await {
                 Ok(answer) => answer,
-                Err(ReadError::ExpiredIterator) => {
-                    iterator = None;
-                    continue;
-                }
                 Err(error) => {
                     if self.is_gone(&error).await {
                         room.send(Fetched::End(Vec::new()));
                         return;
                     }
-                    self.note_failure(&error);
-                    if matches!(error, ReadError::NotFound(_) | ReadError::Refused(_)) {
-                        iterator = None;
-                    }
-                    next_read = Instant::now() + pacing.after_failure(self.jitter.random());
+                    next_read = Instant::now() + self.pause_after(&error, &mut open, &mut pacing);
                     continue;
                 }
             };
             self.gone.found();
             self.note_answer(&answer);
             let at_tip = answer.millis_behind_latest == 0;
-            next_read =
-                asked_at + pacing.after_answer(answer.records.len(), answer.millis_behind_latest);
-            if let Some(last) = answer.records.last() {
-                position = IteratorPosition::AfterSequenceNumber(last.sequence_number().to_owned());
+            let pause = pacing.after_answer(answer.records.len(), answer.millis_behind_latest);
+            if !is_pushed(&open) {
+                next_read = asked_at + pause;
             }
+            let last = answer.records.last();
+            let last = last.map(|record| record.sequence_number().to_owned());
+            if let Some(number) = answer.continue_after.or(last) {
+                position = StartingPosition::AfterSequenceNumber(number);
+            }
+            keep_only(&mut memory, &answer.records);
             let records = user_records(
                 answer.records,
                 self.hash_key_range.as_ref(),
@@ -108,7 +112,7 @@ impl ShardFetcher {
             );
             if records.is_empty() {
                 drop(room);
-                if at_tip && self.batches_done.load(Ordering::Acquire) == batches_sent {
+                if at_tip && *self.batches_done.borrow() == batches_sent {
                     self.board.change(&self.shard_id, |status| {
                         status.caught_up_at = Some(asked_at.into_std())
                     });
@@ -121,47 +125,87 @@ impl ShardFetcher {
                     self.held.stop().clone(),
                 );
                 batches_sent += 1;
-                let tip_at = at_tip.then_some(asked_at.into_std());
-                room.send(Fetched::Batch { batch, tip_at });
+                room.send(Fetched::Batch {
+                    batch,
+                    tip_at: at_tip.then_some(asked_at.into_std()),
+                    memory,
+                });
             }
-            match answer.next_shard_iterator {
-                Some(next) => iterator = Some(next),
-                None => {
-                    // If nobody listens any more, the shard is somebody else's.
-                    if let Ok(room) = to_processor.reserve().await {
-                        room.send(Fetched::End(answer.child_shards));
-                    }
-                    return;
+            if let Some(children) = answer.end {
+                // If nobody listens any more, the shard is somebody else's.
+                if let Ok(room) = to_processor.reserve().await {
+                    room.send(Fetched::End(children));
                 }
+                return;
             }
+        }
+    }
+
+    /// Memory for one read, of what all shards of this worker have for reading ahead. While the processor waits for the
+    /// read, none is needed: every shard goes on, whatever the others hold.
+    async fn memory(&mut self, batches_sent: u64) -> Option<OwnedSemaphorePermit> {
+        let ahead = Arc::clone(&self.prefetch);
+        tokio::select! {
+            biased;
+            _ = self.batches_done.wait_for(|done| *done == batches_sent) => None,
+            memory = ahead.acquire_many_owned(READ_KIB_MAX) => memory.ok(),
         }
     }
 
     async fn read(
         &mut self,
-        iterator: &mut Option<String>,
-        position: &mut IteratorPosition,
-    ) -> Result<GetRecords, ReadError> {
-        let current = match iterator.take() {
-            Some(current) => current,
+        open: &mut Option<Box<dyn ShardReads>>,
+        position: &mut StartingPosition,
+        pacing: &mut Pacing,
+    ) -> Result<ShardRead, ReadError> {
+        let reads = match open {
+            Some(reads) => reads,
             None => {
-                let call = self.reader.shard_iterator(&self.shard_id, position.clone());
-                let made = in_time(call).await?;
-                if *position == IteratorPosition::Latest {
-                    self.fix_latest(&made, position);
+                let call = self.source.open(&self.shard_id, position.clone());
+                let opened = in_time(call).await?;
+                if *position == StartingPosition::Latest {
+                    self.fix_latest(opened.opened_at, position);
                 }
-                made.token
+                open.insert(opened.reads)
             }
         };
-        // Kept for another try: an iterator may be used again until it expires.
-        *iterator = Some(current.clone());
         self.store_latest().await?;
-        in_time(self.reader.get_records(&current, self.settings.records_max)).await
+        if !reads.is_pushed() {
+            pacing.ask(Instant::now());
+        }
+        timeout(READ_TIMEOUT, reads.next(self.settings.records_max))
+            .await
+            .unwrap_or(Err(ReadError::TimedOut))
+    }
+
+    /// How long to wait after a failed read; closes what cannot be read on from.
+    fn pause_after(
+        &mut self,
+        error: &ReadError,
+        open: &mut Option<Box<dyn ShardReads>>,
+        pacing: &mut Pacing,
+    ) -> Duration {
+        // What was pushed and did not arrive is lost with its subscription.
+        let must_open_again = is_pushed(open)
+            || matches!(
+                error,
+                ReadError::Expired | ReadError::NotFound(_) | ReadError::Refused(_)
+            );
+        if must_open_again {
+            *open = None;
+        }
+        let is_first = pacing.failures() == 0;
+        let pause = pacing.after_failure(self.jitter.random());
+        if matches!(error, ReadError::Expired) && is_first {
+            return Duration::ZERO;
+        }
+        self.note_failure(error);
+        pause
     }
 
     /// From now on this lease's LATEST is a moment: asked for again, it would leave out what came in between.
-    fn fix_latest(&mut self, made: &ShardIterator, position: &mut IteratorPosition) {
-        let Some(moment) = made.made_at else {
+    fn fix_latest(&mut self, opened_at: Option<TimestampMs>, position: &mut StartingPosition) {
+        let Some(moment) = opened_at else {
             tracing::warn!(
                 shard_id = %self.shard_id,
                 "the service does not tell its time: until the first record, an iterator that is lost begins anew at \
@@ -169,7 +213,7 @@ impl ShardFetcher {
             );
             return;
         };
-        *position = IteratorPosition::AtTimestamp(moment);
+        *position = StartingPosition::AtTimestamp(moment);
         self.latest_to_store = Some(moment);
     }
 
@@ -197,7 +241,7 @@ impl ShardFetcher {
         if !matches!(error, ReadError::NotFound(_)) {
             return false;
         }
-        let Ok(shards) = in_time(self.reader.list_shards()).await else {
+        let Ok(shards) = in_time(self.source.list_shards()).await else {
             return false;
         };
         let gone = self.gone.is_gone(&self.shard_id, &shards, Instant::now());
@@ -223,12 +267,26 @@ impl ShardFetcher {
             .change(&self.shard_id, |status| status.read_error = Some(text));
     }
 
-    fn note_answer(&self, answer: &GetRecords) {
+    fn note_answer(&self, answer: &ShardRead) {
         self.board.change(&self.shard_id, |status| {
             status.read_error = None;
             status.behind_latest = Some(Duration::from_millis(answer.millis_behind_latest));
         });
     }
+}
+
+fn is_pushed(open: &Option<Box<dyn ShardReads>>) -> bool {
+    open.as_ref().is_some_and(|reads| reads.is_pushed())
+}
+
+/// Gives back the memory that the records do not need.
+fn keep_only(memory: &mut Option<OwnedSemaphorePermit>, records: &[Record]) {
+    let Some(memory) = memory else {
+        return;
+    };
+    let bytes: usize = records.iter().map(Record::size_bytes).sum();
+    let surplus = memory.num_permits().saturating_sub(bytes / 1024 + 1);
+    drop(memory.split(surplus));
 }
 
 pub(crate) async fn in_time<T>(call: ReadFuture<T>) -> Result<T, ReadError> {

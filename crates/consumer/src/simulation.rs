@@ -1,6 +1,7 @@
 //! Fleets of workers on an in-memory stream and lease table, in simulated time, under faults chosen by seed.
 //!
 //! Applications begin at the oldest record, at a time, or at the newest record, and checkpoint by each of the policies.
+//! They poll, or subscribe to the shards.
 //! Records and shards go past retention, new shards stay unknown for a while, the stream is deleted and created again,
 //! records are joined, some for other shards, and workers of the KCL leave aggregates half processed. Handlers finish
 //! records out of order, fail whole batches and single records, panic, and meet records that cannot be processed.
@@ -14,6 +15,7 @@ mod faults;
 mod processor;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
@@ -31,7 +33,7 @@ use self::processor::AuditedProcessor;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
     Checkpoint, CheckpointPolicy, Conditional, Consumer, ConsumerError, FailurePolicy,
-    InitialPosition, Lease, LeaseTable, Settings,
+    InitialPosition, Lease, LeaseTable, Settings, Source,
 };
 
 const FAILOVER: Duration = Duration::from_secs(10);
@@ -46,6 +48,8 @@ struct Simulation {
     stream: MemoryStream,
     table: MemoryLeaseTable,
     audit: Audit,
+    /// The stream, polled or subscribed to.
+    source: Arc<dyn Source>,
     workers: BTreeMap<String, WorkerTask>,
     workers_started: u64,
     application: Application,
@@ -60,6 +64,7 @@ struct Application {
     checkpoints: CheckpointPolicy,
     /// Some records cannot be processed, and are parked.
     has_poison: bool,
+    reads_by_fan_out: bool,
 }
 
 impl Application {
@@ -78,6 +83,7 @@ impl Application {
                 _ => CheckpointPolicy::EveryRecords(20),
             },
             has_poison: seed.is_multiple_of(2),
+            reads_by_fan_out: seed % 7 % 3 == 1,
         }
     }
 
@@ -86,6 +92,7 @@ impl Application {
             initial: InitialPosition::TrimHorizon,
             checkpoints: CheckpointPolicy::default(),
             has_poison: false,
+            reads_by_fan_out: false,
         }
     }
 
@@ -112,6 +119,11 @@ impl Simulation {
         let stream = MemoryStream::new(shards);
         Self {
             audit: Audit::new(stream.clone(), application.initial),
+            source: if application.reads_by_fan_out {
+                Arc::new(stream.fan_out())
+            } else {
+                Arc::new(stream.clone())
+            },
             application,
             stream,
             table: MemoryLeaseTable::default(),
@@ -128,7 +140,7 @@ impl Simulation {
         let seed = self.seed.wrapping_mul(1000) + self.workers_started;
         let faulty = Faulty::new(
             self.table.clone(),
-            self.stream.clone(),
+            Arc::clone(&self.source),
             self.audit.clone(),
             seed,
         );

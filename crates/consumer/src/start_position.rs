@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use millstream_types::TimestampMs;
 
-use crate::{Checkpoint, InitialPosition, IteratorPosition};
+use crate::{Checkpoint, InitialPosition, StartingPosition};
 
 /// Where the first iterator of a lease starts. `latest_at` is the moment that a LATEST of this lease stands for, once
 /// somebody has opened the shard.
@@ -12,21 +12,21 @@ pub(crate) fn first_position(
     checkpoint: &Checkpoint,
     latest_at: Option<TimestampMs>,
     initial: InitialPosition,
-) -> IteratorPosition {
+) -> StartingPosition {
     match (checkpoint, latest_at, initial) {
-        (Checkpoint::TrimHorizon | Checkpoint::ShardEnd, ..) => IteratorPosition::TrimHorizon,
-        (Checkpoint::Latest, Some(moment), _) => IteratorPosition::AtTimestamp(moment),
-        (Checkpoint::Latest, None, _) => IteratorPosition::Latest,
+        (Checkpoint::TrimHorizon | Checkpoint::ShardEnd, ..) => StartingPosition::TrimHorizon,
+        (Checkpoint::Latest, Some(moment), _) => StartingPosition::AtTimestamp(moment),
+        (Checkpoint::Latest, None, _) => StartingPosition::Latest,
         (Checkpoint::AtTimestamp, _, InitialPosition::AtTimestamp(moment)) => {
-            IteratorPosition::AtTimestamp(timestamp_ms(moment))
+            StartingPosition::AtTimestamp(timestamp_ms(moment))
         }
         // The row was made by a worker with other settings; leave nothing out.
         (Checkpoint::AtTimestamp, _, InitialPosition::TrimHorizon | InitialPosition::Latest) => {
-            IteratorPosition::TrimHorizon
+            StartingPosition::TrimHorizon
         }
         // At, not after: an aggregate may be half processed.
         (Checkpoint::At(place), ..) => {
-            IteratorPosition::AtSequenceNumber(place.sequence_number().to_owned())
+            StartingPosition::AtSequenceNumber(place.sequence_number().to_owned())
         }
     }
 }
@@ -48,7 +48,7 @@ mod tests {
         let first = |checkpoint: Checkpoint, latest_at, initial| {
             first_position(&checkpoint, latest_at, initial)
         };
-        let at = IteratorPosition::AtTimestamp(MOMENT);
+        let at = StartingPosition::AtTimestamp(MOMENT);
         assert_eq!(
             first(
                 Checkpoint::AtTimestamp,
@@ -61,11 +61,11 @@ mod tests {
         );
         assert_eq!(
             first(Checkpoint::AtTimestamp, None, InitialPosition::Latest),
-            IteratorPosition::TrimHorizon
+            StartingPosition::TrimHorizon
         );
         assert_eq!(
             first(Checkpoint::Latest, None, InitialPosition::Latest),
-            IteratorPosition::Latest
+            StartingPosition::Latest
         );
         assert_eq!(
             first(Checkpoint::Latest, Some(MOMENT), InitialPosition::Latest),

@@ -41,12 +41,16 @@ pub struct ShardStatus {
     pub step: ShardStep,
     /// Since when.
     pub since: Instant,
+    /// Since when it has not waited for records: a batch that is retried is one step here. `None` while it waits.
+    pub busy_since: Option<Instant>,
     /// How far the last answer of the stream was behind the tip.
     pub behind_latest: Option<Duration>,
     /// Everything that was on the shard at this moment has been processed.
     pub caught_up_at: Option<Instant>,
     /// Why the last read failed, until one succeeds.
     pub read_error: Option<String>,
+    /// What the handler last failed with on this shard, also if it has succeeded since.
+    pub last_error: Option<String>,
 }
 
 /// The state of all shards that a worker works on. Clones show the same state.
@@ -70,21 +74,48 @@ impl StatusBoard {
         })
     }
 
+    /// The shards that have been busy with one step for longer than `bound`: a handler that does not end, a parent that is
+    /// not finished, a record that fails again and again. A shard that waits for records is never stuck.
+    pub fn stuck_for(&self, bound: Duration) -> BTreeMap<String, ShardStatus> {
+        let now = tokio::time::Instant::now().into_std();
+        let is_stuck = |status: &ShardStatus| {
+            let waited = now.saturating_duration_since(status.busy_since.unwrap_or(now));
+            status.step != ShardStep::Waiting && waited > bound
+        };
+        self.with(|shards| {
+            let stuck = shards.iter().filter(|(_, status)| is_stuck(status));
+            stuck
+                .map(|(shard_id, status)| (shard_id.clone(), status.clone()))
+                .collect()
+        })
+    }
+
     pub(crate) fn enter(&self, shard_id: &str, step: ShardStep) {
         let now = tokio::time::Instant::now().into_std();
         self.with(|shards| match shards.get_mut(shard_id) {
             Some(status) if status.step == step => {}
             Some(status) => {
+                if let ShardStep::Retrying { error, .. } = &step {
+                    status.last_error = Some(error.clone());
+                }
+                if step == ShardStep::Waiting {
+                    status.busy_since = None;
+                } else {
+                    status.busy_since.get_or_insert(now);
+                }
                 status.step = step;
                 status.since = now;
             }
             None => {
+                let busy_since = (step != ShardStep::Waiting).then_some(now);
                 let status = ShardStatus {
                     step,
                     since: now,
+                    busy_since,
                     behind_latest: None,
                     caught_up_at: None,
                     read_error: None,
+                    last_error: None,
                 };
                 shards.insert(shard_id.to_owned(), status);
             }
@@ -105,5 +136,32 @@ impl StatusBoard {
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, ShardStatus>) -> T) -> T {
         act(&mut self.shards.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_that_is_long_at_one_batch_is_stuck_and_one_that_waits_is_not() {
+        let (board, bound) = (StatusBoard::default(), Duration::from_secs(60));
+        for shard in ["waits", "works", "retries"] {
+            board.enter(shard, ShardStep::Waiting);
+        }
+        board.enter("works", ShardStep::Processing);
+        for failures in 1..10 {
+            board.enter("retries", ShardStep::Processing);
+            let error = "no".to_owned();
+            board.enter("retries", ShardStep::Retrying { failures, error });
+            tokio::time::sleep(bound / 8).await;
+        }
+        let stuck = board.stuck_for(bound);
+        assert_eq!(stuck.keys().collect::<Vec<_>>(), ["retries", "works"]);
+        assert_eq!(stuck["retries"].last_error.as_deref(), Some("no"));
+        board.enter("works", ShardStep::Waiting);
+        board.enter("retries", ShardStep::Waiting);
+        assert!(board.stuck_for(Duration::ZERO).is_empty());
+        assert!(board.shards()["retries"].last_error.is_some());
     }
 }

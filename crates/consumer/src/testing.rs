@@ -20,4 +20,4 @@
 
 pub use crate::dead_letters::memory::MemoryDeadLetters;
 pub use crate::lease_table::memory::MemoryLeaseTable;
-pub use crate::stream_reader::memory::MemoryStream;
+pub use crate::source::memory::{MemoryFanOut, MemoryStream};

@@ -40,7 +40,9 @@ impl TwinWatch {
                 || asked_for
                     .get(&lease.lease_key)
                     .is_some_and(|asked| asked.may_have_made(lease));
-            if !lease.is_owned_by(worker_id) || lease.is_finished() || is_ours {
+            // A lease that is handed over is renewed by the worker that still holds it.
+            let is_coming = lease.checkpoint_owner.is_some();
+            if !lease.is_owned_by(worker_id) || lease.is_finished() || is_ours || is_coming {
                 continue;
             }
             let known = self.rows.get(&lease.lease_key);

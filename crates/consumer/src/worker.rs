@@ -10,12 +10,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::giving_back::GivingBack;
 use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::held_lease::HeldLease;
+use crate::incoming::{Arrival, Incoming};
 use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
 use crate::shard_fetcher::in_time;
 use crate::twin_watch::TwinWatch;
 use crate::{BoxError, Conditional, ConsumerError, Lease, RecordProcessor, ShardStep, shard_graph};
+
+mod giving_back;
 
 /// Pause before the table is asked for again while it cannot be created or found.
 const TABLE_RETRY: Duration = Duration::from_secs(1);
@@ -32,11 +36,14 @@ pub(crate) struct Worker<P> {
     /// Takes that were sent and not answered, by lease key.
     asked_for: BTreeMap<String, AskedFor>,
     twins: TwinWatch,
+    incoming: Incoming,
     gives_way: bool,
     /// Rows that looked as if the stream had been created again, at the last look.
     suspects: BTreeSet<String>,
     shards: JoinSet<(String, ShardOutcome)>,
     halted: Option<(String, BoxError)>,
+    /// Shards that have been named as stuck.
+    stuck: BTreeSet<String>,
 }
 
 impl<P: RecordProcessor> Worker<P> {
@@ -50,10 +57,12 @@ impl<P: RecordProcessor> Worker<P> {
             held: BTreeSet::new(),
             asked_for: BTreeMap::new(),
             twins: TwinWatch::default(),
+            incoming: Incoming::default(),
             gives_way: false,
             suspects: BTreeSet::new(),
             shards: JoinSet::new(),
             halted: None,
+            stuck: BTreeSet::new(),
         }
     }
 
@@ -102,8 +111,26 @@ impl<P: RecordProcessor> Worker<P> {
         }
     }
 
+    /// Names the shards that do not move, each once for each time that it stops moving.
+    fn watch(&mut self) {
+        let stuck = self
+            .context
+            .board
+            .stuck_for(self.context.settings.stuck_after);
+        self.stuck.retain(|shard_id| stuck.contains_key(shard_id));
+        for (shard_id, status) in stuck {
+            if self.stuck.insert(shard_id.clone()) {
+                tracing::error!(
+                    shard_id, step = ?status.step, behind_latest = ?status.behind_latest,
+                    last_error = status.last_error, "shard does not move"
+                );
+            }
+        }
+    }
+
     /// One look at the table: sync and clean-up if they are due and ours to do, then take what is ours to take.
     async fn scan(&mut self) {
+        self.watch();
         let Some(mut leases) = self.list().await else {
             return;
         };
@@ -124,6 +151,7 @@ impl<P: RecordProcessor> Worker<P> {
             return;
         }
         let asked_for = self.asked_for.clone();
+        self.receive(&leases).await;
         let taker = Taker {
             worker_id: &self.worker_id,
             failover_time: self.context.settings.failover_time,
@@ -134,7 +162,7 @@ impl<P: RecordProcessor> Worker<P> {
             &leases,
             &self.observations,
             Instant::now(),
-            &self.held,
+            &self.incoming.with(&self.held),
             &mut self.rng,
         );
         let (expired, live): (Vec<Lease>, Vec<Lease>) = wanted
@@ -144,8 +172,77 @@ impl<P: RecordProcessor> Worker<P> {
             self.take(lease, Duration::ZERO).await;
         }
         for lease in live {
-            // Its owner learns of it at its next renewal, at the latest when its term ends.
-            self.take(lease, self.context.settings.failover_time).await;
+            self.ask_for(lease).await;
+        }
+    }
+
+    /// Asks the worker that holds a lease to finish what it has in hand and to pass the lease on.
+    async fn ask_for(&mut self, lease: Lease) {
+        let settings = &self.context.settings;
+        let patience = settings.shutdown_grace + settings.failover_time;
+        self.incoming
+            .expect(&lease.lease_key, Instant::now() + patience);
+        let asked = self.context.table.hand_over(&lease, &self.worker_id);
+        match in_table_time(&self.context, asked).await {
+            Ok(Conditional::Done(_)) => tracing::info!(
+                shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
+                "lease asked for"
+            ),
+            // Another worker was faster.
+            Ok(Conditional::Refused(_)) => self.incoming.forget(&lease.lease_key),
+            Err(error) => {
+                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be asked for");
+            }
+        }
+    }
+
+    /// Takes the leases that other workers have passed on to this one, or that they should have passed on long ago.
+    async fn receive(&mut self, leases: &[Lease]) {
+        let now = Instant::now();
+        let failover_time = self.context.settings.failover_time;
+        let observations = &self.observations;
+        let has_expired = |lease: &Lease| observations.unchanged_for(lease, now) >= failover_time;
+        let arrived = self
+            .incoming
+            .arrived(leases, &self.worker_id, now, has_expired);
+        for (lease, arrival) in arrived {
+            if self.held.contains(&lease.lease_key) {
+                continue;
+            }
+            let quarantine = match arrival {
+                Arrival::PassedOn => Duration::ZERO,
+                // Its owner learns of it at its next renewal, at the latest when its term ends.
+                Arrival::Overdue => failover_time,
+                Arrival::AskedForAgain => {
+                    self.pass_on(&lease).await;
+                    continue;
+                }
+            };
+            let lease_key = lease.lease_key.clone();
+            self.take(lease, quarantine).await;
+            // Without an answer it is asked for again, and given back at a stop.
+            if !self.asked_for.contains_key(&lease_key) {
+                self.incoming.forget(&lease_key);
+            }
+        }
+    }
+
+    /// Passes on a lease that this worker was given and does not hold; without an answer the next look tries again.
+    async fn pass_on(&mut self, lease: &Lease) {
+        let asked = self.asked_for.get(&lease.lease_key);
+        if asked.is_some_and(AskedFor::has_quarantine) {
+            // The last owner may still be at it, and whoever comes next does not know.
+            return;
+        }
+        let passed_on = self.context.table.release(lease);
+        match in_table_time(&self.context, passed_on).await {
+            Ok(_) => {
+                self.asked_for.remove(&lease.lease_key);
+                self.incoming.forget(&lease.lease_key);
+            }
+            Err(error) => {
+                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be passed on");
+            }
         }
     }
 
@@ -164,7 +261,7 @@ impl<P: RecordProcessor> Worker<P> {
 
     /// Creates missing leases and removes finished ones that nobody needs.
     async fn sync(&mut self, leases: &[Lease]) {
-        let shards = match in_time(self.context.reader.list_shards()).await {
+        let shards = match in_time(self.context.source.list_shards()).await {
             Ok(shards) => shards,
             Err(error) => {
                 tracing::warn!(%error, "shards could not be listed");
@@ -262,14 +359,20 @@ impl<P: RecordProcessor> Worker<P> {
     async fn stop(mut self) -> Result<(), ConsumerError> {
         self.context.stop.cancel();
         let grace = self.context.settings.shutdown_grace;
-        let asked_for = std::mem::take(&mut self.asked_for);
         let context = Arc::clone(&self.context);
         let worker_id = self.worker_id.clone();
-        let unanswered = release_unanswered(&context, &worker_id, asked_for);
-        let (joined, released) =
-            tokio::join!(timeout(grace, self.join_all()), timeout(grace, unanswered));
-        if released.is_err() {
-            tracing::warn!("leases whose take was not answered may have to expire");
+        let giving_back = GivingBack {
+            site: &context.site,
+            worker_id: &worker_id,
+            asked_for: std::mem::take(&mut self.asked_for),
+            incoming: self.incoming.take(),
+        };
+        let (joined, given_back) = tokio::join!(
+            timeout(grace, self.join_all()),
+            timeout(grace, giving_back.run())
+        );
+        if given_back.is_err() {
+            tracing::warn!("leases that were asked for may have to expire");
         }
         if joined.is_err() {
             self.context.abandon.cancel();
@@ -291,29 +394,6 @@ impl<P: RecordProcessor> Worker<P> {
             if let Err(error) = self.note_end(ended) {
                 tracing::error!(%error, "a shard's task failed");
             }
-        }
-    }
-}
-
-/// Gives back what this worker may have taken without hearing of it.
-async fn release_unanswered<P>(
-    context: &ShardContext<P>,
-    worker_id: &str,
-    asked_for: BTreeMap<String, AskedFor>,
-) {
-    for (lease_key, asked) in asked_for {
-        let row = match in_table_time(context, context.table.get(&lease_key)).await {
-            Ok(row) => row,
-            Err(error) => {
-                tracing::warn!(shard_id = %lease_key, %error, "lease may have to expire");
-                continue;
-            }
-        };
-        let taken = row.filter(|row| row.is_owned_by(worker_id) && asked.may_have_made(row));
-        if let Some(taken) = taken
-            && let Err(error) = in_table_time(context, context.table.release(&taken)).await
-        {
-            tracing::warn!(shard_id = %lease_key, %error, "lease may have to expire");
         }
     }
 }

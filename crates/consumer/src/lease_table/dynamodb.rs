@@ -85,6 +85,13 @@ impl Update {
     }
 }
 
+/// Whether a write raises the counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Yes,
+    No,
+}
+
 impl DynamoDbLeaseTable {
     /// Leases in the table of this name; it need not exist yet.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
@@ -94,28 +101,36 @@ impl DynamoDbLeaseTable {
         }
     }
 
-    /// Runs the update if the row's counter (and owner, if `owner_matters`) is that of `seen`; raises the counter.
+    /// Runs the update if the row's counter (and owner, if `owner_matters`) is that of `seen`; raises the counter if the
+    /// write counts.
     fn write(
         &self,
         seen: &Lease,
         owner_matters: bool,
+        counts: Counts,
         mut update: Update,
     ) -> TableFuture<Conditional> {
         let seen_counter = update.value("seenCounter", number(seen.lease_counter));
         let counter = update.name(row::LEASE_COUNTER);
         let mut condition = format!("{counter} = {seen_counter}");
         if owner_matters {
-            let owner = update.name(row::LEASE_OWNER);
-            let same = match &seen.lease_owner {
-                Some(id) => format!(" AND {owner} = {}", update.value("seenOwner", text(id))),
-                None => format!(" AND attribute_not_exists({owner})"),
-            };
-            condition.push_str(&same);
+            let owners = [
+                (row::LEASE_OWNER, "seenOwner", &seen.lease_owner),
+                (row::CHECKPOINT_OWNER, "seenHolder", &seen.checkpoint_owner),
+            ];
+            for (attribute, label, seen) in owners {
+                let owner = update.name(attribute);
+                let same = match seen {
+                    Some(id) => format!(" AND {owner} = {}", update.value(label, text(id))),
+                    None => format!(" AND attribute_not_exists({owner})"),
+                };
+                condition.push_str(&same);
+            }
         }
-        update.set(
-            row::LEASE_COUNTER,
-            number(seen.lease_counter.saturating_add(1)),
-        );
+        if counts == Counts::Yes {
+            let next = number(seen.lease_counter.saturating_add(1));
+            update.set(row::LEASE_COUNTER, next);
+        }
         let request = self
             .client
             .update_item()
@@ -305,7 +320,22 @@ impl LeaseTable for DynamoDbLeaseTable {
     }
 
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.write(lease, true, Update::default())
+        self.write(lease, true, Counts::Yes, Update::default())
+    }
+
+    fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let Some(holder) = &lease.lease_owner else {
+            let refused = self.get(&lease.lease_key);
+            return async move { Ok(Conditional::Refused(refused.await?)) }.boxed();
+        };
+        let mut update = Update::default();
+        update.set(row::LEASE_OWNER, text(worker_id));
+        update.set(row::CHECKPOINT_OWNER, text(holder));
+        let seen = Lease {
+            checkpoint_owner: None,
+            ..lease.clone()
+        };
+        self.write(&seen, true, Counts::No, update)
     }
 
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
@@ -315,7 +345,7 @@ impl LeaseTable for DynamoDbLeaseTable {
         if !lease.is_owned_by(worker_id) {
             update.add(row::OWNER_SWITCHES, 1);
         }
-        self.write(lease, false, update)
+        self.write(lease, false, Counts::Yes, update)
     }
 
     fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
@@ -357,14 +387,18 @@ impl LeaseTable for DynamoDbLeaseTable {
             Some(moment) => update.set(row::LATEST_AT, number(moment.0)),
             None => update.remove(row::LATEST_AT),
         }
-        self.write(lease, true, update)
+        self.write(lease, true, Counts::Yes, update)
     }
 
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
         let mut update = Update::default();
-        update.remove(row::LEASE_OWNER);
-        update.remove(row::CHECKPOINT_OWNER);
-        self.write(lease, true, update)
+        if lease.checkpoint_owner.is_some() {
+            update.remove(row::CHECKPOINT_OWNER);
+            update.add(row::OWNER_SWITCHES, 1);
+        } else {
+            update.remove(row::LEASE_OWNER);
+        }
+        self.write(lease, true, Counts::Yes, update)
     }
 
     fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {

@@ -35,7 +35,9 @@ impl MemoryLeaseTable {
             let Some(row) = rows.get_mut(&seen.lease_key) else {
                 return Conditional::Refused(None);
             };
-            let same_owner = !owner_matters || row.lease_owner == seen.lease_owner;
+            let same_owner = !owner_matters
+                || (row.lease_owner == seen.lease_owner
+                    && row.checkpoint_owner == seen.checkpoint_owner);
             if row.lease_counter != seen.lease_counter || !same_owner {
                 return Conditional::Refused(Some(row.clone()));
             }
@@ -75,8 +77,26 @@ impl LeaseTable for MemoryLeaseTable {
         self.change(lease, true, |_row| {})
     }
 
+    fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let outcome = self.with(|rows| {
+            let Some(row) = rows.get_mut(&lease.lease_key) else {
+                return Conditional::Refused(None);
+            };
+            let is_same = row.lease_counter == lease.lease_counter
+                && row.lease_owner == lease.lease_owner
+                && row.checkpoint_owner.is_none();
+            if !is_same || row.lease_owner.is_none() {
+                return Conditional::Refused(Some(row.clone()));
+            }
+            row.checkpoint_owner = row.lease_owner.replace(worker_id.to_owned());
+            Conditional::Done(row.clone())
+        });
+        ready(Ok(outcome)).boxed()
+    }
+
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
         self.change(lease, false, |row| {
+            row.checkpoint_owner = None;
             if !row.is_owned_by(worker_id) {
                 row.owner_switches_since_checkpoint += 1;
             }
@@ -96,7 +116,13 @@ impl LeaseTable for MemoryLeaseTable {
     }
 
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.change(lease, true, |row| row.lease_owner = None)
+        self.change(lease, true, |row| {
+            if row.checkpoint_owner.take().is_some() {
+                row.owner_switches_since_checkpoint += 1;
+            } else {
+                row.lease_owner = None;
+            }
+        })
     }
 
     fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {

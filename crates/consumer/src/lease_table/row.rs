@@ -67,6 +67,9 @@ pub(super) fn encode(lease: &Lease) -> Row {
     if let Some(owner) = &lease.lease_owner {
         put(LEASE_OWNER, text(owner));
     }
+    if let Some(owner) = &lease.checkpoint_owner {
+        put(CHECKPOINT_OWNER, text(owner));
+    }
     if let Some(pending) = &lease.pending_checkpoint {
         put(PENDING, text(pending.checkpoint.text()));
         put(
@@ -112,6 +115,7 @@ pub(super) fn decode(row: &Row) -> Option<Lease> {
     Some(Lease {
         lease_key: get_text(row, LEASE_KEY)?.to_owned(),
         lease_owner: get_text(row, LEASE_OWNER).map(str::to_owned),
+        checkpoint_owner: get_text(row, CHECKPOINT_OWNER).map(str::to_owned),
         lease_counter: get_number(row, LEASE_COUNTER)?,
         owner_switches_since_checkpoint: get_number(row, OWNER_SWITCHES).unwrap_or(0),
         checkpoint: checkpoint(CHECKPOINT, CHECKPOINT_SUB)?,
@@ -158,6 +162,7 @@ mod tests {
         Lease {
             lease_key: "shardId-000000000004".into(),
             lease_owner: Some("worker-a".into()),
+            checkpoint_owner: Some("worker-b".into()),
             lease_counter: 17,
             owner_switches_since_checkpoint: 2,
             checkpoint: Checkpoint::parse("4959", 3).unwrap(),
@@ -183,6 +188,7 @@ mod tests {
             [
                 ("leaseKey", text("shardId-000000000004")),
                 ("leaseOwner", text("worker-a")),
+                ("checkpointOwner", text("worker-b")),
                 ("leaseCounter", AttributeValue::N("17".into())),
                 (
                     "ownerSwitchesSinceCheckpoint",

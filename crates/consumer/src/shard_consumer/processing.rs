@@ -1,10 +1,9 @@
 //! Calls a processor's methods, one at a time, while the lease is held.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::ShardContext;
@@ -57,7 +56,7 @@ pub(super) struct Processing<P> {
     pub(super) checkpointer: Checkpointer,
     pub(super) pace: CheckpointPace,
     pub(super) held: Arc<HeldLease>,
-    pub(super) batches_done: Arc<AtomicU64>,
+    pub(super) batches_done: watch::Sender<u64>,
     pub(super) context: Arc<ShardContext<P>>,
 }
 
@@ -97,10 +96,15 @@ impl<P: RecordProcessor> Processing<P> {
                 Event::Stop => return self.stop().await,
                 Event::Timer => self.call_hook(&Hook::Timer).await,
                 Event::CheckpointDue => self.store_if_due().await,
-                Event::Fetched(Some(Fetched::Batch { batch, tip_at })) => {
+                Event::Fetched(Some(Fetched::Batch {
+                    batch,
+                    tip_at,
+                    memory,
+                })) => {
+                    drop(memory);
                     let done = self.process(batch).await;
                     if done.is_ok() {
-                        self.batches_done.fetch_add(1, Ordering::Release);
+                        self.batches_done.send_modify(|done| *done += 1);
                         if tip_at.is_some() {
                             self.context
                                 .board

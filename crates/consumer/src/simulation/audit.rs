@@ -300,7 +300,9 @@ impl Audit {
         let Some(after) = after else { return };
         self.log(format!(
             "checkpoint {} {} by {:?}",
-            after.lease_key, after.checkpoint, after.lease_owner
+            after.lease_key,
+            after.checkpoint,
+            after.holder()
         ));
         if let Some(moment) = after.latest_at {
             let floor = self.floor(&after.lease_key);
@@ -337,8 +339,8 @@ impl Audit {
         }
         let place = self.active_key(&after.lease_key);
         if let Some(active) = self.with(|state| state.active.get(&place).cloned()) {
-            let owner = after.lease_owner.clone();
-            self.require(owner.as_deref() == Some(&*active), || {
+            let owner = after.holder();
+            self.require(owner == Some(&*active), || {
                 format!("{owner:?} checkpoints while {active} processes")
             });
         }

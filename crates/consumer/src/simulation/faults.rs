@@ -9,18 +9,17 @@ use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::audit::Audit;
-use crate::stream_reader::sealed::Sealed;
-use crate::testing::{MemoryLeaseTable, MemoryStream};
+use crate::source::sealed::Sealed;
+use crate::testing::MemoryLeaseTable;
 use crate::{
-    Conditional, DeadLetters, GetRecords, IteratorPosition, Lease, LeaseTable, LeaseTableError,
-    ParkFuture, ParkedRecord, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
-    TableFuture,
+    Conditional, DeadLetters, Lease, LeaseTable, LeaseTableError, NextRead, OpenShard, ParkFuture,
+    ParkedRecord, ReadError, ReadFuture, Shard, ShardReads, Source, StartingPosition, TableFuture,
 };
 
 #[derive(Debug, Clone)]
 pub(super) struct Faulty {
     table: MemoryLeaseTable,
-    stream: MemoryStream,
+    source: Arc<dyn Source>,
     audit: Audit,
     state: Arc<Mutex<State>>,
 }
@@ -44,7 +43,7 @@ enum Fate {
 impl Faulty {
     pub(super) fn new(
         table: MemoryLeaseTable,
-        stream: MemoryStream,
+        source: Arc<dyn Source>,
         audit: Audit,
         seed: u64,
     ) -> Self {
@@ -55,7 +54,7 @@ impl Faulty {
         };
         Self {
             table,
-            stream,
+            source,
             audit,
             state: Arc::new(Mutex::new(state)),
         }
@@ -126,23 +125,34 @@ impl Faulty {
 
     fn on_stream<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&MemoryStream) -> ReadFuture<T> + Send + 'static,
+        call: impl FnOnce() -> ReadFuture<T> + Send + 'static,
     ) -> ReadFuture<T> {
         let this = self.clone();
         async move {
             let (fate, before, after) = this.draw();
             this.until_connected().await;
             sleep(before).await;
-            let answer = call(&this.stream).await;
-            sleep(after).await;
-            match fate {
-                Fate::Succeeds => answer,
-                Fate::Unsent if before.as_millis() % 2 == 0 => Err(ReadError::Throttled),
-                Fate::Unsent => Err(ReadError::ExpiredIterator),
-                Fate::Unanswered => Err(ReadError::Unavailable("cut off".into())),
-            }
+            let answer = call().await;
+            this.answer(fate, before, after, answer).await
         }
         .boxed()
+    }
+
+    /// What becomes of an answer on its way back.
+    async fn answer<T>(
+        &self,
+        fate: Fate,
+        before: Duration,
+        after: Duration,
+        answer: Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        sleep(after).await;
+        match fate {
+            Fate::Succeeds => answer,
+            Fate::Unsent if before.as_millis().is_multiple_of(2) => Err(ReadError::Throttled),
+            Fate::Unsent => Err(ReadError::Expired),
+            Fate::Unanswered => Err(ReadError::Unavailable("cut off".into())),
+        }
     }
 }
 
@@ -170,6 +180,11 @@ impl LeaseTable for Faulty {
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
         let lease = lease.clone();
         self.on_table(move |table, _audit| table.renew(&lease))
+    }
+
+    fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        let (lease, worker_id) = (lease.clone(), worker_id.to_owned());
+        self.on_table(move |table, _audit| table.hand_over(&lease, &worker_id))
     }
 
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
@@ -247,22 +262,66 @@ impl DeadLetters for Faulty {
 
 impl Sealed for Faulty {}
 
-impl StreamReader for Faulty {
+impl Source for Faulty {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
-        self.on_stream(MemoryStream::list_shards)
+        let source = Arc::clone(&self.source);
+        self.on_stream(move || source.list_shards())
     }
 
-    fn shard_iterator(
-        &self,
-        shard_id: &str,
-        position: IteratorPosition,
-    ) -> ReadFuture<ShardIterator> {
-        let shard_id = shard_id.to_owned();
-        self.on_stream(move |stream| stream.shard_iterator(&shard_id, position))
+    fn open(&self, shard_id: &str, position: StartingPosition) -> ReadFuture<OpenShard> {
+        let (this, shard_id) = (self.clone(), shard_id.to_owned());
+        let source = Arc::clone(&self.source);
+        let opening = self.on_stream(move || source.open(&shard_id, position));
+        async move {
+            let opened = opening.await?;
+            let reads = FaultyReads {
+                reads: opened.reads,
+                faulty: this,
+            };
+            Ok(OpenShard {
+                reads: Box::new(reads),
+                ..opened
+            })
+        }
+        .boxed()
+    }
+}
+
+#[derive(Debug)]
+struct FaultyReads {
+    reads: Box<dyn ShardReads>,
+    faulty: Faulty,
+}
+
+impl Sealed for FaultyReads {}
+
+impl ShardReads for FaultyReads {
+    fn next(&mut self, records_max: u32) -> NextRead<'_> {
+        async move {
+            let (fate, before, after) = self.faulty.draw();
+            self.faulty.until_connected().await;
+            sleep(before).await;
+            if self.is_pushed() {
+                // What was pushed is gone with its answer.
+                let pushed = self.reads.next(records_max).await;
+                return self.faulty.answer(fate, before, after, pushed).await;
+            }
+            match fate {
+                Fate::Succeeds => {
+                    let read = self.reads.next(records_max).await;
+                    self.faulty.answer(fate, before, after, read).await
+                }
+                // A read has no effect: whether it was made cannot be told.
+                _ => {
+                    let lost = Err(ReadError::TimedOut);
+                    self.faulty.answer(fate, before, after, lost).await
+                }
+            }
+        }
+        .boxed()
     }
 
-    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords> {
-        let shard_iterator = shard_iterator.to_owned();
-        self.on_stream(move |stream| stream.get_records(&shard_iterator, records_max))
+    fn is_pushed(&self) -> bool {
+        self.reads.is_pushed()
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     TableFuture,
 };
 
+mod handing_over;
+mod reading;
+
 const FAILOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -75,6 +78,9 @@ impl LeaseTable for SilentTakes {
     }
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
         self.0.renew(lease)
+    }
+    fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        self.0.hand_over(lease, worker_id)
     }
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
         let taken = self.0.take(lease, worker_id);

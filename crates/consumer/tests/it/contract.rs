@@ -70,6 +70,7 @@ pub(crate) async fn check(table: &dyn LeaseTable) {
     assert_eq!(table.list().await.unwrap(), []);
 
     begins_anew(table).await;
+    hands_over(table).await;
 
     for key in ["s3", "s2"] {
         let lease = Lease::unowned(key, Checkpoint::Latest);
@@ -175,6 +176,55 @@ async fn checkpoints(table: &dyn LeaseTable, held: &Lease) -> Lease {
     assert_eq!(confirmed.hash_key_range, held.hash_key_range);
     assert_eq!(table.get("s1").await.unwrap(), Some(confirmed.clone()));
     confirmed
+}
+
+/// A lease that is asked for stays with its holder, who alone may write, until it is passed on or taken.
+async fn hands_over(table: &dyn LeaseTable) {
+    let new = Lease::unowned("s1", Checkpoint::TrimHorizon);
+    assert!(table.create(new.clone()).await.unwrap());
+    let nobodys = table.hand_over(&new, "b").await.unwrap();
+    assert_eq!(nobodys, Conditional::Refused(Some(new.clone())));
+    let held = done(table.take(&new, "a").await.unwrap());
+    let asked = done(table.hand_over(&held, "b").await.unwrap());
+    let expected = Lease {
+        lease_owner: Some("b".into()),
+        checkpoint_owner: Some("a".into()),
+        ..held.clone()
+    };
+    assert_eq!(asked, expected);
+    assert_eq!(table.get("s1").await.unwrap(), Some(expected));
+    for refused in [
+        table.hand_over(&held, "c"),
+        table.hand_over(&asked, "c"),
+        table.renew(&held),
+    ] {
+        let refused = refused.await.unwrap();
+        assert_eq!(refused, Conditional::Refused(Some(asked.clone())));
+    }
+
+    let renewed = done(table.renew(&asked).await.unwrap());
+    assert_eq!(renewed.lease_counter, asked.lease_counter + 1);
+    let finished = Lease {
+        checkpoint: Checkpoint::parse("4959", 1).unwrap(),
+        ..renewed
+    };
+    let finished = done(table.update(&finished).await.unwrap());
+    assert_eq!(finished.checkpoint_owner.as_deref(), Some("a"));
+    let passed_on = done(table.release(&finished).await.unwrap());
+    let expected = Lease {
+        checkpoint_owner: None,
+        lease_counter: finished.lease_counter + 1,
+        owner_switches_since_checkpoint: 1,
+        ..finished
+    };
+    assert_eq!(passed_on, expected);
+
+    let taken = done(table.take(&passed_on, "b").await.unwrap());
+    assert_eq!(taken.owner_switches_since_checkpoint, 1);
+    let asked = done(table.hand_over(&taken, "c").await.unwrap());
+    let stolen = done(table.take(&asked, "d").await.unwrap());
+    assert!(stolen.is_owned_by("d") && stolen.checkpoint_owner.is_none());
+    assert!(table.remove(&stolen).await.unwrap());
 }
 
 /// A row of a former stream is replaced or removed, whoever holds it, but only as it was seen.

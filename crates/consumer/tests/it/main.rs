@@ -1,4 +1,5 @@
-//! The contract of lease tables, on the table in memory and on the real server's DynamoDB API.
+//! The contract of lease tables, on the table in memory and on the real server's DynamoDB API; both ways of reading, on
+//! the real server's Kinesis API.
 //!
 //! The server's binary is the one named by `MILLSTREAM_BIN`, or the `millstream` in the folder of this crate's builds.
 //! With `LEASE_TABLE_ENDPOINT_URL` the DynamoDB table is made at that endpoint instead.
@@ -6,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod contract;
+mod reading;
 
 use std::path::PathBuf;
 
@@ -31,6 +33,13 @@ fn server_binary() -> PathBuf {
     beside
 }
 
+/// A server on a data folder of its own, which lives as long as this.
+fn start_server(folder: &tempfile::TempDir) -> ServerProcess {
+    let mut command = ServerProcess::command(&server_binary());
+    command.arg("--data-dir").arg(folder.path().join("data"));
+    ServerProcess::start(command)
+}
+
 fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -53,9 +62,7 @@ async fn leases_in_dynamodb_keep_the_contract() {
     let (endpoint, _server) = match std::env::var("LEASE_TABLE_ENDPOINT_URL") {
         Ok(url) => (url, None),
         Err(_) => {
-            let mut command = ServerProcess::command(&server_binary());
-            command.arg("--data-dir").arg(folder.path().join("data"));
-            let server = ServerProcess::start(command);
+            let server = start_server(&folder);
             (server.endpoint(), Some(server))
         }
     };

@@ -1,10 +1,13 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::shard_consumer::Worksite;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
-use crate::{Checkpoint, CheckpointPolicy, Failure, Lease, Settings, StatusBoard, StreamReader};
+use crate::{Checkpoint, CheckpointPolicy, Failure, Lease, Settings, Source, StatusBoard};
 
 const FAILOVER: Duration = Duration::from_secs(10);
 
@@ -46,7 +49,8 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
     let site = Worksite {
         settings: Arc::new(Settings::default()),
         table,
-        reader: Arc::new(stream.clone()),
+        source: Arc::new(stream.clone()),
+        prefetch: Arc::new(Semaphore::new(0)),
         processor_threads: None,
         board: StatusBoard::default(),
         application: "tested".into(),
@@ -63,12 +67,14 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
             batches: Arc::clone(&for_processor),
         }),
     };
-    let iterator = stream.shard_iterator(&shard_id, crate::IteratorPosition::TrimHorizon);
-    let read = stream.get_records(&iterator.await.unwrap().token, 10);
+    let opened = stream.open(&shard_id, crate::StartingPosition::TrimHorizon);
+    let mut reads = opened.await.unwrap().reads;
+    let records = reads.next(10).await.unwrap().records;
     let (to_processor, from_fetcher) = mpsc::channel(1);
     let fetched = Fetched::Batch {
-        batch: RecordBatch::new(&shard_id, read.await.unwrap().records, Duration::ZERO),
+        batch: RecordBatch::new(&shard_id, records, Duration::ZERO),
         tip_at: None,
+        memory: None,
     };
     to_processor.send(fetched).await.unwrap();
     let processing = Processing {
@@ -76,7 +82,7 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         checkpointer: Checkpointer::new(Arc::clone(&held), Handle::current()),
         pace: CheckpointPace::new(CheckpointPolicy::default(), Instant::now()),
         held,
-        batches_done: Arc::default(),
+        batches_done: watch::channel(0).0,
         context: Arc::new(context),
     };
     let start = ShardStart {

@@ -1,4 +1,4 @@
-//! Where records come from.
+//! Where records come from: by polling and by enhanced fan-out, which are equals here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,14 +9,20 @@ use millstream_types::{HashKeyRange, TimestampMs};
 
 use crate::{ExtendedSequenceNumber, Record};
 
+mod fan_out;
 mod kinesis;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod memory;
+mod polling;
 
-pub use kinesis::KinesisStreamReader;
+pub use fan_out::FanOut;
+pub use polling::Polling;
 
 /// What the operations return. It borrows nothing, so it may outlive the call's arguments.
 pub type ReadFuture<T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send>>;
+
+/// What [`ShardReads::next`] returns.
+pub type NextRead<'a> = Pin<Box<dyn Future<Output = Result<ShardRead, ReadError>> + Send + 'a>>;
 
 /// A shard as listed, or as named by a finished parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +40,9 @@ pub struct Shard {
     pub is_closed: bool,
 }
 
-/// Where an iterator starts.
+/// Where the reading of a shard starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IteratorPosition {
+pub enum StartingPosition {
     /// At the oldest record.
     TrimHorizon,
     /// After the newest record.
@@ -49,42 +55,45 @@ pub enum IteratorPosition {
     AfterSequenceNumber(String),
 }
 
-/// An iterator as the service made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShardIterator {
-    /// What [`StreamReader::get_records`] takes.
-    pub token: String,
-    /// A moment at or before the making of the iterator, on the clock that gives records their arrival times; `None`
-    /// if the service does not tell.
-    pub made_at: Option<TimestampMs>,
+/// A shard that is being read.
+#[derive(Debug)]
+pub struct OpenShard {
+    /// Where its records come from.
+    pub reads: Box<dyn ShardReads>,
+    /// A moment at or before the opening, on the clock that gives records their arrival times; `None` if the service
+    /// does not tell.
+    pub opened_at: Option<TimestampMs>,
 }
 
-/// The answer to one read.
+/// What one read brought.
 #[derive(Debug, Clone, Default)]
-pub struct GetRecords {
+pub struct ShardRead {
     /// Records in the order of their sequence numbers; may be empty before the tip is reached.
     pub records: Vec<Record>,
-    /// The iterator for the next read; `None` at the end of a closed shard.
-    pub next_shard_iterator: Option<String>,
-    /// How far the end of this answer is behind the tip, in milliseconds; 0 at the tip.
+    /// The number after which the reading goes on, where the service says so; otherwise it is that of the last record.
+    pub continue_after: Option<String>,
+    /// How far the end of this read is behind the tip, in milliseconds; 0 at the tip.
     pub millis_behind_latest: u64,
-    /// With no next iterator: the shards that follow this one.
-    pub child_shards: Vec<Shard>,
+    /// The shards that follow, if this was the last read of a closed shard.
+    pub end: Option<Vec<Shard>>,
 }
 
 /// Why a read failed.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The iterator is too old. Get a new one.
-    #[error("the shard iterator has expired: a new one is asked for")]
-    ExpiredIterator,
+    /// The iterator is too old, or the subscription has ended: open the shard again.
+    #[error("the shard must be opened again")]
+    Expired,
     /// The service asks for fewer calls. Try again later.
     #[error(
-        "the stream is throttled: too many readers share its shards, or poll_interval is too short"
+        "the stream is throttled: too many readers share its shards, or reads_per_second_max is too high"
     )]
     Throttled,
-    /// The stream or the shard does not exist.
+    /// Another subscription of the same consumer has the shard. Try again later.
+    #[error("another subscription of the consumer has the shard; it ends within five minutes")]
+    InUse,
+    /// The stream, the shard or the consumer does not exist.
     #[error("not found: {0}")]
     NotFound(String),
     /// The service does not take the call as it is. The same call will be refused again.
@@ -103,18 +112,21 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A stream that can be read shard by shard. Implemented by this crate alone.
-pub trait StreamReader: sealed::Sealed + Send + Sync + fmt::Debug {
+/// A stream that can be read shard by shard: [`Polling`] or [`FanOut`]. Implemented by this crate alone.
+pub trait Source: sealed::Sealed + Send + Sync + fmt::Debug {
     /// All shards that still hold records or take them.
     fn list_shards(&self) -> ReadFuture<Vec<Shard>>;
 
-    /// An iterator for [`get_records`](Self::get_records).
-    fn shard_iterator(
-        &self,
-        shard_id: &str,
-        position: IteratorPosition,
-    ) -> ReadFuture<ShardIterator>;
+    /// Begins to read a shard.
+    fn open(&self, shard_id: &str, position: StartingPosition) -> ReadFuture<OpenShard>;
+}
 
-    /// Reads at most `records_max` records.
-    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords>;
+/// The reads of one shard, one after the other.
+pub trait ShardReads: sealed::Sealed + Send + fmt::Debug {
+    /// The next records, at most `records_max` where the service can be asked for a number. After a failure the same
+    /// records come again, unless the shard must be opened again.
+    fn next(&mut self, records_max: u32) -> NextRead<'_>;
+
+    /// Whether a read waits for records by itself, so that nobody has to pause between two.
+    fn is_pushed(&self) -> bool;
 }

@@ -5,14 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::ready;
 use millstream_types::{HashKey, HashKeyRange, TimestampMs};
+use tokio::sync::watch;
 
+use super::sealed::Sealed;
 use super::{
-    GetRecords, IteratorPosition, ReadError, ReadFuture, Shard, ShardIterator, StreamReader,
+    NextRead, OpenShard, ReadError, ReadFuture, Shard, ShardRead, ShardReads, Source,
+    StartingPosition,
 };
 use crate::{ExtendedSequenceNumber, Record};
+
+mod fan_out;
+
+pub use fan_out::MemoryFanOut;
 
 /// A stream in memory that can be written, split and merged. Clones share the same records.
 ///
@@ -22,6 +28,7 @@ use crate::{ExtendedSequenceNumber, Record};
 #[derive(Debug, Clone)]
 pub struct MemoryStream {
     state: Arc<Mutex<State>>,
+    changes: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,13 +117,14 @@ impl MemoryStream {
         }
         Self {
             state: Arc::new(Mutex::new(state)),
+            changes: Arc::default(),
         }
     }
 
     /// Adds a record to the shard of its partition key; gives the shard's id and the record's sequence number.
     pub fn put(&self, partition_key: &str, data: impl Into<Bytes>) -> (String, u64) {
         let data = data.into();
-        self.with(|state| {
+        self.change(|state| {
             state.last_number += 1;
             let number = state.last_number;
             let hash_key = HashKey::of_partition_key(partition_key);
@@ -136,7 +144,7 @@ impl MemoryStream {
 
     /// Splits an open shard in the middle; false if it is not open or too narrow.
     pub fn split(&self, shard_id: &str) -> bool {
-        self.with(|state| {
+        self.change(|state| {
             let Some(range) = state.open_range(shard_id) else {
                 return false;
             };
@@ -160,7 +168,7 @@ impl MemoryStream {
 
     /// Merges an open shard with the open shard of the hash keys right above; false if there is no such pair.
     pub fn merge(&self, shard_id: &str) -> bool {
-        self.with(|state| {
+        self.change(|state| {
             let Some(range) = state.open_range(shard_id) else {
                 return false;
             };
@@ -186,7 +194,7 @@ impl MemoryStream {
 
     /// Forgets the records below `before`, and the shards that were closed by then, as retention does.
     pub fn trim(&self, before: u64) {
-        self.with(|state| state.trimmed_before = state.trimmed_before.max(before));
+        self.change(|state| state.trimmed_before = state.trimmed_before.max(before));
     }
 
     /// Records below this are past retention.
@@ -223,7 +231,7 @@ impl MemoryStream {
     /// # Panics
     /// If `shards` is 0.
     pub fn recreate(&self, shards: u32) {
-        self.with(|state| {
+        self.change(|state| {
             *state = State {
                 last_number: state.last_number,
                 trimmed_before: state.trimmed_before,
@@ -239,7 +247,7 @@ impl MemoryStream {
     /// Whether shards that are opened from now on stay unknown to listings and iterators, as on a service that is
     /// only consistent in the end. Their parents name them all the same. `false` makes all shards known.
     pub fn hide_new_shards(&self, hide: bool) {
-        self.with(|state| {
+        self.change(|state| {
             state.hides_new_shards = hide;
             if !hide {
                 state.hidden.clear();
@@ -284,28 +292,17 @@ impl MemoryStream {
         })
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl super::sealed::Sealed for MemoryStream {}
-
-impl StreamReader for MemoryStream {
-    fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
-        let shards = self.with(|state| {
-            let known = state.shards.keys().filter_map(|id| state.known(id));
-            known.map(|known| known.shard.clone()).collect()
-        });
-        ready(Ok(shards)).boxed()
+    /// The same stream, whose shards are subscribed to instead of polled.
+    pub fn fan_out(&self) -> MemoryFanOut {
+        MemoryFanOut::new(self.clone())
     }
 
-    fn shard_iterator(
+    pub(super) fn place(
         &self,
         shard_id: &str,
-        position: IteratorPosition,
-    ) -> ReadFuture<ShardIterator> {
-        let answer = self.with(|state| {
+        position: StartingPosition,
+    ) -> Result<Place, ReadError> {
+        self.with(|state| {
             let shard = state
                 .known(shard_id)
                 .ok_or_else(|| ReadError::NotFound(format!("shard {shard_id}")))?;
@@ -317,50 +314,113 @@ impl StreamReader for MemoryStream {
                     .filter(|_| place.as_ref() >= starts_at)
                     .ok_or_else(|| ReadError::Refused(format!("{text} is not of this shard")))
             };
-            let first = match position {
-                IteratorPosition::TrimHorizon => 0,
-                IteratorPosition::Latest => {
+            let next = match position {
+                StartingPosition::TrimHorizon => 0,
+                StartingPosition::Latest => {
                     shard.records.last().map_or(0, |(number, _)| *number) + 1
                 }
-                IteratorPosition::AtTimestamp(moment) => moment.0,
-                IteratorPosition::AtSequenceNumber(text) => number(&text)?,
-                IteratorPosition::AfterSequenceNumber(text) => number(&text)? + 1,
+                StartingPosition::AtTimestamp(moment) => moment.0,
+                StartingPosition::AtSequenceNumber(text) => number(&text)?,
+                StartingPosition::AfterSequenceNumber(text) => number(&text)? + 1,
             };
-            Ok(ShardIterator {
-                token: format!("{} {shard_id} {first}", state.generation),
-                made_at: Some(TimestampMs(state.last_number + 1)),
+            Ok(Place {
+                stream: self.clone(),
+                generation: state.generation,
+                shard_id: shard_id.to_owned(),
+                next,
             })
-        });
-        ready(answer).boxed()
+        })
     }
 
-    fn get_records(&self, shard_iterator: &str, records_max: u32) -> ReadFuture<GetRecords> {
-        let answer = self.with(|state| {
-            let unknown = || ReadError::NotFound(format!("iterator {shard_iterator}"));
-            let (generation, place) = shard_iterator.split_once(' ').ok_or_else(unknown)?;
-            let (shard_id, first) = place.split_once(' ').ok_or_else(unknown)?;
-            if generation != state.generation.to_string() {
+    /// Waits for the next change of anything, from the moment of the call.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut changes = self.changes.subscribe();
+        async move {
+            // The stream lives as long as whoever waits for it.
+            drop(changes.changed().await);
+        }
+    }
+
+    /// Like [`with`](Self::with), and wakes whoever waits for a change.
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let done = self.with(act);
+        self.changes.send_modify(|()| {});
+        done
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Sealed for MemoryStream {}
+
+impl Source for MemoryStream {
+    fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
+        let shards = self.with(|state| {
+            let known = state.shards.keys().filter_map(|id| state.known(id));
+            known.map(|known| known.shard.clone()).collect()
+        });
+        Box::pin(ready(Ok(shards)))
+    }
+
+    fn open(&self, shard_id: &str, position: StartingPosition) -> ReadFuture<OpenShard> {
+        let opened = self.place(shard_id, position).map(|place| OpenShard {
+            reads: Box::new(place),
+            opened_at: Some(TimestampMs(self.last_number() + 1)),
+        });
+        Box::pin(ready(opened))
+    }
+}
+
+/// A place in a shard of a stream in memory.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    stream: MemoryStream,
+    generation: u64,
+    shard_id: String,
+    /// The number of the first record that is not read.
+    next: u64,
+}
+
+impl Place {
+    pub(super) fn read(&mut self, records_max: u32) -> Result<ShardRead, ReadError> {
+        let stream = self.stream.clone();
+        stream.with(|state| {
+            let unknown = || ReadError::NotFound(format!("shard {}", self.shard_id));
+            if self.generation != state.generation {
                 return Err(unknown());
             }
-            let first: u64 = first.parse().map_err(|_| unknown())?;
-            let first = first.max(state.trimmed_before);
-            let shard = state.known(shard_id).ok_or_else(unknown)?;
+            let first = self.next.max(state.trimmed_before);
+            let shard = state.known(&self.shard_id).ok_or_else(unknown)?;
             let from = shard.records.partition_point(|(number, _)| *number < first);
             let rest = &shard.records[from..];
             let batch = &rest[..rest.len().min(records_max as usize)];
-            let next = batch.last().map_or(first, |(number, _)| number + 1);
+            self.next = batch.last().map_or(first, |(number, _)| number + 1);
             let ended = batch.is_empty() && shard.shard.is_closed;
-            let children = shard.children.iter().filter(|_| ended);
-            Ok(GetRecords {
+            let children = shard
+                .children
+                .iter()
+                .filter_map(|id| state.shards.get(id))
+                .map(|child| child.shard.clone());
+            Ok(ShardRead {
                 records: batch.iter().map(|(_, record)| record.clone()).collect(),
-                next_shard_iterator: (!ended).then(|| format!("{generation} {shard_id} {next}")),
+                continue_after: None,
                 millis_behind_latest: (rest.len() - batch.len()) as u64,
-                child_shards: children
-                    .filter_map(|id| state.shards.get(id))
-                    .map(|child| child.shard.clone())
-                    .collect(),
+                end: ended.then(|| children.collect()),
             })
-        });
-        ready(answer).boxed()
+        })
+    }
+}
+
+impl Sealed for Place {}
+
+impl ShardReads for Place {
+    fn next(&mut self, records_max: u32) -> NextRead<'_> {
+        Box::pin(ready(self.read(records_max)))
+    }
+
+    fn is_pushed(&self) -> bool {
+        false
     }
 }
