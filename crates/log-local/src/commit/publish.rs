@@ -166,8 +166,8 @@ fn add_run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::LogKey;
     use crate::commit::sequencer::Submitted;
+    use crate::format::LogKey;
     use crate::state::table::LogRow;
 
     /// Everybody waits while the lock is held: what a delete holds it for must not grow with what others have.

@@ -327,6 +327,7 @@ impl SettingsSource {
         let has_keys = self.access_keys.is_some();
         let account_id = self.account_id.unwrap_or_else(|| "000000000000".into());
         let cors_origin = self.cors_origin.unwrap_or_default();
+        let limits = LimitOverrides::new(self.limit.unwrap_or_default())?;
         for origin in &cors_origin {
             check_origin(origin)?;
         }

@@ -158,8 +158,7 @@ impl Admission for AwsLimits {
     }
 
     fn note_read(&self, at: &AtShard<'_>, bytes: u64) {
-        // There was room for the shard when the call was let in; if that is gone, so is everybody's who reads more.
-        let _ = match at.consumer {
+        let noted = match at.consumer {
             Some(consumer) => self.of_consumer(at, consumer, |one, now_ms| {
                 one.note_event(now_ms, bytes);
             }),
@@ -167,6 +166,8 @@ impl Admission for AwsLimits {
                 one.note_read(now_ms, bytes);
             }),
         };
+        // There was room for the shard when the call was let in; if that is gone, so is everybody's who reads more.
+        noted.unwrap_or(());
     }
 
     fn event_room(&self, at: &AtShard<'_>) -> EventRoom {
