@@ -233,24 +233,34 @@ impl Committer {
         Ok(())
     }
 
-    /// None is ready: reserves one without writing it, which is quick.
+    /// None is ready: reserves one without writing it, which is quick. The room that deletes need on a full disk is set
+    /// aside first, or records that come faster than segments are prepared would take it.
     fn make_segment(&self, room_bytes: u64) -> Result<PreparedSegment, CommitError> {
         let shared = &self.shared;
+        if !shared.prepared.has_reserve() {
+            self.keep_reserve(self.make(shared.settings.reserve_bytes)?);
+        }
         let least = room_bytes + SEGMENT_HEADER_BYTES + crate::format::TRAILER_BYTES;
         let due = shared.prepared.size_due(&shared.settings);
+        let made = self.make(due.max(least.next_multiple_of(4096)))?;
+        shared.prepared.count_unprepared();
+        count(&shared.counters.unprepared_segments, 1);
+        Ok(made)
+    }
+
+    fn make(&self, bytes: u64) -> Result<PreparedSegment, CommitError> {
+        let shared = &self.shared;
         let number = shared.state.lock().take_unsealed_number();
-        let bytes = due.max(least.next_multiple_of(4096));
-        match prepared::make(&*shared.disk, number, bytes, Filling::Reserved) {
-            Ok(made) => {
-                shared.prepared.count_unprepared();
-                count(&shared.counters.unprepared_segments, 1);
-                Ok(made)
-            }
-            Err(error) => {
-                shared.state.lock().unsealed.remove(&number);
-                tracing::error!(%error, "no segment can be made");
-                Err(CommitError::NoRoom)
-            }
+        prepared::make(&*shared.disk, number, bytes, Filling::Reserved).map_err(|error| {
+            shared.state.lock().unsealed.remove(&number);
+            tracing::error!(%error, "no segment can be made");
+            CommitError::NoRoom
+        })
+    }
+
+    fn keep_reserve(&self, reserve: PreparedSegment) {
+        if let Some(surplus) = self.shared.prepared.put_reserve(reserve) {
+            preparer::discard(&self.shared, surplus);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::segments::prepared::{Filling, Prepared, make, recycle, remove_file};
+use crate::segments::prepared::{Filling, Prepared, PreparedSegment, make, recycle, remove_file};
 use crate::settings::LocalSettings;
 use crate::shared::Shared;
 use crate::state::Phase;
@@ -115,12 +115,22 @@ fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
     let segment = made.inspect_err(|_| {
         shared.state.lock().unsealed.remove(&number);
     })?;
-    let mut state = shared.prepared.state.lock();
-    match job.what {
-        What::Reserve => state.reserve = Some(segment),
-        What::Next | What::Nothing => state.next = Some(segment),
+    if job.what == What::Reserve {
+        if let Some(surplus) = shared.prepared.put_reserve(segment) {
+            discard(shared, surplus);
+        }
+    } else {
+        shared.prepared.state.lock().next = Some(segment);
     }
     Ok(())
+}
+
+/// Removes a segment that somebody else has made, too.
+pub(super) fn discard(shared: &Shared, surplus: PreparedSegment) {
+    let number = surplus.number;
+    drop(surplus);
+    remove_file(&*shared.disk, number);
+    shared.state.lock().unsealed.remove(&number);
 }
 
 /// Closes the way for records if there is no room for them, before the first is taken.

@@ -50,7 +50,8 @@ impl Committer {
             return;
         };
         if group.entries.is_empty() && group.control_ops.is_empty() {
-            self.shared.prepared.put_reserve_back(reserve);
+            // It was not needed after all.
+            self.keep_reserve(reserve);
         } else {
             self.open(reserve);
         }

@@ -83,9 +83,18 @@ impl PreparedSegments {
         taken
     }
 
-    /// It was not needed after all.
-    pub(crate) fn put_reserve_back(&self, reserve: PreparedSegment) {
-        self.state.lock().reserve = Some(reserve);
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.state.lock().reserve.is_some()
+    }
+
+    /// Keeps a segment for a full disk. Returns it if there is one already: two threads may have made one.
+    pub(crate) fn put_reserve(&self, reserve: PreparedSegment) -> Option<PreparedSegment> {
+        let mut state = self.state.lock();
+        if state.reserve.is_some() {
+            return Some(reserve);
+        }
+        state.reserve = Some(reserve);
+        None
     }
 
     /// Size of the segment to be opened now, had it been prepared.

@@ -1,24 +1,27 @@
-//! A reader that is slow while the ground moves: its segment is compacted away between its plan and its read.
+//! Threads that are slow while the ground moves: a reader whose segment is compacted away between its plan and its read; a
+//! disk that is full before anything was prepared.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
-use millstream_log::{LogEngine, ReadFrom, ReadOutcome};
+use millstream_log::{AppendError, LogEngine, NotWritten, ReadFrom, ReadOutcome};
 use millstream_log_local::LocalEngine;
-use millstream_log_local::disk::power_cut::PowerCutDisk;
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::disk::{Disk, DiskFile, HeldLock, Waiting};
 use parking_lot::{Condvar, Mutex};
 
 use crate::folder::{append_one, create, wait_until};
 use crate::workload::{TestClock, small_settings};
 
-/// A disk on which threads that read for clients wait before they read, for as long as it is told; what they waited for is
-/// gone then, as in a segment that was used again.
-#[derive(Debug, Clone, Default)]
+/// A disk on which threads of one kind wait before they read or make a file, for as long as it is told; what they waited
+/// to read is gone then, as in a segment that was used again.
+#[derive(Debug, Clone)]
 struct HeldDisk {
     disk: PowerCutDisk,
+    /// What the names of those threads begin with.
+    holds: &'static str,
     gate: Arc<(Mutex<Gate>, Condvar)>,
 }
 
@@ -30,6 +33,14 @@ struct Gate {
 }
 
 impl HeldDisk {
+    fn new(holds: &'static str) -> Self {
+        Self {
+            disk: PowerCutDisk::new(),
+            holds,
+            gate: Arc::default(),
+        }
+    }
+
     fn shut(&self) {
         self.gate.0.lock().is_shut = true;
     }
@@ -45,12 +56,13 @@ impl HeldDisk {
 
     /// Whether the thread had to wait.
     fn hold(&self, path: &str) -> bool {
-        let is_reader = std::thread::current()
+        let thread = std::thread::current();
+        let is_of_kind = thread
             .name()
-            .is_none_or(|name| name.starts_with("log-read-"));
+            .is_some_and(|name| name.starts_with(self.holds));
         let (gate, bell) = &*self.gate;
         let mut gate = gate.lock();
-        let is_held = is_reader && gate.is_shut;
+        let is_held = is_of_kind && gate.is_shut;
         while is_held && gate.is_shut {
             gate.waits_for = Some(path.to_owned());
             bell.wait(&mut gate);
@@ -98,6 +110,7 @@ impl Disk for HeldDisk {
         self.disk.lock()
     }
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.hold(path);
         Ok(self.file(path, self.disk.create(path)?))
     }
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -125,7 +138,7 @@ impl Disk for HeldDisk {
 
 #[test]
 fn a_read_whose_segment_is_compacted_away_is_planned_again() {
-    let held = HeldDisk::default();
+    let held = HeldDisk::new("log-read-");
     let clock = Arc::new(TestClock::default());
     let engine = LocalEngine::open_on(Arc::new(held.clone()), small_settings(), clock).unwrap();
     let engine = Arc::new(engine);
@@ -163,5 +176,30 @@ fn a_read_whose_segment_is_compacted_away_is_planned_again() {
         }
         other => panic!("{other:?}"),
     }
+    block_on(engine.stop()).unwrap();
+}
+
+/// Records that come faster than segments are prepared must not take the room that is set aside: what frees room could not
+/// be written then.
+#[test]
+fn a_disk_that_is_full_before_anything_is_prepared_still_takes_deletes() {
+    let held = HeldDisk::new("log-prepare");
+    held.shut();
+    held.disk.set_faults(Faults {
+        capacity_bytes: Some(300 << 10),
+        ..Faults::default()
+    });
+    let clock = Arc::new(TestClock::default());
+    let engine = LocalEngine::open_on(Arc::new(held.clone()), small_settings(), clock).unwrap();
+    let log = create(&engine, 1, 1);
+    let full = Err(AppendError::NotWritten(NotWritten::NoRoom));
+    let mut appends =
+        (0..1_000).map(|number| append_one(&engine, log, &format!("{number:0>3000}")));
+    assert!(
+        appends.any(|appended| appended == full),
+        "the disk is never full"
+    );
+    assert_eq!(block_on(engine.delete(log)), Ok(()));
+    held.open_gate();
     block_on(engine.stop()).unwrap();
 }

@@ -42,8 +42,11 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// The error's name, from the body.
+    /// The error's name, from the body; empty where there is none.
     pub(crate) fn error(&self) -> String {
+        if self.body.is_empty() {
+            return String::new();
+        }
         self.json()["__type"].as_str().unwrap_or("").to_owned()
     }
 }
