@@ -25,7 +25,7 @@ use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::view::View;
-use crate::{Admission, CallHooks, Failure, StreamSettings};
+use crate::{Admission, CallHooks, Failure, SkippedDamage, StreamSettings};
 
 /// How often what limits keep is looked through.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10);
@@ -244,8 +244,8 @@ impl StreamService {
         Ok(())
     }
 
-    /// How often a reader passed over damaged records; see [`StreamSettings::skips_damaged_records`].
-    pub fn skipped_damage(&self) -> u64 {
+    /// What readers passed over because it is damaged; see [`StreamSettings::skips_damaged_records`].
+    pub fn skipped_damage(&self) -> SkippedDamage {
         self.inner.damage.skipped()
     }
 

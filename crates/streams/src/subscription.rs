@@ -281,6 +281,7 @@ impl Subscription {
             turns: &inner.read_turns,
             patience: TURN_PATIENCE,
             damage: &inner.damage,
+            stream: &stream.key,
         };
         let read = read_shard(with, shard, self.position, horizon, limits).await;
         let read = match read {

@@ -131,6 +131,24 @@ fn a_reader_goes_on_behind_a_damaged_record() {
         "{passed}"
     );
     assert!(!passed.contains("damaged"), "{passed}");
+    let page = page(&server, "/metrics");
+    for line in [
+        "millstream_damage_skipped_total 1",
+        "millstream_damaged_entries_skipped_total 1",
+    ] {
+        assert!(page.lines().any(|one| one == line), "{line}: {page}");
+    }
+    server.output_with("damaged records were passed over");
+}
+
+/// What `GET` of a path answers, head and body.
+fn page(server: &ServerProcess, path: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn flip(path: &Path, position: usize) {

@@ -82,6 +82,7 @@ impl Collector for Everything {
             &[(version, 1)],
         )?;
         self.calls(encoder)?;
+        self.damage(encoder)?;
         self.log(encoder)?;
         self.bounds(encoder)
     }
@@ -122,6 +123,18 @@ impl Everything {
         sum("call_answer", answer, bytes, |counted| counted.answer_bytes)?;
         let help = "Records that calls stored or handed out";
         sum("call_records", help, None, |counted| counted.records)
+    }
+
+    fn damage(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let skipped = self.watched.streams.skipped_damage();
+        let mut total = |name, help, value| -> fmt::Result {
+            let kind = MetricType::Counter;
+            counter(&mut encoder.encode_descriptor(name, help, None, kind)?, value)
+        };
+        let help = "How often a reader passed over damaged records";
+        total("damage_skipped", help, skipped.times)?;
+        let help = "Entries that readers passed over as damaged, at most";
+        total("damaged_entries_skipped", help, skipped.entries)
     }
 
     fn log(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

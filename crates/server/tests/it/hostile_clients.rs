@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_server::Ended;
+use millstream_types::TimestampMs;
 use tokio::net::TcpStream;
 
 use crate::client::{AUTHORIZATION, Client};
 use crate::http2::Http2;
+use crate::signed::{ADMIN, Key, SignedServer};
 use crate::test_server::{PATIENCE, TestServer};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -43,6 +45,35 @@ async fn bodies_that_are_declared_and_not_sent_take_no_room_from_anybody() {
     neighbour.was_undisturbed().await;
     drop(holders);
     server.stop_cleanly().await;
+}
+
+/// The head alone says that nobody here is signed for: nothing of a large body is waited for.
+#[tokio::test]
+async fn a_large_body_of_a_sender_without_a_key_is_refused_by_its_head() {
+    let server = SignedServer::start().await;
+    let mut late = server.signing(ADMIN);
+    late.time = TimestampMs(late.time.0 - 60 * 60 * 1000);
+    let unknown = server.signing(Key("UNKNOWN", "a-secret-that-is-in-no-file"));
+    for (signing, error) in [
+        (unknown, "UnrecognizedClientException"),
+        (late, "InvalidSignatureException"),
+    ] {
+        let signed = signing.sign("Kinesis_20131202.PutRecord", "{}");
+        let headers = signed.headers.iter();
+        let lines: String = headers
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let head = format!(
+            "POST / HTTP/1.1\r\n{lines}content-length: {}\r\n\r\n",
+            8 << 20
+        );
+        let mut client = server.server.client().await;
+        client.send(head.as_bytes()).await;
+        client.send(b"{").await;
+        let answer = client.answer(false).await.unwrap();
+        assert_eq!((answer.status, answer.error().as_str()), (400, error));
+    }
+    server.server.stop_cleanly().await;
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ async fn get_records(
         turns: &call.inner().read_turns,
         patience: TURN_PATIENCE,
         damage: &call.inner().damage,
+        stream: &stream.key,
     };
     let horizon = stream.trim_horizon(now);
     let read = read_shard(with, shard, iterator.position, horizon, limits).await;

@@ -1,13 +1,13 @@
 //! Reading records from a shard's log.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millstream_catalog::{Shard, ShardNumbers, ShardState};
+use millstream_catalog::{Shard, ShardNumbers, ShardState, StreamKey};
 use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
 use millstream_types::{EncryptionType, ShardId, ShardUse, TimestampMs};
 use millstream_wire::shapes::Record;
 
+use super::damage::Damage;
 use super::read_turns::{NoTurn, ReadTurns, Turn};
 use crate::envelope::{EnvelopeReader, InvalidEnvelope, RecordRanges};
 use crate::tokens::Position;
@@ -62,46 +62,6 @@ pub(crate) enum ReadShardError {
     },
 }
 
-/// What becomes of a read that meets records that are damaged on the disk.
-#[derive(Debug)]
-pub(crate) struct Damage {
-    skips: bool,
-    skipped: AtomicU64,
-}
-
-impl Damage {
-    pub(crate) fn new(skips: bool) -> Self {
-        Self {
-            skips,
-            skipped: AtomicU64::new(0),
-        }
-    }
-
-    /// How often damage was passed over.
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped.load(Ordering::Relaxed)
-    }
-
-    /// Where a read goes on behind damage.
-    ///
-    /// # Errors
-    /// It does not.
-    fn pass(
-        &self,
-        shard: ShardId,
-        from: u64,
-        next: Option<u64>,
-        reason: String,
-    ) -> Result<u64, ReadShardError> {
-        let Some(next) = next.filter(|next| self.skips && *next > from) else {
-            return Err(ReadShardError::Damaged { reason, next });
-        };
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(shard_id = %shard, from, next, reason, "damaged records were passed over");
-        Ok(next)
-    }
-}
-
 impl From<NoTurn> for ReadShardError {
     fn from(NoTurn: NoTurn) -> Self {
         Self::NoTurn
@@ -116,6 +76,8 @@ pub(crate) struct ReadWith<'a> {
     /// How long it may wait for its turn.
     pub(crate) patience: Duration,
     pub(crate) damage: &'a Damage,
+    /// Whose shard it is.
+    pub(crate) stream: &'a StreamKey,
 }
 
 /// How much one read returns.
@@ -217,7 +179,7 @@ pub(crate) async fn read_shard(
             }
             ReadOutcome::Unreadable { reason, next } => {
                 let from = reading.position.offset;
-                reading.move_to(with.damage.pass(shard.id, from, next, reason)?);
+                reading.move_to(with.damage.pass(with.stream, shard.id, from, next, reason)?);
             }
         }
     }

@@ -43,20 +43,23 @@ async fn a_forged_iterator_is_invalid() {
     ] {
         assert_eq!(on_wire(world.try_get(text, None).await), invalid, "{text}");
     }
-    let other_account = Caller {
-        account: "111122223333".parse().unwrap(),
-        ..caller()
-    };
     let request = GetRecordsRequest {
         shard_iterator: good.clone(),
         limit: None,
         stream_arn: None,
     };
-    let read = world
-        .service
-        .get_records(&other_account, request.clone())
-        .await;
-    assert_eq!(on_wire(read), invalid);
+    let other_account = Caller {
+        account: "111122223333".parse().unwrap(),
+        ..caller()
+    };
+    let other_region = Caller {
+        region: "us-east-1".parse().unwrap(),
+        ..caller()
+    };
+    for other in [other_account, other_region] {
+        let read = world.service.get_records(&other, request.clone()).await;
+        assert_eq!(on_wire(read), invalid, "{other:?}");
+    }
     let with_arn = |name: &str| GetRecordsRequest {
         stream_arn: Some(format!("arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/{name}")),
         ..request.clone()

@@ -4,6 +4,7 @@
 mod account;
 mod consumers;
 mod control_plane;
+mod damage;
 mod faults;
 mod faulty_engine;
 mod gateways;

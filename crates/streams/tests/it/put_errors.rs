@@ -81,11 +81,17 @@ async fn the_stream_is_named_by_name_arn_or_both() {
         region: "us-east-1".parse().unwrap(),
         ..caller()
     };
-    let put = world
-        .service
-        .put_record(&elsewhere, request(Some("meters"), None))
-        .await;
-    assert_eq!(on_wire(put).0, ErrorCode::ResourceNotFound);
+    let stranger = millstream_streams::Caller {
+        account: other.parse().unwrap(),
+        ..caller()
+    };
+    // Nobody is asked for keys: an ARN must not lead where the name does not.
+    for caller in [elsewhere, stranger] {
+        for (name, arn) in [(Some("meters"), None), (None, Some(good.as_str()))] {
+            let put = world.service.put_record(&caller, request(name, arn)).await;
+            assert_eq!(on_wire(put).0, ErrorCode::ResourceNotFound, "{caller:?}");
+        }
+    }
 }
 
 #[tokio::test]
