@@ -111,9 +111,14 @@ fn start_text(settings: &Settings, address: SocketAddr) -> String {
         Some(file) => format!("of {}: every request must be signed", file.display()),
         None => "any are accepted on this loopback address".to_owned(),
     };
+    let console = match (settings.has_console, settings.serves_console()) {
+        (false, _) => String::new(),
+        (true, true) => format!("  console       {scheme}://{address}/\n"),
+        (true, false) => "  console       not in this build: console/build makes it\n".to_owned(),
+    };
     format!(
         "millstream listening on {scheme}://{address}\n{kept}{trust}  account       {} (an access key of 12 digits is its own)\n  \
-         credentials   {credentials}\n{any_origin}",
+         credentials   {credentials}\n{any_origin}{console}",
         settings.account_id
     )
 }

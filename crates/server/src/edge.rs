@@ -34,7 +34,7 @@ pub(crate) use recorders::{Recorders, RequestLog};
 pub(crate) use request_id::{RequestId, RequestIds};
 pub(crate) use service::{
     Arriving, BODY_BYTES_MAX, Callers, Named, Page, PortService, PortServices, Profile, Refusal,
-    Request,
+    Request, Site,
 };
 
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};
@@ -48,6 +48,7 @@ pub(crate) struct Edge<S> {
     pub(crate) front: Front,
     pub(crate) services: S,
     pub(crate) pages: Arc<Pages>,
+    pub(crate) site: Option<Box<dyn Site>>,
     pub(crate) recorders: Recorders,
 }
 
@@ -106,7 +107,9 @@ impl<S: PortServices> Edge<S> {
             !connection.peer.to_canonical().is_loopback() && !self.front.authenticator.has_key(head)
         };
         let page = self.pages.answer(head, is_stranger);
-        let answer = page.or_else(|| self.access.preflight(head));
+        let answer = page
+            .or_else(|| self.site.as_ref()?.answer(head))
+            .or_else(|| self.access.preflight(head));
         Ok(Served::by_nobody(
             answer.unwrap_or_else(Answer::no_operation),
         ))

@@ -3,7 +3,7 @@
 //! [`Settings`] say what to run, [`Server`] runs it. A request comes in through `http` (connections, deadlines,
 //! bounds), is checked and routed by `edge`, and goes to the service that claims it:
 //! `kinesis` (the stream service), `tables` (where the KCL keeps its leases), `cloudwatch` (metrics), `sts` (who calls), or `absent`, which says
-//! what is not here. A handler decodes, calls and encodes; it holds no rule of the service.
+//! what is not here. A browser that asks for a page gets `console`. A handler decodes, calls and encodes; it holds no rule of the service.
 //!
 //! Deliberately absent: what a stream is (`millstream-streams`), what a table is (`millstream-tables`), what a body looks
 //! like (`millstream-wire`).
@@ -13,6 +13,7 @@ mod access_keys;
 mod audit;
 mod choices;
 mod cloudwatch;
+mod console;
 mod data_folder;
 mod edge;
 mod engines;

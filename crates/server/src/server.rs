@@ -22,6 +22,7 @@ use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
 use crate::cloudwatch::{CloudWatchEdge, Keeping, Unkept};
+use crate::console::Console;
 use crate::edge::{
     Access, Authenticator, Edge, Front, Health, Pages, PagesAlone, Recorders, RequestIds,
     RequestLog,
@@ -473,6 +474,7 @@ fn edge(parts: Parts<'_>) -> Edge<Services> {
             absent: Absent,
         },
         pages: Arc::new(Pages(vec![Box::new(parts.health), Box::new(metrics)])),
+        site: settings.has_console.then(|| Box::new(Console) as _),
         recorders: recorders(audit, calls),
     }
 }

@@ -45,6 +45,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Origins, besides the server's own, whose pages may call it; `*` is any.
     pub cors_origin: Vec<String>,
+    /// Whether browsers get the web console.
+    pub has_console: bool,
     /// The file of access keys; without one, any credentials are accepted.
     pub access_keys: Option<PathBuf>,
     /// The file that denials and changes are written to, besides the log.
@@ -118,6 +120,11 @@ impl Default for HttpSettings {
 }
 
 impl Settings {
+    /// Whether a browser that asks for a page gets the console itself, and not a page that says how to build it.
+    pub fn serves_console(&self) -> bool {
+        self.has_console && millstream_console::IS_BUILT
+    }
+
     /// Lines of the start text: where everything is kept, and when a record counts as stored.
     pub fn engine_start_text(&self) -> String {
         engines::of(self.engine, &self.data_dir, &self.local).start_text()

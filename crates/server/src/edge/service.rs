@@ -119,6 +119,12 @@ pub(crate) trait PortServices: Send + Sync + std::fmt::Debug + 'static {
     ) -> impl Future<Output = Result<Served, Unanswerable>> + Send;
 }
 
+/// Files for browsers, beside the services on their port.
+pub(crate) trait Site: Send + Sync + std::fmt::Debug {
+    /// The answer to a request that is no `POST`; `None` if it asks for none of the files.
+    fn answer(&self, head: &Parts) -> Option<Answer>;
+}
+
 /// A page for people and programs who look after the server: no operation of AWS's.
 pub(crate) trait Page: Send + Sync + std::fmt::Debug {
     /// Its path.

@@ -177,6 +177,10 @@ pub struct SettingsSource {
         value_delimiter = ','
     )]
     pub cors_origin: Option<Vec<String>>,
+    /// Whether a browser that opens the server's address gets the web console. Default on. It asks the server by the API
+    /// alone, with the reader's own access key where the server has keys; off, a browser is answered as AWS answers it.
+    #[arg(long, env = "MILLSTREAM_CONSOLE", value_enum)]
+    pub console: Option<Switch>,
     /// Most open connections, at least 1. Default 20000. One more is closed at once. Each idle one costs some KiB.
     #[arg(long, env = "MILLSTREAM_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<usize>,
@@ -294,6 +298,7 @@ impl SettingsSource {
             shutdown_grace,
             log_format,
             cors_origin,
+            console,
             connections_max,
             bodies_bytes_max,
             answers_bytes_max,
@@ -359,6 +364,7 @@ impl SettingsSource {
             shutdown_grace: self.shutdown_grace.unwrap_or(Duration::from_secs(10)),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             cors_origin,
+            has_console: self.console != Some(Switch::Off),
             access_keys: self.access_keys,
             audit_log: self.audit_log,
             audit_refusals_per_s_max: 100,

@@ -1,0 +1,64 @@
+//! What the key may do, so that nobody sees a button that cannot work.
+//!
+//! There is no call that tells. But permission is decided before it is looked whether a stream is there: asked to change
+//! one that cannot exist, the server says either that it is not allowed or that there is none, and nothing happens.
+
+import {
+  DeleteStreamCommand,
+  type KinesisClient,
+  PutRecordCommand,
+  SplitShardCommand,
+  UpdateShardCountCommand,
+} from "@aws-sdk/client-kinesis";
+import { useSyncExternalStore } from "react";
+
+import { kinesisOf } from "./kinesis";
+import { problemOf } from "./problem";
+import { useSession } from "./session";
+import type { Access } from "./access";
+
+/** Groups of actions that are allowed or denied together by nearly every policy. */
+export type Deed = "put records" | "change shards" | "change streams" | "delete streams";
+
+const NOBODY = "millstream-console-asks-what-it-may-do";
+
+const PROBES: Record<Deed, (kinesis: KinesisClient) => Promise<unknown>> = {
+  "put records": (kinesis) =>
+    kinesis.send(new PutRecordCommand({ StreamName: NOBODY, PartitionKey: "-", Data: new Uint8Array([0]) })),
+  "change shards": (kinesis) =>
+    kinesis.send(new SplitShardCommand({ StreamName: NOBODY, ShardToSplit: "shardId-000000000000", NewStartingHashKey: "1" })),
+  "change streams": (kinesis) =>
+    kinesis.send(new UpdateShardCountCommand({ StreamName: NOBODY, TargetShardCount: 1, ScalingType: "UNIFORM_SCALING" })),
+  "delete streams": (kinesis) => kinesis.send(new DeleteStreamCommand({ StreamName: NOBODY })),
+};
+
+const known = new WeakMap<Access, Map<Deed, boolean | undefined>>();
+const listeners = new Set<() => void>();
+
+function may(access: Access, deed: Deed): boolean | undefined {
+  let deeds = known.get(access);
+  if (!deeds) known.set(access, (deeds = new Map()));
+  if (!deeds.has(deed)) {
+    deeds.set(deed, undefined);
+    const found = deeds;
+    void PROBES[deed](kinesisOf(access)).catch((error: unknown) => {
+      const { kind } = problemOf(error);
+      if (kind === "away") found.delete(deed);
+      else found.set(deed, kind !== "denied");
+      for (const listener of listeners) listener();
+    });
+  }
+  return deeds.get(deed);
+}
+
+/** Whether the key may do this, as far as is known; false until it is. A server without keys lets everybody do everything. */
+export function useMay(deed: Deed): boolean {
+  const session = useSession();
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => session.state === "in" && (!session.hasKeys || may(session.access, deed) === true),
+  );
+}

@@ -1,0 +1,121 @@
+//! The list of applications: every table of leases, whoever's library wrote it.
+
+import Header from "@cloudscape-design/components/header";
+import Button from "@cloudscape-design/components/button";
+import Link from "@cloudscape-design/components/link";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table from "@cloudscape-design/components/table";
+import { useRef } from "react";
+
+import { kinesisOf } from "../api/kinesis";
+import { useLoad } from "../api/load";
+import { useAccess } from "../api/session";
+import { useHref } from "../shell/route";
+import { Amount } from "../show/amount";
+import { counted } from "../show/format";
+import { Nothing } from "../show/nothing";
+import { ProblemBox } from "../show/problem_box";
+import { Behind } from "./behind";
+import { type Lag, lagOf, total } from "./lag";
+import { SHARD_END } from "./lease";
+import { type Application, applicationNames, candidates, inParallel, loadApplication, streamOf, TABLES_MAX } from "./load_application";
+import { lookBehind } from "./read_behind";
+import { RenewalWatch } from "./renewals";
+
+const EVERY_MS = 6000;
+/** Of an application with more leases the list does not look at each. */
+const LOOKED_MAX = 64;
+
+interface Line extends Application {
+  stream?: string;
+  workers: string[];
+  lag?: Lag;
+}
+
+export default function ApplicationsPage() {
+  const access = useAccess();
+  const href = useHref();
+  const who = `${access.region} ${access.accessKeyId}`;
+  const watches = useRef(new Map<string, RenewalWatch>());
+  const lines = useLoad(
+    `applications ${who}`,
+    async (signal) => {
+      const { names, tables, isMore } = await applicationNames(access, signal);
+      const streams = names.length > 0 ? await candidates(access, signal) : [];
+      const found: Line[] = [];
+      await inParallel(names, async (name) => {
+        const application = await loadApplication(access, name, tables, signal);
+        const { stream } = streamOf(application, streams);
+        const open = application.leases.filter((lease) => lease.checkpoint !== SHARD_END);
+        const lags: Lag[] = [];
+        if (stream !== undefined && open.length <= LOOKED_MAX) {
+          for (const lease of open) {
+            const look = await lookBehind(kinesisOf(access), stream, lease, signal).catch(() => undefined);
+            if (look) lags.push(lagOf(look, Date.now()));
+          }
+        }
+        const watch = watches.current.get(name) ?? new RenewalWatch();
+        watches.current.set(name, watch);
+        watch.observe(application.leases, Date.now());
+        found.push({
+          ...application,
+          ...(stream !== undefined && { stream }),
+          ...(lags.length > 0 && { lag: total(lags) }),
+          workers: [...new Set(application.leases.flatMap((lease) => lease.owner ?? []))],
+        });
+      });
+      return { isMore, lines: found.sort((one, other) => one.name.localeCompare(other.name)) };
+    },
+    EVERY_MS,
+  );
+  const now = Date.now();
+  return (
+    <Table
+      variant="full-page"
+      items={lines.value?.lines ?? []}
+      trackBy="name"
+      loading={lines.isLoading}
+      loadingText="Looking into the tables"
+      enableKeyboardNavigation
+      ariaLabels={{ tableLabel: "Applications" }}
+      header={
+        <Header
+          variant="awsui-h1-sticky"
+          counter={lines.value ? `(${lines.value.lines.length})` : ""}
+          description="Programs that share the shards of a stream by leases in a table: the KCL 1 to 3.5, and Millstream's own consumer."
+          actions={<Button iconName="refresh" ariaLabel="Load again" onClick={lines.again} />}
+        >
+          Applications
+        </Header>
+      }
+      filter={
+        <SpaceBetween size="s">
+          {lines.problem?.kind !== "away" && <ProblemBox problem={lines.problem} again={lines.again} />}
+          {lines.value?.isMore && <StatusIndicator type="info">Only the first {TABLES_MAX} tables were looked into.</StatusIndicator>}
+        </SpaceBetween>
+      }
+      empty={<Nothing title="No application has leases here">It makes its table when its first worker starts.</Nothing>}
+      columnDefinitions={[
+        { id: "name", header: "Application", isRowHeader: true, cell: (line) => <Link href={href(["applications", line.name])}>{line.name}</Link> },
+        {
+          id: "stream",
+          header: "Stream",
+          cell: (line) => (line.stream === undefined ? <span title="No stream's shards fit its leases">–</span> : <Link href={href(["streams", line.stream, "records"])}>{line.stream}</Link>),
+        },
+        {
+          id: "state",
+          header: "State",
+          cell: (line) => {
+            const watch = watches.current.get(line.name);
+            const renewed = line.leases.some((lease) => watch?.renewedMs(lease.key) !== undefined && watch.unchangedMs(lease.key, now) < 30_000);
+            return renewed ? <StatusIndicator type="success">Working</StatusIndicator> : <StatusIndicator type="pending">No renewal seen yet</StatusIndicator>;
+          },
+        },
+        { id: "workers", header: "Workers", cell: (line) => <span title={line.workers.join("\n")}>{counted(line.workers.length, "worker")}</span> },
+        { id: "leases", header: "Leases", cell: (line) => <Amount of={line.leases.length} /> },
+        { id: "behind", header: "Behind", cell: (line) => <Behind lag={line.lag} /> },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** The console in a browser against a real server, one flow after the other: they share two cores. */
+export default defineConfig({
+  test: {
+    include: ["e2e/**/*.e2e.ts"],
+    reporters: ["verbose", "./e2e/count.ts"],
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+  },
+});
