@@ -1,13 +1,16 @@
 //! The `millstream` binary: the commands, and nothing of what they do.
 
+mod backup;
 mod client;
 mod connection;
 mod failure;
 mod keys;
 mod moment;
 mod output;
+mod progress;
 mod records;
 mod repair;
+mod restore;
 mod serve;
 mod streams;
 mod verify;
@@ -31,10 +34,14 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(Box<serve::Arguments>),
-    /// Read all of a data folder on which no server runs, and say what is wrong and what it costs
+    /// Read all of a backup, or of a data folder on which no server runs, and say what is wrong and what it costs
     Verify(verify::Arguments),
     /// Make a damaged data folder one that a server starts on, with everything in it that can be read
     Repair(repair::Arguments),
+    /// Copy everything that a running server keeps, as of one moment
+    Backup(backup::Arguments),
+    /// Make a data folder of a backup
+    Restore(restore::Arguments),
     /// Make, list and revoke access keys in the file that `serve --access-keys` reads
     Keys(keys::Arguments),
     /// Create, list, describe, delete and reshard streams, on Millstream or AWS
@@ -48,6 +55,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Repair(arguments) => repair::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use millstream_types::SystemClock;
 
-use crate::verify::{print, read, refuse};
+use crate::verify::{CANNOT_EXIT_CODE, print, read, refuse};
 
 const EXIT_CODES: &str = "\
 Says what is lost, asks, then writes a manifest, a snapshot of the catalog, and segments with what is whole of damaged
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let folder = match read(&arguments.data_dir) {
         Ok(folder) => folder,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, CANNOT_EXIT_CODE),
     };
     if folder.is_sound() {
         eprintln!("nothing to repair: {}", folder.summary());
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse(&error, CANNOT_EXIT_CODE),
     }
 }
 

@@ -1,17 +1,20 @@
 //! `millstream verify`: what is wrong in a data folder, and what it costs.
 
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use millstream_server::{DataFolder, DataFolderError};
 
+use crate::progress::Progress;
+
 /// The folder cannot be looked at: it is not there, a server runs on it, or a newer version wrote it.
 pub(crate) const CANNOT_EXIT_CODE: u8 = 3;
 
 const EXIT_CODES: &str = "\
-Reads every byte that counts: the manifest, all segments, snapshots and the catalog, and the tables' files. Changes
+Reads every byte that counts: the manifest, all segments, snapshots and the catalog, and the tables' files; of a backup
+also whether each file is the one that was made. Changes
 nothing, but that a journal of the tables that a killed server left behind is played back.
 
 Exit codes:
@@ -23,7 +26,7 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// The folder; no server may run on it
+    /// The folder, which may be a backup; no server may run on it
     #[arg(
         long,
         env = "MILLSTREAM_DATA_DIR",
@@ -36,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let folder = match read(&arguments.data_dir) {
         Ok(folder) => folder,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, CANNOT_EXIT_CODE),
     };
     if !print(&folder.report()) {
         return ExitCode::from(CANNOT_EXIT_CODE);
@@ -55,18 +58,9 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Reads a folder and shows how far it is where somebody looks.
 pub(crate) fn read(folder: &Path) -> Result<DataFolder, DataFolderError> {
-    let is_watched = std::io::stderr().is_terminal();
-    let mut shown = u64::MAX;
-    let read = DataFolder::read(folder, &mut |done, total| {
-        let percent = done.saturating_mul(100) / total.max(1);
-        if is_watched && percent != shown {
-            shown = percent;
-            eprint!("\rreading: {percent} %");
-        }
-    });
-    if shown != u64::MAX {
-        eprintln!();
-    }
+    let mut progress = Progress::new("reading");
+    let read = DataFolder::read(folder, &mut |done, total| progress.show(done, total));
+    progress.end();
     read
 }
 
@@ -77,7 +71,8 @@ pub(crate) fn print(lines: &[String]) -> bool {
     lines.all(|line| writeln!(stdout, "{line}").is_ok())
 }
 
-pub(crate) fn refuse(error: &DataFolderError) -> ExitCode {
+/// Says an error and what caused it.
+pub(crate) fn refuse(error: &dyn Error, exit_code: u8) -> ExitCode {
     let mut text = format!("millstream: {error}");
     let mut cause = error.source();
     while let Some(source) = cause {
@@ -85,5 +80,5 @@ pub(crate) fn refuse(error: &DataFolderError) -> ExitCode {
         cause = source.source();
     }
     eprintln!("{text}");
-    ExitCode::from(CANNOT_EXIT_CODE)
+    ExitCode::from(exit_code)
 }

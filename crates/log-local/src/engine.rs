@@ -20,6 +20,7 @@ use crate::commit::realtime::Scheduling;
 use crate::commit::sequencer::{Limits, Submitted};
 use crate::durability::Durability;
 use crate::format::LogKey;
+use crate::pin::{self, Pinned};
 use crate::read::{self, bounds_of};
 use crate::segments::index::APPEND_IDS_KEPT;
 use crate::shared::{FolderLock, Shared};
@@ -86,6 +87,15 @@ impl LocalEngine {
     pub fn snapshots(&self) -> Option<LocalSnapshots> {
         let lock: Arc<FolderLock> = self.shared.lock.lock().clone()?;
         Some(LocalSnapshots::new(Arc::clone(&self.shared.disk), lock))
+    }
+
+    /// Holds what is durable now, for a copy of the folder: everything that was answered before this was called, and
+    /// nothing that is torn. Blocks: makes a manifest, and reads the snapshots.
+    ///
+    /// # Errors
+    /// If the engine has stopped, or a snapshot cannot be read.
+    pub fn pin(&self) -> Result<Pinned, EngineError> {
+        pin::pin(&self.shared)
     }
 
     fn limits(&self) -> Limits {

@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::state::{Phase, State};
 use crate::stats::count;
 
-pub(crate) use manifest_writer::write_manifest;
+pub(crate) use manifest_writer::{Of, manifest_image, write_manifest};
 
 /// A manifest is due when so many times its own size was sealed since: it is then a small part of what is written.
 const SEALED_PER_MANIFEST: u64 = 8;
@@ -182,7 +182,7 @@ impl Housekeeper {
 
     /// Writes the manifest and then removes the segments that it no longer lists.
     fn write_manifest(&mut self, shared: &Shared) -> io::Result<()> {
-        let written = write_manifest(shared, false)?;
+        let written = write_manifest(shared, Of::Running)?;
         self.manifest_bytes = written.bytes;
         self.listed_lsn = written.listed_lsn;
         for number in written.dead {
@@ -192,9 +192,16 @@ impl Housekeeper {
     }
 }
 
-/// Removes a segment that the manifest does not list. Reads that have it open finish.
+/// Removes a segment that the manifest does not list. Reads that have it open finish. While somebody holds a moment of
+/// the folder it stays; the first manifest after that names it again.
 fn remove_segment(shared: &Shared, number: u32) {
-    let removed = shared.state.lock().segments.remove(&number);
+    let removed = {
+        let mut state = shared.state.lock();
+        if state.pins > 0 {
+            return;
+        }
+        state.segments.remove(&number)
+    };
     let Some(sealed) = removed.and_then(|segment| segment.sealed) else {
         return;
     };

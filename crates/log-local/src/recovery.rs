@@ -7,6 +7,8 @@ mod scan;
 use std::io;
 use std::sync::Arc;
 
+use millstream_types::TimestampMs;
+
 use crate::disk::{Disk, Waiting};
 use crate::durability::Durability;
 use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment};
@@ -80,10 +82,11 @@ pub(crate) struct Recovered {
     pub(crate) manifest_due: bool,
 }
 
-/// Reads a data folder that is locked.
+/// Reads a data folder that is locked, at a time.
 pub(crate) fn recover(
     disk: &Arc<dyn Disk>,
     settings: &LocalSettings,
+    now: TimestampMs,
 ) -> Result<Recovered, OpenError> {
     let disk = &**disk;
     for directory in [SEGMENTS, crate::snapshots::SNAPSHOTS] {
@@ -120,13 +123,23 @@ pub(crate) fn recover(
     state.next_number = manifest.next_number.max(newest);
     remove_leftovers(disk, &state, &numbers);
     let was_os = manifest.durability == Durability::Os;
-    if was_os && !manifest.clean {
-        skip_offsets(&mut state);
+    if manifest.is_copy {
+        skip_offsets(&mut state, |next| never_given(next, now));
+        tracing::info!(
+            "the data folder is a copy: offsets that the copied one may have given since are left out in every log"
+        );
+    } else if was_os && !manifest.clean {
+        skip_offsets(&mut state, |next| next + OFFSETS_SKIPPED);
+        tracing::warn!(
+            epoch = state.epoch,
+            offsets = OFFSETS_SKIPPED,
+            "the last process ended uncleanly in os mode: entries may be lost, offsets are left out in every log"
+        );
     }
     settle(&mut state)?;
     Ok(Recovered {
         state,
-        manifest_due: was_os || settings.durability == Durability::Os,
+        manifest_due: was_os || manifest.is_copy || settings.durability == Durability::Os,
     })
 }
 
@@ -243,23 +256,29 @@ fn remove_leftovers(disk: &dyn Disk, state: &State, numbers: &[u32]) {
     }
 }
 
-/// After an unclean end in `os` mode nobody knows which offsets were given: leave some out.
-fn skip_offsets(state: &mut State) {
+/// An offset that no log which is at `next` can have reached by now: none takes in more than an entry a millisecond over
+/// the decades. Whole steps are left out.
+pub(crate) fn never_given(next: u64, now: TimestampMs) -> u64 {
+    let steps = now.0.saturating_sub(next).div_ceil(OFFSETS_SKIPPED);
+    next + steps.max(1) * OFFSETS_SKIPPED
+}
+
+/// Nobody knows which offsets were given: leave some out.
+fn skip_offsets(state: &mut State, go_on_at: impl Fn(u64) -> u64) {
     state.epoch += 1;
     for log in state.table.iter_mut().filter(|log| !log.closed) {
         let skipped_from = log.next;
-        log.next += OFFSETS_SKIPPED;
+        log.next = go_on_at(log.next);
+        if log.next >= crate::state::table::OFFSET_LIMIT {
+            log.next = skipped_from;
+            continue;
+        }
         // What was left out is not trimmed: an offset that somebody kept stays one to read on from.
         let last = log.segments.as_slice().last();
         if last.is_none_or(|last| last.number != SKIPPED) {
             log.segments.push(SegmentRef::new(SKIPPED, 0, skipped_from));
         }
     }
-    tracing::warn!(
-        epoch = state.epoch,
-        offsets = OFFSETS_SKIPPED,
-        "the last process ended uncleanly in os mode: entries may be lost, offsets are left out in every log"
-    );
 }
 
 /// Drops references to what is trimmed and counts the others.

@@ -109,7 +109,7 @@ impl Salvage {
             _ => OpenError::io("locking the data folder")(error),
         })?;
         let mut salvage = Self {
-            lock: Arc::new(FolderLock(lock)),
+            lock: Arc::new(FolderLock::new(lock)),
             manifest: None,
             segments: BTreeMap::new(),
             rows: BTreeMap::new(),

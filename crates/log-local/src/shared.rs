@@ -35,12 +35,28 @@ pub(crate) struct Shared {
     pub(crate) buffers: ReadBuffers,
     pub(crate) counters: Counters,
     pub(crate) lock: Mutex<Option<Arc<FolderLock>>>,
+    /// Held while references of logs move from segments to the one that a compaction made of them: a manifest that is
+    /// made meanwhile would list neither. Taken before the state.
+    pub(crate) references: Mutex<()>,
     /// What the state's phase and room come to; changed with the state locked.
     pub(crate) status: watch::Sender<EngineStatus>,
 }
 
 /// Keeps other processes out until it is dropped.
-pub(crate) struct FolderLock(pub(crate) Box<dyn HeldLock>);
+pub(crate) struct FolderLock {
+    pub(crate) held: Box<dyn HeldLock>,
+    /// One operation on the folder's snapshots at a time.
+    pub(crate) snapshots: Mutex<()>,
+}
+
+impl FolderLock {
+    pub(crate) fn new(held: Box<dyn HeldLock>) -> Self {
+        Self {
+            held,
+            snapshots: Mutex::new(()),
+        }
+    }
+}
 
 impl std::fmt::Debug for FolderLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

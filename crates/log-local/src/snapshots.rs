@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millstream_log::{EngineError, LogFuture, Snapshot, SnapshotStore};
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::disk::{Disk, Waiting};
@@ -28,19 +27,13 @@ pub struct LocalSnapshots {
 #[derive(Debug)]
 struct Inner {
     disk: Arc<dyn Disk>,
-    /// One operation at a time.
-    turn: Mutex<()>,
-    _lock: Arc<FolderLock>,
+    lock: Arc<FolderLock>,
 }
 
 impl LocalSnapshots {
     pub(crate) fn new(disk: Arc<dyn Disk>, lock: Arc<FolderLock>) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                disk,
-                turn: Mutex::new(()),
-                _lock: lock,
-            }),
+            inner: Arc::new(Inner { disk, lock }),
         }
     }
 
@@ -67,7 +60,7 @@ impl LocalSnapshots {
             .name(name.to_owned())
             .spawn(move || {
                 let result = {
-                    let _turn = inner.turn.lock();
+                    let _turn = inner.lock.snapshots.lock();
                     operation(&inner)
                 };
                 drop(inner);

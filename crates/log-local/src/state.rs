@@ -42,6 +42,8 @@ pub(crate) struct SegmentRow {
     pub(crate) live_logs: u32,
     /// Where its footer is; `None` while it is written.
     pub(crate) sealed: Option<ManifestSegment>,
+    /// Behind the last frame that was published, while it is written; else 0.
+    pub(crate) published_end: u64,
     /// All references to it know their place in its directory.
     pub(crate) settled: bool,
     /// A run could not be read: leave it as it is.
@@ -58,6 +60,7 @@ impl SegmentRow {
             live_logs: 0,
             settled: sealed.is_some(),
             sealed,
+            published_end: 0,
             damaged: false,
             changes: 0,
             look: None,
@@ -122,6 +125,8 @@ pub(crate) struct State {
     pub(crate) died: bool,
     /// The committing thread is to seal the open segment although it is not full.
     pub(crate) seal_asked: bool,
+    /// How many hold a moment of the folder: no segment is removed or used again meanwhile.
+    pub(crate) pins: u32,
 }
 
 impl State {
@@ -150,6 +155,7 @@ impl State {
             housekeeping_due: false,
             died: false,
             seal_asked: false,
+            pins: 0,
         }
     }
 

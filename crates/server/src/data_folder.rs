@@ -1,5 +1,6 @@
 //! A data folder on which no server runs: what is wrong in it, what that costs, and a folder of the rest.
 
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,6 +10,8 @@ use millstream_log::{GroupId, LogId};
 use millstream_log_local::{Loss, Repair, Salvage};
 use millstream_tables::SalvagedTables;
 use millstream_types::{TimestampMs, WallClock};
+
+use crate::backup::{self, BackupError, BackupList, Unseen, refuse_unfinished};
 
 /// The command log, in the group of commands.
 const COMMAND_LOG: LogId = LogId(0);
@@ -28,6 +31,9 @@ pub enum DataFolderError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It is a backup, or being restored, and not whole.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// Something in it was written by a newer version.
     #[error("the catalog in {folder} cannot be understood by this version")]
     Catalog {
@@ -46,14 +52,34 @@ pub struct DataFolder {
     salvage: Salvage,
     catalog: SalvagedCatalog,
     tables: SalvagedTables,
+    /// What is wrong with the files of a backup, by its list; `None` if the folder is none.
+    backup: Option<Vec<String>>,
 }
 
 impl DataFolder {
-    /// Reads everything in a folder. `progress` is told how many bytes of how many were read.
+    /// Reads everything in a folder, of a backup also whether its files are those that were made. `progress` is told how
+    /// many bytes of how many were read.
     ///
     /// # Errors
     /// See [`DataFolderError`].
     pub fn read(
+        folder: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, DataFolderError> {
+        refuse_unfinished(folder)?;
+        let mut read = Self::read_log_and_tables(folder, progress)?;
+        if folder.join(backup::LIST).exists() {
+            read.backup = Some(match BackupList::read(folder) {
+                Ok(list) => list.findings(folder, &mut Unseen)?,
+                Err(BackupError::Damaged { findings, .. }) => findings,
+                Err(error) => return Err(error.into()),
+            });
+        }
+        Ok(read)
+    }
+
+    /// As [`read`](Self::read), without a look at a backup's list.
+    pub(crate) fn read_log_and_tables(
         folder: &Path,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, DataFolderError> {
@@ -82,12 +108,14 @@ impl DataFolder {
             folder: folder.to_owned(),
             salvage,
             catalog,
+            backup: None,
         })
     }
 
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
-        self.is_log_sound() && self.tables.is_sound()
+        let is_as_made = self.backup.as_ref().is_none_or(Vec::is_empty);
+        is_as_made && self.is_log_sound() && self.tables.is_sound()
     }
 
     fn is_log_sound(&self) -> bool {
@@ -102,6 +130,7 @@ impl DataFolder {
             .iter()
             .map(|found| format!("{} at byte {}: {}", found.file, found.position, found.what))
             .collect();
+        lines.extend(self.backup.iter().flatten().cloned());
         lines.extend(self.tables.report());
         let shards = self.catalog.shard_logs();
         // What the catalog lacks is told below: a snapshot may have it.
@@ -153,7 +182,8 @@ impl DataFolder {
     }
 
     /// Makes the folder one that a server starts on, with everything that can be read; what it replaces is kept in a new
-    /// folder inside it, whose name is answered. Files of tables that are damaged move there.
+    /// folder inside it, whose name is answered. Files of tables that are damaged move there. A backup becomes an ordinary
+    /// data folder.
     ///
     /// # Errors
     /// If the disk fails; it can be done again then.
@@ -187,8 +217,21 @@ impl DataFolder {
             let repaired = self.salvage.repair(repair);
             repaired.map_err(|error| failed(Box::new(error)))?;
         }
+        if self.backup.is_some() {
+            let unlisted = unlist(&self.folder, &kept_in);
+            unlisted.map_err(|error| failed(Box::new(error)))?;
+        }
         Ok(kept_in)
     }
+}
+
+/// The list of a backup is not right any more.
+fn unlist(folder: &Path, kept_in: &str) -> io::Result<()> {
+    let kept = folder.join(kept_in);
+    fs::create_dir_all(&kept)?;
+    fs::rename(folder.join(backup::LIST), kept.join(backup::LIST))?;
+    File::open(&kept)?.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 fn describe(loss: &Loss, shards: &[ShardLog]) -> String {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use millstream_log::{EngineStatus, LogEngine, SnapshotStore};
+use millstream_log::{EngineError, EngineStatus, LogEngine, SnapshotStore};
+use millstream_log_local::Pinned;
 use millstream_types::WallClock;
 use serde::Deserialize;
 
@@ -70,7 +71,12 @@ pub enum EngineOpenError {
 pub(crate) struct OpenEngine {
     pub(crate) engine: Arc<dyn LogEngine>,
     pub(crate) snapshots: Arc<dyn SnapshotStore>,
+    /// Holds a moment of its folder for a copy; `None` if it has none.
+    pub(crate) pin: Option<PinLog>,
 }
+
+/// Holds a moment of an engine's folder. Blocks.
+pub(crate) type PinLog = Arc<dyn Fn() -> Result<Pinned, EngineError> + Send + Sync>;
 
 /// Words for an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

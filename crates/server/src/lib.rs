@@ -11,6 +11,7 @@
 mod absent;
 mod access_keys;
 mod audit;
+mod backup;
 mod choices;
 mod cloudwatch;
 mod console;
@@ -21,6 +22,7 @@ mod http;
 mod kinesis;
 mod metrics;
 mod process;
+mod restore;
 mod server;
 mod services;
 mod settings;
@@ -31,12 +33,14 @@ mod tls;
 pub use access_keys::{
     CreatedKey, InvalidKeys, KeyEditError, ListedKey, NewKey, create_key, list_keys, revoke_key,
 };
+pub use backup::{AskError, BackupError, Made, ask_for_backup};
 pub use choices::{DamagedRecords, DamagedTables, Limits, LogFailure, LogFormat, Switch};
 pub use data_folder::{DataFolder, DataFolderError};
 pub use engines::{Durability, EngineKind, EngineOpenError, LocalEngineSettings};
 pub use millstream_log_local::IdleBell;
 pub use millstream_tables::TableSettings;
 pub use process::{log_to_standard_error, raise_open_files_limit};
+pub use restore::{Restored, restore};
 pub use server::{Ended, OpenError, Reloading, Server, bind};
 pub use settings::{HttpSettings, InvalidSettings, Settings, SettingsSource, TlsSettings};
 pub use tls::{TlsError, self_signed_certificate};

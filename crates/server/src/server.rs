@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::absent::Absent;
 use crate::access_keys::{InvalidKeys, KeyRing};
 use crate::audit::Audit;
+use crate::backup::{BackupError, Backups, Control, refuse_marked};
 use crate::cloudwatch::{CloudWatchEdge, Keeping, Unkept};
 use crate::console::Console;
 use crate::edge::{
@@ -94,6 +95,9 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// The data folder is a backup, or not whole.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The log engine does not open.
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
@@ -120,6 +124,8 @@ pub struct Server {
     words: EngineWords,
     streams: StreamService,
     tables: TableService,
+    /// By which backups are asked for.
+    control: Option<Control>,
     metrics: Keeping,
     reloading: Reloading,
     audit: Arc<Audit>,
@@ -187,9 +193,14 @@ impl Server {
                 clock: Arc::clone(&clock),
             },
         });
-        let OpenEngine { engine, snapshots } = served.open(Arc::clone(&clock)).await?;
+        folder.as_deref().map_or(Ok(()), refuse_marked)?;
+        let OpenEngine {
+            engine,
+            snapshots,
+            pin,
+        } = served.open(Arc::clone(&clock)).await?;
         // Behind the lock of the data folder.
-        let tables = match open_tables(folder, &settings).await {
+        let tables = match open_tables(folder.clone(), &settings).await {
             Ok(tables) => tables,
             Err(error) => {
                 stop_engine(&*engine).await;
@@ -203,6 +214,15 @@ impl Server {
             skips_damaged_records: settings.http.skips_damaged_records,
             ..StreamSettings::default()
         };
+        let control = folder.zip(pin).and_then(|(folder, pin)| {
+            let (tables, clock) = (tables.clone(), Arc::clone(&clock));
+            control(Backups {
+                folder,
+                pin,
+                tables,
+                clock,
+            })
+        });
         let metrics = Unkept::new(Arc::clone(&engine), Arc::clone(&clock));
         let limits = settings.limits.clone();
         let limits = limits.map(|limits| AwsLimits::new(Arc::clone(&clock), limits));
@@ -249,6 +269,7 @@ impl Server {
             words: served.words(),
             streams,
             tables,
+            control,
             metrics,
             reloading: Reloading {
                 keys,
@@ -314,8 +335,15 @@ impl Server {
             Arc::clone(&listening).accept(listener).await;
             Some(listening)
         };
+        let control = async {
+            if let Some(control) = &self.control {
+                control.serve(stopping.stopped()).await;
+            }
+        };
         let accept = Arc::clone(&listening).accept(listener);
-        let ((), admin, fault) = tokio::join!(accept, admin_accept, stop);
+        let ((), admin, fault, ()) = tokio::join!(accept, admin_accept, stop, control);
+        // Nobody asks any more, and the next server makes its own.
+        drop(self.control.take());
         let is_clean = self.close(&listening).await;
         if let Some(admin) = admin {
             // Whoever watches the server sees it until the end, and not longer.
@@ -519,6 +547,14 @@ async fn open_tables(
         Ok(opened) => Ok(opened?),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
+}
+
+/// A server without it serves all the same.
+fn control(backups: Backups) -> Option<Control> {
+    let bound = Control::bind(backups);
+    bound
+        .inspect_err(|error| tracing::warn!(%error, "no backup can be asked for: the socket in the data folder cannot be made"))
+        .ok()
 }
 
 async fn stop_engine(engine: &dyn LogEngine) {

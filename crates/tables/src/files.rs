@@ -5,6 +5,7 @@
 //! tables that were never made.
 
 mod check;
+mod copy;
 mod identity;
 mod list;
 mod salvage;
@@ -19,6 +20,7 @@ use parking_lot::Mutex;
 
 pub(crate) use check::Damage;
 use check::{Depth, Mark, Sound, check};
+pub use copy::TablesCopyError;
 use identity::Identity;
 use list::{Entries, Found, LIST};
 pub use salvage::SalvagedTables;

@@ -26,7 +26,7 @@ mod settings;
 
 pub use answer::TableAnswer;
 pub use caller::{TableCaller, TableUser};
-pub use files::{SalvagedTables, TablesOpenError};
+pub use files::{SalvagedTables, TablesCopyError, TablesOpenError};
 pub use operation::TableOperation;
 pub use request::Touched;
 pub use service::{Called, TableService};

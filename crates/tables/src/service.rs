@@ -2,7 +2,7 @@
 
 mod authorize;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use self::authorize::authorize;
 use crate::answer::TableAnswer;
 use crate::caller::TableCaller;
 use crate::embedded::{EmbeddedTables, Tables};
-use crate::files::{TableFiles, TablesOpenError};
+use crate::files::{TableFiles, TablesCopyError, TablesOpenError};
 use crate::operation::TableOperation;
 use crate::request::{TableRequest, Touched};
 use crate::settings::TableSettings;
@@ -30,6 +30,7 @@ pub struct Called {
 #[derive(Debug, Clone)]
 pub struct TableService {
     tables: Arc<dyn Tables>,
+    files: Option<Arc<TableFiles>>,
 }
 
 impl TableService {
@@ -46,7 +47,8 @@ impl TableService {
             |data_dir| TableFiles::open(data_dir, settings.check_time, settings.leaves_out_damaged);
         let files = data_dir.map(open).transpose()?.map(Arc::new);
         Ok(Self {
-            tables: Arc::new(EmbeddedTables::new(files, settings)),
+            tables: Arc::new(EmbeddedTables::new(files.clone(), settings)),
+            files,
         })
     }
 
@@ -87,6 +89,19 @@ impl TableService {
             },
         };
         Called { answer, touched }
+    }
+
+    /// Copies the files of all tables into another folder of the same form, while they are served: everything that was
+    /// answered before is in the copies. Answers what was written, relative to the folder; nothing for tables in memory.
+    /// Blocks for as long as reading and writing all of them takes.
+    ///
+    /// # Errors
+    /// If a file is damaged, or the disk fails; some of the copies may be there then.
+    pub fn copy_to(&self, folder: &Path) -> Result<Vec<PathBuf>, TablesCopyError> {
+        match &self.files {
+            Some(files) => files.copy_to(folder),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Refuses new calls, finishes those that wait and closes everything; false if that took longer than `grace`.

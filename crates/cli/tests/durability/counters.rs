@@ -31,10 +31,22 @@ impl Counters {
 
     /// Updates that were acknowledged since the beginning.
     pub(crate) fn total(&self) -> u64 {
-        self.acknowledged
-            .iter()
-            .map(|count| count.load(Ordering::SeqCst))
-            .sum()
+        self.acknowledged().iter().sum()
+    }
+
+    /// The same, row by row.
+    pub(crate) fn acknowledged(&self) -> Vec<u64> {
+        let counts = self.acknowledged.iter();
+        counts.map(|count| count.load(Ordering::SeqCst)).collect()
+    }
+
+    /// What the rows of a table stand at.
+    pub(crate) async fn stored(client: &Client) -> Vec<u64> {
+        let mut found = Vec::new();
+        for index in 0..COUNTERS {
+            found.push(stored(client, index).await);
+        }
+        found
     }
 
     pub(crate) fn expect_the_end(&self) {

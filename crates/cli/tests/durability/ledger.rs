@@ -30,6 +30,11 @@ impl Ledger {
             .insert(payload, (shard.to_owned(), number.to_owned()));
     }
 
+    /// What is in it now.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap().clone()))
+    }
+
     /// Acknowledged so far.
     pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
@@ -100,6 +105,18 @@ fn check_order_of_writers(found: &HashMap<String, (String, String)>, faults: &mu
             }
         }
     }
+}
+
+/// Every record of a stream: shard, number, data.
+pub(crate) async fn read_stream(client: &Client, stream: &str) -> Vec<(String, String, String)> {
+    let mut records = Vec::new();
+    for shard in shard_ids(client, stream).await {
+        for record in read_shard(client, stream, &shard).await {
+            let data = String::from_utf8_lossy(record.data().as_ref()).into_owned();
+            records.push((shard.clone(), record.sequence_number().to_owned(), data));
+        }
+    }
+    records
 }
 
 /// None of a stream that is gone itself: then every record in the ledger is missing.

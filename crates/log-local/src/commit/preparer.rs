@@ -174,7 +174,7 @@ fn settle_room(shared: &Shared, has_room: bool) {
 fn check_lock(shared: &Shared) {
     let lock = shared.lock.lock().clone();
     // Without an answer nothing is known, and writes tell.
-    if let Some(Ok(false)) = lock.as_ref().map(|lock| lock.0.is_held()) {
+    if let Some(Ok(false)) = lock.as_ref().map(|lock| lock.held.is_held()) {
         shared.fail(
             "the lock of the data folder is lost: its file was removed or replaced, so another server may run there"
                 .to_owned(),

@@ -24,6 +24,9 @@ impl Committer {
         let mut state = self.shared.state.lock();
         let had_died = state.died;
         state.durable_lsn = self.lsn;
+        if let Some(row) = state.segments.get_mut(&segment.number) {
+            row.published_end = segment.position;
+        }
         let mut indexed = self.frames.runs.drain(..);
         for run in runs {
             match run {

@@ -17,7 +17,7 @@ use crate::commit::Committer;
 use crate::commit::preparer;
 use crate::commit::realtime::{self, Scheduling};
 use crate::disk::{Disk, OsDisk};
-use crate::housekeeping::{self, write_manifest};
+use crate::housekeeping::{self, Of, write_manifest};
 use crate::read_pool::ReadPool;
 use crate::recovery::{OpenError, recover};
 use crate::segments::prepared::PreparedSegments;
@@ -57,7 +57,7 @@ impl LocalEngine {
             io::ErrorKind::WouldBlock => OpenError::InUse,
             _ => OpenError::io("locking the data folder")(error),
         })?;
-        let recovered = recover(&disk, &settings)?;
+        let recovered = recover(&disk, &settings, clock.now())?;
         let shared = Arc::new(Shared {
             disk,
             clock,
@@ -70,7 +70,8 @@ impl LocalEngine {
             pool: ReadPool::new(),
             buffers: ReadBuffers::default(),
             counters: Counters::default(),
-            lock: Mutex::new(Some(Arc::new(FolderLock(lock)))),
+            lock: Mutex::new(Some(Arc::new(FolderLock::new(lock)))),
+            references: Mutex::new(()),
             status: watch::Sender::new(EngineStatus::Serving),
             settings,
         });
@@ -83,7 +84,7 @@ impl LocalEngine {
         }
         preparer::look_at_room(&shared);
         if recovered.manifest_due {
-            write_manifest(&shared, false).map_err(OpenError::io("writing the manifest"))?;
+            write_manifest(&shared, Of::Running).map_err(OpenError::io("writing the manifest"))?;
         }
         start(shared).map_err(OpenError::io("starting threads"))
     }
@@ -187,7 +188,7 @@ fn finish_stop(shared: &Shared, threads: &Mutex<Threads>) -> Result<(), EngineEr
     let result = match (phase, joined) {
         (Phase::Failed(reason), _) => Err(EngineError::Io(reason)),
         (_, Err(panicked)) => Err(EngineError::Io(panicked)),
-        _ => write_manifest(shared, true)
+        _ => write_manifest(shared, Of::CleanEnd)
             .map(|_| ())
             .map_err(|error| EngineError::Io(format!("writing the manifest: {error}"))),
     };

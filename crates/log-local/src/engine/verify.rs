@@ -21,7 +21,7 @@ pub(super) fn verify(shared: &Shared) -> Result<(), EngineError> {
         return Err(EngineError::Io(reason.clone()));
     }
     let lock = shared.lock.lock().clone().ok_or(EngineError::Stopped)?;
-    if lock.0.is_held().is_ok_and(|is_held| !is_held) {
+    if lock.held.is_held().is_ok_and(|is_held| !is_held) {
         return Err(EngineError::Io(
             "the lock of the data folder is lost".to_owned(),
         ));

@@ -31,8 +31,10 @@ pub(crate) struct Manifest {
     pub(crate) clean: bool,
     /// Of the process that wrote it.
     pub(crate) durability: Durability,
-    /// Starts after an unclean end in `os` mode.
+    /// Starts after which nobody knew which offsets had been given.
     pub(crate) epoch: u32,
+    /// It is that of a copy of the folder: the folder that was copied may have given offsets since.
+    pub(crate) is_copy: bool,
     /// In order of lsn.
     pub(crate) segments: Vec<ManifestSegment>,
     pub(crate) tombstones: Tombstones,
@@ -90,7 +92,7 @@ impl Manifest {
             Durability::Fsync => 0u8,
             Durability::Os => 1,
         };
-        out.extend_from_slice(&[u8::from(self.clean), durability, 0, 0]);
+        out.extend_from_slice(&[u8::from(self.clean), durability, u8::from(self.is_copy), 0]);
         out.extend_from_slice(&self.covered_lsn.to_le_bytes());
         out.extend_from_slice(&(self.segments.len() as u64).to_le_bytes());
         for number in &self.unsealed {
@@ -135,7 +137,8 @@ impl Manifest {
             1 => Durability::Os,
             _ => return None,
         };
-        input.take(2)?;
+        let is_copy = input.u8()? != 0;
+        input.take(1)?;
         let covered_lsn = input.u64()?;
         let segments = input.u64()?;
         let unsealed = (0..unsealed)
@@ -156,6 +159,7 @@ impl Manifest {
             clean,
             durability,
             epoch,
+            is_copy,
             segments,
             tombstones,
             logs,

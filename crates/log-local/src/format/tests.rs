@@ -281,6 +281,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                         Durability::Fsync
                     },
                     epoch,
+                    is_copy: epoch % 2 == 1,
                     segments: segments.into_iter().map(manifest_segment).collect(),
                     tombstones,
                     logs: logs.into_iter().map(manifest_log).collect(),
@@ -356,6 +357,7 @@ fn a_manifest_of_a_later_version_is_named_as_such() {
         clean: true,
         durability: Durability::Fsync,
         epoch: 0,
+        is_copy: false,
         segments: Vec::new(),
         tombstones: Tombstones::default(),
         logs: Vec::new(),

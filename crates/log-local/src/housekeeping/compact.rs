@@ -61,7 +61,10 @@ pub(super) fn compact(shared: &Shared, inputs: &[ManifestSegment]) -> io::Result
     };
     shared.disk.rename(&aside, &segment_path(number))?;
     shared.disk.sync_directory(SEGMENTS)?;
-    refer(shared, inputs, sealed, &index, &keys);
+    {
+        let _references = shared.references.lock();
+        refer(shared, inputs, sealed, &index, &keys);
+    }
     count(&shared.counters.compacted_segments, inputs.len() as u64);
     count(&shared.counters.compacted_bytes, sealed.file_bytes);
     Ok(())

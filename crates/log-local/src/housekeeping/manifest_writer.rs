@@ -23,11 +23,33 @@ pub(crate) struct WrittenManifest {
     pub(crate) dead: Vec<u32>,
 }
 
-/// Writes the manifest aside, syncs it and renames it.
+/// A manifest of some moment, not written anywhere.
+#[derive(Debug)]
+pub(crate) struct ManifestImage {
+    /// Without its logs.
+    pub(crate) manifest: Manifest,
+    /// The whole file.
+    pub(crate) bytes: Vec<u8>,
+    /// Settled segments that it does not list.
+    dead: Vec<u32>,
+}
+
+/// What a manifest says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The folder, while its process runs.
+    Running,
+    /// The folder; nothing happens in it any more.
+    CleanEnd,
+    /// A copy of the folder.
+    Copy,
+}
+
+/// Makes a manifest of the present moment; `references` is held by whoever calls, or nothing is compacted.
 ///
 /// The logs are copied piece by piece, so that nobody waits long. What changes meanwhile is in frames above
 /// `covered_lsn`, and replaying a frame on a log that already has it changes nothing.
-pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<WrittenManifest> {
+pub(crate) fn manifest_image(shared: &Shared, of: Of) -> ManifestImage {
     let mut dead = Vec::new();
     let mut manifest = {
         let state = shared.state.lock();
@@ -43,9 +65,10 @@ pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<Written
             next_number: state.next_number,
             unsealed: state.unsealed.iter().copied().collect(),
             covered_lsn: state.durable_lsn,
-            clean,
+            clean: of == Of::CleanEnd,
             durability: shared.settings.durability,
             epoch: state.epoch,
+            is_copy: of == Of::Copy,
             segments,
             tombstones: Default::default(),
             logs: Vec::new(),
@@ -54,6 +77,17 @@ pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<Written
     let logs = copy_logs(shared, &manifest.segments);
     // Later than the logs: a log that was deleted meanwhile must not look as if it had never been created.
     manifest.tombstones = shared.state.lock().table.tombstones.clone();
+    let bytes = manifest.encode_with(&logs);
+    ManifestImage {
+        manifest,
+        bytes,
+        dead,
+    }
+}
+
+/// Writes the manifest aside, syncs it and renames it. For the thread that compacts, and for when it does not run.
+pub(crate) fn write_manifest(shared: &Shared, of: Of) -> io::Result<WrittenManifest> {
+    let image = manifest_image(shared, of);
     if shared.settings.durability == Durability::Os {
         // What it says of the logs must not be more than the disk has.
         let files: Vec<_> = {
@@ -64,14 +98,15 @@ pub(crate) fn write_manifest(shared: &Shared, clean: bool) -> io::Result<Written
         };
         files.iter().try_for_each(|file| file.sync_data())?;
     }
-    let bytes = manifest.encode_with(&logs);
-    store(shared, &bytes)?;
+    store(shared, &image.bytes)?;
+    let bytes = image.bytes.len() as u64;
     count(&shared.counters.manifests, 1);
-    set(&shared.counters.manifest_bytes, bytes.len() as u64);
+    set(&shared.counters.manifest_bytes, bytes);
+    let newest = image.manifest.segments.last();
     Ok(WrittenManifest {
-        bytes: bytes.len() as u64,
-        listed_lsn: manifest.segments.last().map_or(0, |last| last.last_lsn),
-        dead,
+        bytes,
+        listed_lsn: newest.map_or(0, |last| last.last_lsn),
+        dead: image.dead,
     })
 }
 

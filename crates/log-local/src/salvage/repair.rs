@@ -13,7 +13,7 @@ use super::rows::Row;
 use crate::durability::Durability;
 use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment};
 use crate::format::{SEGMENTS, segment_path};
-use crate::recovery::{MANIFEST, MANIFEST_NEW, OFFSETS_SKIPPED, OpenError};
+use crate::recovery::{MANIFEST, MANIFEST_NEW, OpenError, never_given};
 use crate::snapshots::{LocalSnapshots, SNAPSHOTS};
 use crate::state::table::{OFFSET_LIMIT, SKIPPED};
 
@@ -93,12 +93,10 @@ impl Salvage {
             .map_err(|error| OpenError::io("writing a snapshot")(io::Error::other(error)))
     }
 
-    /// No log takes in more than an entry a millisecond over the decades, so none has reached such an offset. Whole
-    /// steps are left out, by which the next repair knows that nothing was there.
+    /// By the whole steps that are left out the next repair knows that nothing was there.
     fn skip_ends(&mut self, now: TimestampMs) {
         for row in self.rows.values_mut().filter(|row| !row.closed) {
-            let steps = now.0.saturating_sub(row.next).div_ceil(OFFSETS_SKIPPED);
-            let next = row.next + steps.max(1) * OFFSETS_SKIPPED;
+            let next = never_given(row.next, now);
             if next >= OFFSET_LIMIT {
                 continue;
             }
@@ -214,6 +212,7 @@ impl Salvage {
             clean: old.is_none_or(|old| old.clean),
             durability: old.map_or(Durability::Fsync, |old| old.durability),
             epoch: old.map_or(0, |old| old.epoch),
+            is_copy: old.is_some_and(|old| old.is_copy),
             segments,
             tombstones: self.tombstones.clone(),
             logs: Vec::new(),

@@ -10,6 +10,7 @@ mod folder;
 mod frozen;
 mod gaps;
 mod held_disk;
+mod pin;
 mod room;
 mod salvage;
 mod space;

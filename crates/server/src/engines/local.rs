@@ -129,9 +129,12 @@ impl ServedEngine for ServedLocal {
             let snapshots = engine
                 .snapshots()
                 .expect("an engine that was just opened has not stopped");
+            let engine = Arc::new(engine);
+            let pinned = Arc::clone(&engine);
             Ok(OpenEngine {
-                engine: Arc::new(engine),
+                engine,
                 snapshots: Arc::new(snapshots),
+                pin: Some(Arc::new(move || pinned.pin())),
             })
         })
     }

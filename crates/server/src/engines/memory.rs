@@ -38,6 +38,7 @@ impl ServedEngine for ServedMemory {
         Box::pin(ready(Ok(OpenEngine {
             engine: Arc::new(MemoryEngine::new(MemorySettings::default(), clock)),
             snapshots: Arc::new(MemorySnapshots::new()),
+            pin: None,
         })))
     }
 }

@@ -66,6 +66,11 @@ impl Stopping {
         self.stop.cancel();
     }
 
+    /// Ready once it was asked for.
+    pub(crate) async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
     fn abort(&self) {
         self.state.fetch_max(2, Ordering::Release);
         self.stop.cancel();

@@ -129,7 +129,10 @@ impl Everything {
         let skipped = self.watched.streams.skipped_damage();
         let mut total = |name, help, value| -> fmt::Result {
             let kind = MetricType::Counter;
-            counter(&mut encoder.encode_descriptor(name, help, None, kind)?, value)
+            counter(
+                &mut encoder.encode_descriptor(name, help, None, kind)?,
+                value,
+            )
         };
         let help = "How often a reader passed over damaged records";
         total("damage_skipped", help, skipped.times)?;

@@ -22,6 +22,7 @@ mod kinesis;
 mod limits;
 mod metrics;
 mod neighbours;
+mod old_folder;
 mod order;
 mod random_input;
 mod shutdown;

@@ -179,7 +179,10 @@ pub(crate) async fn read_shard(
             }
             ReadOutcome::Unreadable { reason, next } => {
                 let from = reading.position.offset;
-                reading.move_to(with.damage.pass(with.stream, shard.id, from, next, reason)?);
+                reading.move_to(
+                    with.damage
+                        .pass(with.stream, shard.id, from, next, reason)?,
+                );
             }
         }
     }

@@ -340,3 +340,58 @@ async fn a_data_folder_without_tables_stays_empty() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(SalvagedTables::read(folder.path()).unwrap().is_sound());
 }
+
+/// Puts items with growing numbers while the files are copied: what was answered before is in the copies, and each copy
+/// is a folder that is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_files_that_are_written_have_all_that_was_answered_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = open(folder.path()).unwrap();
+    for account in ["111111111111", "222222222222"] {
+        make_tables(&service, account).await;
+    }
+    let put = async |number: u64| {
+        let item = json!({"leaseKey": {"S": number.to_string()}});
+        let put = json!({"TableName": "leases", "Item": item});
+        let (status, answer) = call(&service, "111111111111", Op::PutItem, put).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    let mut answered = 0;
+    for _ in 0..3 {
+        let copies = tempfile::tempdir().unwrap();
+        let before = answered;
+        let (copying, into) = (service.clone(), copies.path().to_owned());
+        let copied = tokio::task::spawn_blocking(move || copying.copy_to(&into));
+        while !copied.is_finished() || answered < before + 20 {
+            put(answered).await;
+            answered += 1;
+        }
+        let written = copied.await.unwrap().unwrap();
+        let written: Vec<&str> = written.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(written, [ONE, TWO, list::LIST]);
+        assert!(SalvagedTables::read(copies.path()).unwrap().is_sound());
+        let from_copy = open(copies.path()).unwrap();
+        assert!(is_served(&from_copy, "222222222222").await);
+        for number in 0..before {
+            let get =
+                json!({"TableName": "leases", "Key": {"leaseKey": {"S": number.to_string()}}});
+            let (status, answer) = call(&from_copy, "111111111111", Op::GetItem, get).await;
+            assert_eq!(status, 200, "{answer}");
+            assert!(answer["Item"].is_object(), "{number} of {before}: {answer}");
+        }
+        stop(from_copy).await;
+    }
+    stop(service).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_and_not_copied() {
+    let folder = folder().await;
+    fs::remove_file(folder.path().join(ONE)).unwrap();
+    let service = open_without_damaged(folder.path());
+    let copies = tempfile::tempdir().unwrap();
+    let error = service.copy_to(copies.path()).unwrap_err();
+    assert!(error.to_string().contains(ONE), "{error}");
+    assert!(!error.is_for_want_of_room());
+    stop(service).await;
+}

@@ -254,6 +254,7 @@ fn check(operation: TableOperation, body: &str) -> Result<Called, TestCaseError>
     let tables = Arc::new(Recorder::default());
     let service = TableService {
         tables: Arc::clone(&tables) as Arc<dyn Tables>,
+        files: None,
     };
     let permissions = permissions();
     let (account, region) = ("111111111111".parse(), "eu-west-1".parse());
