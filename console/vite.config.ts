@@ -33,6 +33,8 @@ export default defineConfig(async (): Promise<UserConfig> => ({
     chunkSizeWarningLimit: 1500,
     reportCompressedSize: false,
     rolldownOptions: {
+      // The SDK's modules in one file: cut apart, files that need each other were run before what they need.
+      output: { codeSplitting: { groups: [{ name: "sdk", test: /node_modules\/@(aws-sdk|aws-crypto|smithy|aws)\// }] } },
       // "use client" is for frameworks that render on a server.
       onLog: (level, log, next) => log.code !== "MODULE_LEVEL_DIRECTIVE" && next(level, log),
     },

@@ -52,8 +52,9 @@ export function problemOf(error: unknown): Problem {
   if (!(error instanceof Error)) return { kind: "failed", name: "", message: String(error) };
   const { name, message } = error;
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  // Browsers say TypeError where no answer came, the SDK says TimeoutError; neither has a status.
-  if (status === undefined && (name === "TypeError" || name === "TimeoutError" || name === "NetworkingError")) {
+  // Where no answer came, Chromium, Firefox and Safari say so in a TypeError, and the SDK in a TimeoutError.
+  const isUnanswered = name === "TypeError" && /failed to fetch|networkerror|load failed|network connection/i.test(message);
+  if (status === undefined && (isUnanswered || name === "TimeoutError" || name === "NetworkingError")) {
     return { kind: "away", name, message: "The server does not answer." };
   }
   if (SIGNED_OUT.includes(name)) return { kind: "signed-out", name, message };

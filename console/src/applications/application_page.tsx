@@ -112,7 +112,7 @@ export default function ApplicationPage() {
             ]}
           />
         )}
-        {found && streams.value && (stream === undefined || (guess?.others.length ?? 0) > 0) && (
+        {found && streams.value && (stream === undefined || typed !== undefined || (guess?.others.length ?? 0) > 0) && (
           <Container>
             <FormField label="Which stream does it read?" description="Its table does not say, and more than one stream fits, or none.">
               <Select

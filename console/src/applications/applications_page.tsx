@@ -8,7 +8,6 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useRef } from "react";
 
-import { kinesisOf } from "../api/kinesis";
 import { useLoad } from "../api/load";
 import { useAccess } from "../api/session";
 import { useHref } from "../shell/route";
@@ -17,22 +16,11 @@ import { counted } from "../show/format";
 import { Nothing } from "../show/nothing";
 import { ProblemBox } from "../show/problem_box";
 import { Behind } from "./behind";
-import { type Lag, lagOf, total } from "./lag";
-import { SHARD_END } from "./lease";
-import { type Application, applicationNames, candidates, inParallel, loadApplication, streamOf, TABLES_MAX } from "./load_application";
-import { lookBehind } from "./read_behind";
+import { loadLines } from "./lines";
+import { TABLES_MAX } from "./load_application";
 import { RenewalWatch } from "./renewals";
 
 const EVERY_MS = 6000;
-/** Of an application with more leases the list does not look at each. */
-const LOOKED_MAX = 64;
-
-interface Line extends Application {
-  stream?: string;
-  workers: string[];
-  lag?: Lag;
-}
-
 export default function ApplicationsPage() {
   const access = useAccess();
   const href = useHref();
@@ -41,31 +29,13 @@ export default function ApplicationsPage() {
   const lines = useLoad(
     `applications ${who}`,
     async (signal) => {
-      const { names, tables, isMore } = await applicationNames(access, signal);
-      const streams = names.length > 0 ? await candidates(access, signal) : [];
-      const found: Line[] = [];
-      await inParallel(names, async (name) => {
-        const application = await loadApplication(access, name, tables, signal);
-        const { stream } = streamOf(application, streams);
-        const open = application.leases.filter((lease) => lease.checkpoint !== SHARD_END);
-        const lags: Lag[] = [];
-        if (stream !== undefined && open.length <= LOOKED_MAX) {
-          for (const lease of open) {
-            const look = await lookBehind(kinesisOf(access), stream, lease, signal).catch(() => undefined);
-            if (look) lags.push(lagOf(look, Date.now()));
-          }
-        }
-        const watch = watches.current.get(name) ?? new RenewalWatch();
-        watches.current.set(name, watch);
-        watch.observe(application.leases, Date.now());
-        found.push({
-          ...application,
-          ...(stream !== undefined && { stream }),
-          ...(lags.length > 0 && { lag: total(lags) }),
-          workers: [...new Set(application.leases.flatMap((lease) => lease.owner ?? []))],
-        });
-      });
-      return { isMore, lines: found.sort((one, other) => one.name.localeCompare(other.name)) };
+      const found = await loadLines(access, signal);
+      for (const line of found.lines) {
+        const watch = watches.current.get(line.name) ?? new RenewalWatch();
+        watches.current.set(line.name, watch);
+        watch.observe(line.leases, Date.now());
+      }
+      return found;
     },
     EVERY_MS,
   );

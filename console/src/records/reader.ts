@@ -79,7 +79,8 @@ export interface ReaderSettings {
 const PARALLEL = 4;
 /** A shard answers five readers a second on AWS. */
 const REST_MS = 250;
-const RECORDS_PER_CALL = 1000;
+/** A larger answer takes the page a moment too long to read. */
+const RECORDS_PER_CALL = 500;
 /** Records of a shard that wait for those of others. */
 const WAITING_MAX = 5000;
 /** How often new shards are looked for. */
@@ -203,6 +204,7 @@ export class Reader {
           const { problem: _, ...rest } = this.progress;
           this.progress = rest;
         }
+        this.progress.shards = [...this.lanes.values()].filter((lane) => !lane.isOver).length;
         this.progress.behindMs = Math.max(0, ...[...this.lanes.values()].map((lane) => (lane.isOver ? 0 : lane.behindMs)));
         if ([...this.lanes.values()].every((lane) => lane.isOver) && this.merge.isEmpty && this.lanes.size > 0) {
           // Every shard has ended: the stream was split meanwhile, or this one shard is all that was asked for.
@@ -239,7 +241,6 @@ export class Reader {
       if (isFirst && from.at === "newest" && isClosed(shard)) continue;
       this.add(shard, isFirst);
     }
-    this.progress.shards = [...this.lanes.values()].filter((lane) => !lane.isOver).length;
   }
 
   private add(shard: Shard, isFirst: boolean): void {
@@ -362,9 +363,11 @@ export class Reader {
 
   private checkBudget(): void {
     const isAtTip = [...this.lanes.values()].every((lane) => lane.isOver || lane.behindMs === 0);
-    if (isAtTip) return;
+    if (isAtTip) this.progress.scannedOfBudget = 0;
+    // Who follows the newest asked for no end, and is not held up by a moment in which more came than was read.
+    if (isAtTip || this.settings.from.at === "newest") return;
     if (this.progress.scannedOfBudget >= this.settings.scanMax) this.set({ state: "paused", because: "budget" });
-    else if (this.settings.from.at !== "newest" && this.matchedOnPage >= PAGE) this.set({ state: "paused", because: "shown" });
+    else if (this.matchedOnPage >= PAGE) this.set({ state: "paused", because: "shown" });
   }
 
   private async look(raw: Raw): Promise<void> {

@@ -68,17 +68,6 @@ export function RecordDetail(props: {
       }
     >
       <SpaceBetween size="m">
-        <KeyValuePairs
-          columns={1}
-          items={[
-            { label: "Partition key", value: <span className="breakable mono">{visible(record.partitionKey)}</span> },
-            { label: "Sequence number", value: <span className="breakable mono">{record.sequenceNumber}{record.subSequenceNumber !== undefined && ` · ${record.subSequenceNumber} in it`}</span> },
-            { label: "Shard", value: <span className="mono">{record.shardId}</span> },
-            { label: "Arrived", value: <Moment at={new Date(record.arrivedMs)} withMs /> },
-            { label: "Hash key", value: <span className="breakable mono">{record.explicitHashKey ?? String(hashKeyOf(record.partitionKey))}</span> },
-            { label: "Size and kind", value: <span title={`${count(record.data.length)} bytes`}>{`${bytes(record.data.length)} · ${(decoded?.kinds ?? record.kinds).join(" · ")}`}</span> },
-          ]}
-        />
         <SegmentedControl
           label="Read it as"
           selectedId={reading}
@@ -117,6 +106,17 @@ export function RecordDetail(props: {
           </Button>
           {props.mayPut && <Button onClick={props.putAgain}>Put again…</Button>}
         </SpaceBetween>
+        <KeyValuePairs
+          columns={1}
+          items={[
+            { label: "Partition key", value: <span className="breakable mono">{visible(record.partitionKey)}</span> },
+            { label: "Sequence number", value: <span className="breakable mono">{record.sequenceNumber}{record.subSequenceNumber !== undefined && ` · ${record.subSequenceNumber} in it`}</span> },
+            { label: "Shard", value: <span className="mono">{record.shardId}</span> },
+            { label: "Arrived", value: <Moment at={new Date(record.arrivedMs)} withMs /> },
+            { label: "Hash key", value: <span className="breakable mono">{record.explicitHashKey ?? String(hashKeyOf(record.partitionKey))}</span> },
+            { label: "Size and kind", value: <span title={`${count(record.data.length)} bytes`}>{`${bytes(record.data.length)} · ${(decoded?.kinds ?? record.kinds).join(" · ")}`}</span> },
+          ]}
+        />
       </SpaceBetween>
     </Container>
   );

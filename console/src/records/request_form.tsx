@@ -91,11 +91,6 @@ export function RequestForm(props: { stream: string; request: RecordsRequest; su
         <FormField label="Data has">
           <Input value={filter.text} onChange={({ detail }) => setFilter({ text: detail.value })} type="search" spellcheck={false} />
         </FormField>
-        <div className="wide">
-          <FormField label="Fields" stretch {...(wrong && { errorText: wrong })}>
-            <Input value={filter.expression} onChange={({ detail }) => setFilter({ expression: detail.value })} placeholder='.price > 100 && .side == "BUY"' spellcheck={false} />
-          </FormField>
-        </div>
         <FormField label="Read data as">
           <Select
             selectedOption={{ value: draft.reading, label: READING_NAMES[draft.reading] }}
@@ -103,6 +98,11 @@ export function RequestForm(props: { stream: string; request: RecordsRequest; su
             onChange={({ detail }) => set({ reading: detail.selectedOption.value as Reading })}
           />
         </FormField>
+        <div className="wide">
+          <FormField label="Fields" stretch {...(wrong && { errorText: wrong })}>
+            <Input value={filter.expression} onChange={({ detail }) => setFilter({ expression: detail.value })} placeholder='.price > 100 && .side == "BUY"' spellcheck={false} />
+          </FormField>
+        </div>
         <FormField label="Ask after">
           <Select
             selectedOption={{ value: String(draft.scanMax), label: `${count(draft.scanMax)} records` }}

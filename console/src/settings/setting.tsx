@@ -58,15 +58,17 @@ export function Setting<T>(props: {
         )}
       </div>
       {mayChange && (
-        <Button
-          ariaLabel={`${verb} ${name.toLowerCase()}`}
-          onClick={() => {
-            action.reset();
-            setValue(begin);
-          }}
-        >
-          {verb}…
-        </Button>
+        <span className="nowrap">
+          <Button
+            ariaLabel={`${verb} ${name.toLowerCase()}`}
+            onClick={() => {
+              action.reset();
+              setValue(begin);
+            }}
+          >
+            {verb}…
+          </Button>
+        </span>
       )}
       {value !== undefined && (
         <Modal

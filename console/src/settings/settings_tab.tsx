@@ -32,6 +32,7 @@ import { Waiting } from "../shell/waiting";
 import { count, hours } from "../show/format";
 import { ProblemBox } from "../show/problem_box";
 import { modeText } from "../streams/mode_text";
+import { Commitment } from "./commitment";
 import { Setting } from "./setting";
 
 const METRICS: MetricsName[] = [
@@ -103,6 +104,7 @@ function Settings({ stream, now, again }: { stream: string; now: StreamDescripti
         </div>
         {isOnDemand && (
           <>
+            <Commitment />
             <Setting
               name="Warm throughput"
               now={now.WarmThroughput ? `${now.WarmThroughput.TargetMiBps} MiB/s` : "Not set"}

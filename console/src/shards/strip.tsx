@@ -35,7 +35,7 @@ export function Strip(props: {
           </>
         );
         return choose ? (
-          <button key={shard.id} type="button" className={classes} style={style} title={text} aria-label={text} aria-pressed={chosen.includes(shard.id)} onClick={() => choose(shard)}>
+          <button key={shard.id} type="button" className={classes} style={style} title={text} aria-label={`${shortShard(shard.id)}: ${text}`} aria-pressed={chosen.includes(shard.id)} onClick={() => choose(shard)}>
             {inside}
           </button>
         ) : (

@@ -43,7 +43,9 @@ describe("problems", () => {
   });
   it.each([
     [error("TypeError", "Failed to fetch"), "away"],
-    [error("TypeError", "x is not a function", 200), "invalid"],
+    [error("TypeError", "NetworkError when attempting to fetch resource."), "away"],
+    [error("TypeError", "Load failed"), "away"],
+    [error("TypeError", "x is not a function"), "failed"],
     [error("UnrecognizedClientException", "m", 400), "signed-out"],
     [error("ResourceNotFoundException", "m", 400), "gone"],
     [error("LimitExceededException", "m", 400), "throttled"],

@@ -12,6 +12,8 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 
+import { lazy, Suspense } from "react";
+
 import { serverHealth, type ServerHealth } from "../api/health";
 import { kinesisOf, listStreams } from "../api/kinesis";
 import { useLoad } from "../api/load";
@@ -23,6 +25,8 @@ import { bytes, count } from "../show/format";
 import { ProblemBox } from "../show/problem_box";
 import { Status } from "../show/status";
 import { FirstStream } from "./first_stream";
+
+const BehindTable = lazy(() => import("./behind_table"));
 
 /** Busiest streams that are listed. */
 const SHOWN_MAX = 10;
@@ -93,6 +97,11 @@ export default function StartPage() {
                 { id: "out", header: "Records out", cell: (stream) => <Amount of={rates.value?.get(stream.StreamName ?? "")?.recordsOut} unit="/s" /> },
               ]}
             />
+        )}
+        {all && all.length > 0 && (
+          <Suspense fallback={null}>
+            <BehindTable />
+          </Suspense>
         )}
       </SpaceBetween>
     </ContentLayout>

@@ -39,7 +39,7 @@ const TABS: Tab[] = [
   { id: "records", label: "Records", content: lazy(() => import("../records/records_tab")) },
   { id: "shards", label: "Shards", content: lazy(() => import("../shards/shards_tab")) },
   { id: "monitoring", label: "Monitoring", content: lazy(() => import("../monitoring/monitoring_tab")) },
-  { id: "access", label: "Consumers, policy, tags", content: lazy(() => import("../settings/access_tab")) },
+  { id: "access", label: "Access", content: lazy(() => import("../settings/access_tab")) },
   { id: "settings", label: "Settings", content: lazy(() => import("../settings/settings_tab")) },
 ];
 

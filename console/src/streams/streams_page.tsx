@@ -72,7 +72,6 @@ export default function StreamsPage() {
         {...collectionProps}
         items={items}
         variant="full-page"
-        stickyHeader
         enableKeyboardNavigation
         loading={streams.isLoading}
         loadingText="Loading streams"

@@ -4,6 +4,7 @@ import { CreateTableCommand, DeleteTableCommand, type TableDescription } from "@
 import { useCollection } from "@cloudscape-design/collection-hooks";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import ColumnLayout from "@cloudscape-design/components/column-layout";
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
@@ -70,7 +71,6 @@ export default function TablesPage() {
         {...collectionProps}
         items={items}
         variant="full-page"
-        stickyHeader
         enableKeyboardNavigation
         loading={tables.isLoading}
         loadingText="Loading tables"
@@ -170,14 +170,6 @@ function CreateTable({ close, onDone }: { close: () => void; onDone: (name: stri
     event?.preventDefault();
     if (isReady) void create.run();
   };
-  const type = (value: KeyType, set: (value: KeyType) => void, label: string) => (
-    <Select
-      ariaLabel={label}
-      selectedOption={{ value, label: KEY_TYPES[value] }}
-      options={Object.entries(KEY_TYPES).map(([id, text]) => ({ value: id, label: text }))}
-      onChange={({ detail }) => set(detail.selectedOption.value as KeyType)}
-    />
-  );
   return (
     <Modal
       visible
@@ -201,21 +193,31 @@ function CreateTable({ close, onDone }: { close: () => void; onDone: (name: stri
           <FormField label="Name" constraintText="3 to 255 letters, digits, _, . and -">
             <Input value={name} onChange={({ detail }) => setName(detail.value)} autoFocus spellcheck={false} autoComplete={false} />
           </FormField>
-          <FormField label="Partition key" stretch {...(hash !== "" && keyComplaint && { errorText: keyComplaint })}>
-            <div className="tag-row">
-              <Input value={hash} onChange={({ detail }) => setHash(detail.value)} ariaLabel="Name of the partition key" spellcheck={false} />
-              {type(hashType, setHashType, "Type of the partition key")}
-            </div>
-          </FormField>
-          <FormField label="Sort key" description="Empty: none." stretch>
-            <div className="tag-row">
-              <Input value={range} onChange={({ detail }) => setRange(detail.value)} ariaLabel="Name of the sort key" spellcheck={false} />
-              {type(rangeType, setRangeType, "Type of the sort key")}
-            </div>
-          </FormField>
+          <ColumnLayout columns={2}>
+            <FormField label="Partition key" {...(hash !== "" && keyComplaint && { errorText: keyComplaint })}>
+              <Input value={hash} onChange={({ detail }) => setHash(detail.value)} spellcheck={false} />
+            </FormField>
+            <TypeField label="Type of the partition key" value={hashType} set={setHashType} />
+            <FormField label="Sort key" description="Empty: none.">
+              <Input value={range} onChange={({ detail }) => setRange(detail.value)} spellcheck={false} />
+            </FormField>
+            <TypeField label="Type of the sort key" value={rangeType} set={setRangeType} />
+          </ColumnLayout>
           <ProblemBox problem={create.problem} />
         </SpaceBetween>
       </form>
     </Modal>
+  );
+}
+
+function TypeField({ label, value, set }: { label: string; value: KeyType; set: (value: KeyType) => void }) {
+  return (
+    <FormField label={label}>
+      <Select
+        selectedOption={{ value, label: KEY_TYPES[value] }}
+        options={Object.entries(KEY_TYPES).map(([id, text]) => ({ value: id, label: text }))}
+        onChange={({ detail }) => set(detail.selectedOption.value as KeyType)}
+      />
+    </FormField>
   );
 }

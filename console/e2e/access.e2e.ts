@@ -1,0 +1,99 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { CreateStreamCommand, PutRecordCommand } from "@aws-sdk/client-kinesis";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { ConsolePage, missing, openBrowser } from "./browser";
+import { TestServer } from "./server";
+
+const SECRET = "a-secret-of-sixteen-letters-and-more";
+const key = (id: string, policies: string) => `[[key]]\nid = "${id}"\nsecret = "${SECRET}"\naccount = "123456789012"\npolicies = [${policies}]\n`;
+const READ_ONLY = `'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kinesis:List*","kinesis:Describe*","kinesis:Get*","cloudwatch:*"],"Resource":"*"}]}'`;
+/** Calls that are refused on purpose: signing in with nothing, and asking what the key may do. */
+const REFUSED = [/400|403/];
+
+describe.skipIf(missing())("access keys", () => {
+  let [browser, server]: [Browser, TestServer] = [] as never;
+  const folder = mkdtempSync(join(tmpdir(), "console-keys-"));
+  const keys = join(folder, "keys.toml");
+  const write = (...all: string[]) => {
+    writeFileSync(keys, all.join("\n"));
+    chmodSync(keys, 0o600);
+  };
+  const owner = { accessKeyId: "OWNER", secretAccessKey: SECRET };
+  beforeAll(async () => {
+    write(key("OWNER", '"*"'), key("READER", READ_ONLY), key("GUEST", '"*"'));
+    [browser, server] = await Promise.all([openBrowser(), TestServer.start("--durability", "os", "--access-keys", keys)]);
+    await server.kinesis(owner).send(new CreateStreamCommand({ StreamName: "orders", ShardCount: 1 }));
+    await server.kinesis(owner).send(new PutRecordCommand({ StreamName: "orders", PartitionKey: "k", Data: new TextEncoder().encode("hello") }));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const signIn = async (page: ConsolePage, id: string, secret = SECRET) => {
+    await page.fill("Access key", id);
+    await page.fill("Secret", secret);
+    await page.page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+  };
+
+  it("are asked for, checked, and kept in the tab's memory alone", async () => {
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams", {}, REFUSED);
+    await page.page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await signIn(page, "OWNER", "not-the-secret-of-this-key");
+    await page.sees(/signature/i);
+    await signIn(page, "OWNER");
+    await page.sees("orders");
+    const kept = await page.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+    expect(kept).not.toContain(SECRET);
+    await page.page.reload();
+    await page.page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.close();
+  });
+
+  it("that may only read see no button that they cannot use, and hear which permission is missing", async () => {
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams", {}, REFUSED);
+    await signIn(page, "READER");
+    await page.sees("orders");
+    await page.page.waitForLoadState("networkidle");
+    expect(await page.page.getByRole("button", { name: "Delete", exact: true }).count()).toBe(0);
+    expect(await page.page.getByText("Create a stream").count()).toBe(0);
+    await page.go("#/us-east-1/streams/orders/records?from=oldest");
+    await page.sees("hello");
+    expect(await page.page.getByRole("button", { name: "Put a record" }).count()).toBe(0);
+    await page.go("#/us-east-1/streams/orders/settings");
+    await page.sees("Retention");
+    expect(await page.page.getByRole("button", { name: /^Change/ }).count()).toBe(0);
+    await page.go("#/us-east-1/tables");
+    await page.sees("dynamodb:ListTables");
+    await page.close();
+  });
+
+  it("that are revoked under the page lead back to the sign-in", async () => {
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/records?from=oldest", {}, REFUSED);
+    await signIn(page, "GUEST");
+    await page.sees("hello");
+    write(key("OWNER", '"*"'), key("READER", READ_ONLY));
+    server.reload();
+    await page.sees("You were signed out");
+    await signIn(page, "OWNER");
+    await page.sees("hello");
+    await page.close();
+  });
+});
+
+describe.skipIf(missing())("over TLS", () => {
+  it("the console is the same", async () => {
+    const [browser, server] = await Promise.all([openBrowser(), TestServer.start("--durability", "os", "--tls-self-signed")]);
+    const page = await ConsolePage.open(browser, server.url, "", { ignoreHTTPSErrors: true });
+    await page.press("Make a stream with 50 records");
+    await page.sees("50 records read");
+    await page.close();
+    await browser.close();
+    await server.close();
+  });
+});

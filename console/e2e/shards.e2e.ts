@@ -1,0 +1,76 @@
+import { CreateStreamCommand, ListShardsCommand, PutRecordsCommand } from "@aws-sdk/client-kinesis";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { hashKeyOf } from "../src/shards/geometry";
+import { ConsolePage, missing, openBrowser } from "./browser";
+import { TestServer } from "./server";
+
+describe.skipIf(missing())("shards", () => {
+  let [browser, server]: [Browser, TestServer] = [] as never;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([openBrowser(), TestServer.start("--durability", "os")]);
+    await server.kinesis().send(new CreateStreamCommand({ StreamName: "orders", ShardCount: 2 }));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  const open = async (stream = "orders") => {
+    const { Shards } = await server.kinesis().send(new ListShardsCommand({ StreamName: stream }));
+    return Shards!.filter((shard) => shard.SequenceNumberRange?.EndingSequenceNumber === undefined);
+  };
+
+  it("one is split where half of what came lies at each side", async () => {
+    const keys = Array.from({ length: 100 }, (_, at) => `key-${at}`);
+    const inFirst = keys.map(hashKeyOf).filter((hash) => hash < 2n ** 127n).sort((one, other) => (one < other ? -1 : 1));
+    const middle = inFirst[Math.floor(inFirst.length / 2)]!;
+    const Records = keys.map((PartitionKey) => ({ PartitionKey, Data: Uint8Array.of(1) }));
+    await server.kinesis().send(new PutRecordsCommand({ StreamName: "orders", Records }));
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/shards");
+    await page.press("Measure the last minute");
+    await page.page.getByRole("button", { name: /: shardId-000000000000, open, 50 % of the hash space, \S+ records\/s/ }).click();
+    await page.press("Split…");
+    await page.sees("It is closed, and two shards with");
+    await page.pressInDialog("Split");
+    await page.sees("shardId-000000000000 is split.");
+    expect((await open()).map((shard) => shard.HashKeyRange?.StartingHashKey)).toEqual([String(2n ** 127n), "0", String(middle)]);
+    await page.sees("Lineage");
+    await page.close();
+  });
+
+  it("two neighbours are merged", async () => {
+    const before = (await open()).length;
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/shards");
+    await page.page.getByRole("button", { name: /: shardId-000000000003/ }).click();
+    await page.press("Merge with its right neighbour…");
+    await page.sees("Both are closed, and one shard with");
+    await page.pressInDialog("Merge");
+    await page.sees(/shardId-000000000003 and shardId-000000000001 are merged/);
+    expect(await open()).toHaveLength(before - 1);
+    await page.close();
+  });
+
+  it("the count is changed within what AWS allows", async () => {
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/shards");
+    await page.press("Change the count…");
+    await page.fill("Open shards", "9");
+    await page.sees("1 to 4: half as many to twice as many at a time");
+    await page.fill("Open shards", "4");
+    await page.sees("4 shards with 25 % of the hash space each");
+    await page.pressInDialog("Change");
+    await page.sees("orders has 4 shards.");
+    expect(await open()).toHaveLength(4);
+    await page.close();
+  });
+
+  it("two thousand shards are drawn, listed by pages and found", async () => {
+    await server.kinesis().send(new CreateStreamCommand({ StreamName: "wide", ShardCount: 2000 }));
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/wide/shards");
+    await page.sees("(2,000 open)");
+    expect(await page.page.locator(".strip button.part").count()).toBe(2000);
+    await page.fill("Find shards by id", "1999");
+    await page.sees("shardId-000000001999");
+    await page.close();
+  });
+});
