@@ -44,9 +44,9 @@ export class ConsolePage {
   ) {}
 
   static async open(browser: Browser, url: string, hash = "", options: BrowserContextOptions = {}, expected: RegExp[] = []): Promise<ConsolePage> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "UTC", locale: "en-US", acceptDownloads: true, ...options });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "UTC", locale: "en-US", acceptDownloads: true, reducedMotion: "reduce", ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(45_000);
+    page.setDefaultTimeout(90_000);
     const opened = new ConsolePage(page, url, expected);
     opened.watch();
     await page.goto(`${url}/${hash}`);

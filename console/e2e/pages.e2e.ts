@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { CreateTableCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { CreateStreamCommand, EnableEnhancedMonitoringCommand, PutRecordsCommand, RegisterStreamConsumerCommand, DescribeStreamSummaryCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { CreateStreamCommand, EnableEnhancedMonitoringCommand, PutRecordsCommand, RegisterStreamConsumerCommand, DescribeStreamSummaryCommand, GetRecordsCommand, GetShardIteratorCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -124,7 +124,11 @@ async function fill(server: TestServer): Promise<void> {
       }),
     );
   await lease(0, { checkpoint: { S: "SHARD_END" }, childShardIds: { SS: ["shardId-000000000002", "shardId-000000000003"] } });
-  await lease(1, { leaseOwner: { S: "worker-a" } });
-  await lease(2, { leaseOwner: { S: "worker-b" }, parentShardId: { SS: ["shardId-000000000000"] } });
+  const numberIn = async (ShardId: string, at: number) => {
+    const { ShardIterator } = await kinesis.send(new GetShardIteratorCommand({ StreamName: "orders", ShardId, ShardIteratorType: "TRIM_HORIZON" }));
+    return (await kinesis.send(new GetRecordsCommand({ ShardIterator, Limit: at }))).Records!.at(-1)!.SequenceNumber!;
+  };
+  await lease(1, { leaseOwner: { S: "worker-a" }, checkpoint: { S: await numberIn("shardId-000000000001", 40) } });
+  await lease(2, { leaseOwner: { S: "worker-b" }, checkpoint: { S: await numberIn("shardId-000000000002", 99) }, parentShardId: { SS: ["shardId-000000000000"] } });
   await lease(3, { parentShardId: { SS: ["shardId-000000000000"] } });
 }

@@ -16,6 +16,7 @@ import { useSay } from "../shell/notices";
 import { hrefOf, replace, useRoute } from "../shell/route";
 import { bytes, count, counted, duration } from "../show/format";
 import { Moment } from "../show/moment";
+import { useNarrow } from "../show/narrow";
 import { Nothing } from "../show/nothing";
 import { ProblemBox } from "../show/problem_box";
 import { csv, jsonLines, save } from "./export";
@@ -95,6 +96,13 @@ export default function RecordsTab({ stream }: { stream: string }) {
     },
     [region, stream],
   );
+  const isNarrow = useNarrow();
+  const detail = useRef<HTMLDivElement>(null);
+  const chosenId = chosen?.id;
+  useEffect(() => {
+    // On a small screen it stands below the list.
+    if (isNarrow && chosenId !== undefined) detail.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+  }, [isNarrow, chosenId]);
   const shown = chosen && (records.find((record) => record.id === chosen.id) ?? chosen);
   return (
     <SpaceBetween size="m">
@@ -138,15 +146,17 @@ export default function RecordsTab({ stream }: { stream: string }) {
           </Container>
         )}
         {shown && (
-          <RecordDetail
-            key={shown.id}
-            record={shown}
-            region={region}
-            stream={stream}
-            mayPut={mayPut}
-            close={() => setChosen(undefined)}
-            putAgain={() => setDraft({ partitionKey: shown.partitionKey, explicitHashKey: shown.explicitHashKey ?? "", data: shown.data })}
-          />
+          <div ref={detail}>
+            <RecordDetail
+              key={shown.id}
+              record={shown}
+              region={region}
+              stream={stream}
+              mayPut={mayPut}
+              close={() => setChosen(undefined)}
+              putAgain={() => setDraft({ partitionKey: shown.partitionKey, explicitHashKey: shown.explicitHashKey ?? "", data: shown.data })}
+            />
+          </div>
         )}
       </div>
       {draft && (
@@ -166,7 +176,7 @@ export default function RecordsTab({ stream }: { stream: string }) {
 
 /** What the reader does, and how far it is. */
 function State({ progress, request }: { progress: Progress | undefined; request: RecordsRequest }) {
-  if (!progress) return <StatusIndicator type="pending">Not reading</StatusIndicator>;
+  if (!progress) return <StatusIndicator type="pending">Beginning to read</StatusIndicator>;
   const { scanned, scannedBytes, matched, dropped, behindMs, shards, lastArrivedMs } = progress;
   const isFiltered = !isEmpty(request.filter);
   const isBehind = behindMs > 0 && progress.state === "reading";
