@@ -51,6 +51,7 @@ const PAGES: [name: string, hash: string, seen: string | RegExp, act?: (page: Co
   ["create-table", "#/us-east-1/tables", "order-counter", (page) => page.press("Create a table")],
   ["table", "#/us-east-1/tables/order-counter", "Put an item"],
   ["item", "#/us-east-1/tables/order-counter", "Put an item", (page) => page.press("Put an item…")],
+  ["server", "#/us-east-1/server", "One fsync", async ({ page }) => page.getByRole("grid", { name: "Calls" }).getByRole("row").nth(1).waitFor()],
   ["finish-up", "#/us-east-1/streams/orders/shards", "Lineage", (page) => page.press("Finish up…").then(() => page.sees("table order-counter"))],
 ];
 const LOOKS = [

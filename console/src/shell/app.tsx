@@ -23,6 +23,7 @@ const Applications = lazy(() => import("../applications/applications_page"));
 const Application = lazy(() => import("../applications/application_page"));
 const Tables = lazy(() => import("../tables/tables_page"));
 const Table = lazy(() => import("../tables/table_page"));
+const Server = lazy(() => import("../server/server_page"));
 const Stream = lazy(() => import("../streams/stream_page"));
 
 interface Page {
@@ -37,6 +38,7 @@ function pageOf(path: readonly string[]): Page | undefined {
   const streams = { text: "Streams", path: ["streams"] };
   if (first === undefined) return { page: Start, crumbs: [] };
   if (first === "streams" && second === undefined) return { page: Streams, crumbs: [streams] };
+  if (first === "server") return { page: Server, crumbs: [{ text: "Server", path: [first] }] };
   if (first === "create-stream") return { page: CreateStream, crumbs: [streams, { text: "Create a stream", path: [first] }] };
   if (first === "streams" && second !== undefined) {
     return { page: Stream, crumbs: [streams, { text: second, path: [first, second] }] };
@@ -101,6 +103,8 @@ function Pages() {
             { type: "link", text: "Streams", href: hrefOf(region, ["streams"]) },
             { type: "link", text: "Applications", href: hrefOf(region, ["applications"]) },
             { type: "link", text: "Tables", href: hrefOf(region, ["tables"]) },
+            { type: "divider" },
+            { type: "link", text: "Server", href: hrefOf(region, ["server"]) },
           ]}
         />
       }
