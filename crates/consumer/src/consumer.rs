@@ -186,7 +186,7 @@ impl Consumer {
         let stop = self.site.told_to_stop.clone();
         let context = ShardContext {
             site: self.site,
-            factory: Arc::new(factory),
+            factory: Box::new(move |shard_id| Box::new(factory(shard_id))),
         };
         let worker = Worker::new(Arc::new(context), self.worker_id, self.seed);
         Run::new(stop.clone(), Box::pin(worker.run(stop)))

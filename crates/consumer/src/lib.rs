@@ -121,6 +121,7 @@ mod settings;
 mod shard_consumer;
 mod shard_fetcher;
 mod shard_graph;
+mod shard_processor;
 #[cfg(test)]
 mod simulation;
 mod source;
@@ -142,7 +143,7 @@ pub use handlers::{Batch, Batches};
 pub use lease::Lease;
 pub use lease_table::{Conditional, DynamoDbLeaseTable, LeaseTable, LeaseTableError, TableFuture};
 pub use millstream_types::{HashKey, HashKeyRange, TimestampMs};
-pub use outcome::{BoxError, Failure};
+pub use outcome::{BoxError, Failure, StartOver};
 pub use processor::{RecordProcessor, ShardStart};
 pub use record::{Record, RecordBatch};
 pub use run::Run;

@@ -95,6 +95,24 @@ impl<E: Into<BoxError>> From<E> for Failure {
     }
 }
 
+/// An error of a processor that cannot go on from where it is: what it knew of the shard is lost, as that of a child process
+/// that died. The processor is discarded, and after the pause of the [`FailurePolicy`](crate::FailurePolicy) a new one
+/// starts at the last checkpoint. With [`halt_after`](crate::FailurePolicy::halt_after), so many starts in a row without a
+/// checkpoint halt the worker.
+///
+/// To be returned by any method of a [`RecordProcessor`](crate::RecordProcessor), by `?` or inside a [`Failure`]; from
+/// `stop_requested` it is only logged.
+#[derive(Debug, thiserror::Error)]
+#[error("the processor cannot go on and starts over")]
+pub struct StartOver(#[source] BoxError);
+
+impl StartOver {
+    /// Starts over because of this.
+    pub fn because(cause: impl Into<BoxError>) -> Self {
+        Self(cause.into())
+    }
+}
+
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")

@@ -37,7 +37,8 @@ impl ShardStart {
 ///
 /// What is done is checkpointed as the [`CheckpointPolicy`](crate::CheckpointPolicy) says. A [`Failure`] is handled
 /// as it says itself, or as the [`FailurePolicy`](crate::FailurePolicy) says; nothing is skipped. To pass over a
-/// record, return `Ok`. A panic discards the processor; a new one starts at the last checkpoint.
+/// record, return `Ok`. A panic, or the error [`StartOver`](crate::StartOver), discards the processor; a new one starts at
+/// the last checkpoint.
 pub trait RecordProcessor: Send + 'static {
     /// Processes records. `Ok` means that all of them are done, but for those of which `batch` was told otherwise.
     /// Called again with the records that are not done.

@@ -22,13 +22,16 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::checkpoint_pace::CheckpointPace;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::outcome::in_one_line;
 use crate::processor_threads::ProcessorThreads;
+use crate::settings::Decision;
 use crate::shard_fetcher::{ShardFetcher, in_time};
 use crate::shard_graph::SyncStep;
+use crate::shard_processor::ProcessorFactory;
 use crate::{
     BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters, Lease,
-    LeaseTable, LeaseTableError, ReadError, RecordProcessor, Settings, Shard, ShardStart,
-    ShardStep, Source, StatusBoard, shard_graph,
+    LeaseTable, LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, Source,
+    StatusBoard, shard_graph,
 };
 
 mod processing;
@@ -45,12 +48,12 @@ const FORMER_REMOVED: &str =
 const STEP_PAUSE: Duration = Duration::from_millis(500);
 
 /// What all shards of a worker share, and their processors.
-pub(crate) struct ShardContext<P> {
+pub(crate) struct ShardContext {
     pub(crate) site: Worksite,
-    pub(crate) factory: Arc<dyn Fn(&str) -> P + Send + Sync>,
+    pub(crate) factory: ProcessorFactory,
 }
 
-impl<P> std::ops::Deref for ShardContext<P> {
+impl std::ops::Deref for ShardContext {
     type Target = Worksite;
 
     fn deref(&self) -> &Worksite {
@@ -82,7 +85,7 @@ pub(crate) struct Worksite {
     pub(crate) seeds: AtomicU64,
 }
 
-impl<P> fmt::Debug for ShardContext<P> {
+impl fmt::Debug for ShardContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShardContext").finish_non_exhaustive()
     }
@@ -115,8 +118,8 @@ enum EndError {
 /// Works on one shard until it is finished, lost or to be given back. Dropping this leaves the lease to expire.
 ///
 /// Nothing is processed before `not_before`: until then the last owner may not know that it lost the lease.
-pub(crate) async fn run<P: RecordProcessor>(
-    context: Arc<ShardContext<P>>,
+pub(crate) async fn run(
+    context: Arc<ShardContext>,
     held: Arc<HeldLease>,
     not_before: Instant,
 ) -> ShardOutcome {
@@ -140,8 +143,8 @@ pub(crate) async fn run<P: RecordProcessor>(
     outcome
 }
 
-async fn drive<P: RecordProcessor>(
-    context: &Arc<ShardContext<P>>,
+async fn drive(
+    context: &Arc<ShardContext>,
     held: &Arc<HeldLease>,
     not_before: Instant,
 ) -> ShardOutcome {
@@ -158,12 +161,23 @@ async fn drive<P: RecordProcessor>(
     if let Some(outcome) = wait_for_parents(context, held).await {
         return outcome;
     }
+    let mut failed_starts = 0;
     loop {
+        let begun_at = held.row().await.checkpoint;
         match process(context, held).await {
             Ok(ProcessingEnd::Lost) => return ShardOutcome::Lost,
             Ok(ProcessingEnd::Stopped) => return ShardOutcome::Released,
             Ok(ProcessingEnd::Halted(error)) => return ShardOutcome::Halted(error),
             Ok(ProcessingEnd::Ended(children)) => return finish(context, held, &children).await,
+            Ok(ProcessingEnd::StartsOver(error)) => {
+                if held.row().await.checkpoint != begun_at {
+                    failed_starts = 0;
+                }
+                failed_starts += 1;
+                if let Some(outcome) = start_over(context, held, failed_starts, error).await {
+                    return outcome;
+                }
+            }
             Err(panic) => {
                 tracing::error!(
                     shard_id = %held.key(), %panic,
@@ -177,11 +191,32 @@ async fn drive<P: RecordProcessor>(
     }
 }
 
-/// `None` once no parent is unfinished.
-async fn wait_for_parents<P: RecordProcessor>(
-    context: &ShardContext<P>,
+/// `None` once a new processor may begin at the last checkpoint.
+async fn start_over(
+    context: &ShardContext,
     held: &HeldLease,
+    failures: u32,
+    error: BoxError,
 ) -> Option<ShardOutcome> {
+    let policy = &context.settings.failure_policy;
+    let text = in_one_line(&*error);
+    tracing::error!(shard_id = %held.key(), failures, error = text, "processor starts over");
+    let wait = match policy.after(failures) {
+        Decision::Halt => return Some(ShardOutcome::Halted(error)),
+        Decision::TryAgainAfter(wait) => wait,
+        // There is no record to park.
+        Decision::Park => policy.pause(failures),
+    };
+    let retrying = ShardStep::Retrying {
+        failures,
+        error: text,
+    };
+    context.board.enter(held.key(), retrying);
+    pause(context, held, wait).await
+}
+
+/// `None` once no parent is unfinished.
+async fn wait_for_parents(context: &ShardContext, held: &HeldLease) -> Option<ShardOutcome> {
     let parents = held.row().await.parent_shard_ids;
     loop {
         match unfinished_parents(context, &parents).await {
@@ -204,8 +239,8 @@ async fn wait_for_parents<P: RecordProcessor>(
     }
 }
 
-async fn unfinished_parents<P>(
-    context: &ShardContext<P>,
+async fn unfinished_parents(
+    context: &ShardContext,
     parents: &BTreeSet<String>,
 ) -> Result<Vec<String>, LeaseTableError> {
     let mut rows = Vec::new();
@@ -216,8 +251,8 @@ async fn unfinished_parents<P>(
 }
 
 /// One processor, from its making to its end. An error is a panic of the processor.
-async fn process<P: RecordProcessor>(
-    context: &Arc<ShardContext<P>>,
+async fn process(
+    context: &Arc<ShardContext>,
     held: &Arc<HeldLease>,
 ) -> Result<ProcessingEnd, tokio::task::JoinError> {
     let row = held.row().await;
@@ -269,11 +304,7 @@ async fn process<P: RecordProcessor>(
 }
 
 /// Leases the children and stores the end of the shard.
-async fn finish<P: RecordProcessor>(
-    context: &ShardContext<P>,
-    held: &HeldLease,
-    children: &[Shard],
-) -> ShardOutcome {
+async fn finish(context: &ShardContext, held: &HeldLease, children: &[Shard]) -> ShardOutcome {
     context.board.enter(held.key(), ShardStep::Ending);
     loop {
         match try_finish(context, held, children).await {
@@ -293,8 +324,8 @@ async fn finish<P: RecordProcessor>(
     }
 }
 
-async fn try_finish<P>(
-    context: &ShardContext<P>,
+async fn try_finish(
+    context: &ShardContext,
     held: &HeldLease,
     children: &[Shard],
 ) -> Result<(), EndError> {
@@ -325,8 +356,8 @@ async fn try_finish<P>(
 }
 
 /// Creates the leases that are missing, parents before children, and starts those of a former stream again.
-pub(crate) async fn sync_leases<P>(
-    context: &ShardContext<P>,
+pub(crate) async fn sync_leases(
+    context: &ShardContext,
     shards: &[Shard],
     suspects: &mut BTreeSet<String>,
 ) -> Result<(), LeaseTableError> {
@@ -368,11 +399,7 @@ pub(crate) async fn in_table_time<T>(
         .unwrap_or(Err(LeaseTableError::TimedOut))
 }
 
-async fn pause<P>(
-    context: &ShardContext<P>,
-    held: &HeldLease,
-    pause: Duration,
-) -> Option<ShardOutcome> {
+async fn pause(context: &ShardContext, held: &HeldLease, pause: Duration) -> Option<ShardOutcome> {
     tokio::select! {
         biased;
         () = held.lost().cancelled() => Some(ShardOutcome::Lost),

@@ -17,7 +17,7 @@ use crate::incoming::{Arrival, Incoming};
 use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
 use crate::shard_fetcher::in_time;
 use crate::twin_watch::TwinWatch;
-use crate::{BoxError, Conditional, ConsumerError, Lease, RecordProcessor, ShardStep, shard_graph};
+use crate::{BoxError, Conditional, ConsumerError, Lease, ShardStep, shard_graph};
 
 mod giving_back;
 
@@ -26,8 +26,8 @@ const TABLE_RETRY: Duration = Duration::from_secs(1);
 /// How long tasks may take to end after their processors were dropped.
 const ABANDON_GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) struct Worker<P> {
-    pub(crate) context: Arc<ShardContext<P>>,
+pub(crate) struct Worker {
+    pub(crate) context: Arc<ShardContext>,
     pub(crate) worker_id: String,
     pub(crate) rng: StdRng,
     observations: Observations,
@@ -46,8 +46,8 @@ pub(crate) struct Worker<P> {
     stuck: BTreeSet<String>,
 }
 
-impl<P: RecordProcessor> Worker<P> {
-    pub(crate) fn new(context: Arc<ShardContext<P>>, worker_id: String, seed: u64) -> Self {
+impl Worker {
+    pub(crate) fn new(context: Arc<ShardContext>, worker_id: String, seed: u64) -> Self {
         Self {
             context,
             worker_id,

@@ -13,9 +13,10 @@ use crate::in_hand::{InHand, Parking, Verdicts};
 use crate::outcome::in_one_line;
 use crate::settings::Decision;
 use crate::shard_fetcher::Fetched;
+use crate::shard_processor::ShardProcessor;
 use crate::{
     BoxError, CheckpointError, Checkpointer, DeadLetters, ExtendedSequenceNumber, ParkedRecord,
-    RecordBatch, RecordProcessor, Shard, ShardStart, ShardStep,
+    RecordBatch, Shard, ShardStart, ShardStep, StartOver,
 };
 
 /// How long the last checkpoint may take when the lease is about to be given back.
@@ -29,6 +30,8 @@ pub(super) enum ProcessingEnd {
     Lost,
     Stopped,
     Halted(BoxError),
+    /// A new processor is to begin at the last checkpoint.
+    StartsOver(BoxError),
     /// All records are processed; these shards follow, as far as known.
     Ended(Vec<Shard>),
 }
@@ -51,13 +54,13 @@ struct NoDeadLetters {
     cause: String,
 }
 
-pub(super) struct Processing<P> {
-    pub(super) processor: P,
+pub(super) struct Processing {
+    pub(super) processor: Box<dyn ShardProcessor>,
     pub(super) checkpointer: Checkpointer,
     pub(super) pace: CheckpointPace,
     pub(super) held: Arc<HeldLease>,
     pub(super) batches_done: watch::Sender<u64>,
-    pub(super) context: Arc<ShardContext<P>>,
+    pub(super) context: Arc<ShardContext>,
 }
 
 enum Event {
@@ -67,7 +70,7 @@ enum Event {
     Fetched(Option<Fetched>),
 }
 
-impl<P: RecordProcessor> Processing<P> {
+impl Processing {
     pub(super) async fn run(
         mut self,
         start: ShardStart,
@@ -79,7 +82,9 @@ impl<P: RecordProcessor> Processing<P> {
         };
         match end {
             ProcessingEnd::Lost => self.tell_of_loss().await,
-            ProcessingEnd::Stopped | ProcessingEnd::Halted(_) => self.store_rest().await,
+            ProcessingEnd::Stopped | ProcessingEnd::Halted(_) | ProcessingEnd::StartsOver(_) => {
+                self.store_rest().await;
+            }
             ProcessingEnd::Ended(_) => {}
         }
         end
@@ -163,6 +168,12 @@ impl<P: RecordProcessor> Processing<P> {
             let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
             let call = self.processor.process(&handed.batch, &self.checkpointer);
             let result = match while_held(&held, &context.abandon, call).await {
+                Ok(Err(failure)) if failure.cause.is::<StartOver>() => {
+                    Err(ProcessingEnd::StartsOver(failure.cause))
+                }
+                other => other,
+            };
+            let result = match result {
                 Ok(result) => result,
                 Err(end) => {
                     in_hand.interrupted(&handed);
@@ -272,6 +283,9 @@ impl<P: RecordProcessor> Processing<P> {
             let Err(error) = while_held(&held, &context.abandon, call).await? else {
                 return Ok(());
             };
+            if error.is::<StartOver>() {
+                return Err(ProcessingEnd::StartsOver(error));
+            }
             failures += 1;
             let text = in_one_line(&*error);
             tracing::warn!(
@@ -355,6 +369,7 @@ impl<P: RecordProcessor> Processing<P> {
     }
 
     async fn tell_of_loss(&mut self) {
+        self.enter(ShardStep::Stopping);
         let context = Arc::clone(&self.context);
         let told = timeout(context.settings.shutdown_grace, self.processor.lease_lost());
         let ended = tokio::select! {

@@ -6,12 +6,13 @@ use futures::FutureExt;
 use super::*;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
-    Checkpoint, Checkpointer, Consumer, Failure, LeaseTable, RecordBatch, Run, Settings,
-    TableFuture,
+    Checkpoint, Checkpointer, Consumer, Failure, LeaseTable, RecordBatch, RecordProcessor, Run,
+    Settings, ShardStart, TableFuture,
 };
 
 mod handing_over;
 mod reading;
+mod starting_over;
 
 const FAILOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::shard_consumer::Worksite;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
-use crate::{Checkpoint, CheckpointPolicy, Failure, Lease, Settings, Source, StatusBoard};
+use crate::{
+    Checkpoint, CheckpointPolicy, Failure, Lease, RecordProcessor, Settings, Source, StatusBoard,
+};
 
 const FAILOVER: Duration = Duration::from_secs(10);
 
@@ -63,8 +65,9 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
     };
     let context = ShardContext {
         site,
-        factory: Arc::new(move |_: &str| Suspended {
-            batches: Arc::clone(&for_processor),
+        factory: Box::new(move |_: &str| {
+            let batches = Arc::clone(&for_processor);
+            Box::new(Suspended { batches })
         }),
     };
     let opened = stream.open(&shard_id, crate::StartingPosition::TrimHorizon);
