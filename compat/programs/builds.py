@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 from environment import BUILD, python_with
+from fresh_server import binary
 
 HERE = Path(__file__).resolve().parent
 MADE = BUILD / "programs"
@@ -101,10 +102,15 @@ def python_of(program):
 
 
 def multilang(program, folder):
-    """The daemon in Java; the Python package beside it, whose own set-up would fetch other jars."""
+    """The daemon in Java, and the Python package beside it."""
     java(program, folder)
+    python_bindings(program, folder)
+
+
+def python_bindings(program, folder):
+    """The Python package alone: its own set-up would fetch jars."""
     python = python_with([HERE / "requirements.txt"])
-    package, version = program["python_package"], program["python_version"]
+    package, version = program["python_package"], program.get("python_version", program["version"])
     run([python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:",
          "--no-build-isolation", "-d", folder, f"{package}=={version}"], Missing)
     archive = next(folder.glob("*.tar.gz"))
@@ -120,13 +126,14 @@ LANGUAGES = {
     "python": (python, lambda program, folder, quick: [
         python_of(program), HERE / program["folder"] / program.get("main", "worker.py")]),
     "multilang": (multilang, java_command),
+    "millstream": (python_bindings, lambda program, folder, quick: [binary()]),
 }
 
 
 def environment(program):
     """What the program's processes need in their environment to find what was built."""
     folder = folder_of(program)
-    paths = [HERE / "python-ledger", *([folder / "python"] if program["language"] == "multilang" else [])]
+    paths = [HERE / "python-ledger", *([folder / "python"] if "python_package" in program else [])]
     python = python_of(program) if program["language"] == "python" else sys.executable
     return {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHON": str(python)}
 

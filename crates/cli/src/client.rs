@@ -27,7 +27,8 @@ pub(crate) fn run(command: impl Future<Output = Result<(), Failure>>) -> ExitCod
     }
 }
 
-fn report(failure: &Failure) -> ExitCode {
+/// Says what went wrong; gives the exit code.
+pub(crate) fn report(failure: &Failure) -> ExitCode {
     if !matches!(failure, Failure::StdoutClosed) {
         output::say(&format!("millstream: {failure}"));
     }

@@ -8,8 +8,8 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
@@ -39,11 +39,50 @@ pub(crate) struct Connection {
     profile: Option<String>,
 }
 
+/// A service that the commands talk to.
+#[derive(Debug, Clone, Copy)]
+enum Service {
+    Kinesis,
+    DynamoDb,
+}
+
+impl Service {
+    /// The variable that names the endpoint of this service alone.
+    fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::Kinesis => "AWS_ENDPOINT_URL_KINESIS",
+            Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+        }
+    }
+}
+
 impl Connection {
+    /// These options, and where they say nothing, those.
+    pub(crate) fn or(&self, endpoint_url: Option<&str>, region: Option<&str>) -> Self {
+        let or = |option: &Option<String>, other: Option<&str>| {
+            option.clone().or_else(|| other.map(str::to_owned))
+        };
+        Self {
+            endpoint_url: or(&self.endpoint_url, endpoint_url),
+            region: or(&self.region, region),
+            profile: self.profile.clone(),
+        }
+    }
+
     /// A client for the endpoint. Nothing is sent yet, except what finding AWS credentials takes.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::new(&self.config_for(Service::Kinesis).await?))
+    }
+
+    /// A client for the tables.
+    pub(crate) async fn dynamodb_client(&self) -> Result<aws_sdk_dynamodb::Client, Failure> {
+        let config = self.config_for(Service::DynamoDb).await?;
+        Ok(aws_sdk_dynamodb::Client::new(&config))
+    }
+
+    async fn config_for(&self, service: Service) -> Result<SdkConfig, Failure> {
         let config = self.loader().load().await;
-        let endpoint = self.endpoint(&config);
+        let endpoint = self.endpoint(&config, service);
         if let Some(url) = &endpoint
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
@@ -52,7 +91,8 @@ impl Connection {
             )));
         }
         let is_loopback = endpoint.as_deref().is_some_and(is_loopback);
-        let mut builder = aws_sdk_kinesis::config::Builder::from(&config)
+        let mut builder = config
+            .to_builder()
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -61,11 +101,11 @@ impl Connection {
                     .operation_timeout(Duration::from_secs(60))
                     .build(),
             );
-        if endpoint
-            .as_deref()
-            .is_some_and(|url| url.starts_with("http://"))
-        {
-            builder = builder.http_client(http_client(TrustStore::empty()));
+        if let Some(url) = &endpoint {
+            builder = builder.endpoint_url(url);
+            if url.starts_with("http://") {
+                builder = builder.http_client(http_client(TrustStore::empty()));
+            }
         }
         match config.region() {
             Some(region) if !is_region(region.as_ref()) => return Err(bad_region(region)),
@@ -78,9 +118,8 @@ impl Connection {
         } else {
             aws_credentials(&config).await?
         };
-        Ok(Client::from_conf(
-            builder.credentials_provider(credentials).build(),
-        ))
+        let provider = SharedCredentialsProvider::new(credentials);
+        Ok(builder.credentials_provider(provider).build())
     }
 
     fn loader(&self) -> ConfigLoader {
@@ -98,14 +137,14 @@ impl Connection {
         loader
     }
 
-    /// The endpoint as the SDK will choose it.
-    fn endpoint(&self, config: &SdkConfig) -> Option<String> {
+    /// The endpoint as the SDK would choose it.
+    fn endpoint(&self, config: &SdkConfig, service: Service) -> Option<String> {
         let ignored = env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             .is_ok_and(|value| value.eq_ignore_ascii_case("true"));
         self.endpoint_url
             .clone()
             .or_else(|| {
-                env::var("AWS_ENDPOINT_URL_KINESIS")
+                env::var(service.endpoint_variable())
                     .ok()
                     .filter(|_| !ignored)
             })

@@ -6,12 +6,14 @@ mod connection;
 mod failure;
 mod keys;
 mod moment;
+mod multilang;
 mod output;
 mod progress;
 mod records;
 mod repair;
 mod restore;
 mod serve;
+mod stop_signals;
 mod streams;
 mod verify;
 
@@ -48,6 +50,8 @@ enum Command {
     Streams(streams::Arguments),
     /// Write, read and follow records, on Millstream or AWS
     Records(records::Arguments),
+    /// Run record processors in Python, Node.js, Ruby or .NET: the MultiLangDaemon of the KCL without Java
+    Multilang(multilang::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,5 +64,6 @@ fn main() -> ExitCode {
         Command::Keys(arguments) => keys::run(arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),
+        Command::Multilang(arguments) => multilang::run(arguments),
     }
 }

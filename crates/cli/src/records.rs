@@ -4,7 +4,6 @@ mod get;
 mod position;
 mod put;
 mod show;
-mod stop_signals;
 mod tail;
 mod user_records;
 

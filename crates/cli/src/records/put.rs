@@ -23,9 +23,9 @@ use self::printer::Printer;
 use self::progress::Progress;
 use self::record::{Field, InputFormat, RecordMaker};
 use self::sending::Sending;
-use super::stop_signals::StopSignals;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::stop_signals::StopSignals;
 
 /// How long what is under way may take after a signal.
 const STOP_TIME: Duration = Duration::from_secs(10);

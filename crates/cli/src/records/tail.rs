@@ -21,11 +21,11 @@ use self::merge::{Arrived, Merge};
 use self::poll::{Cursor, Page, Polled, poll};
 use super::position::Position;
 use super::show;
-use super::stop_signals::StopSignals;
 use super::user_records::{self, UserRecord};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::output::{self, Format};
+use crate::stop_signals::StopSignals;
 use crate::streams::shards::list_shards;
 
 /// Reads under way at a time.

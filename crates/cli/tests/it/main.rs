@@ -9,6 +9,7 @@ mod exit_codes;
 mod idle_connections;
 mod keys;
 mod log_status;
+mod multilang;
 mod records_get;
 mod records_put;
 mod records_tail;
