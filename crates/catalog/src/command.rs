@@ -20,7 +20,7 @@ pub use consumer::ConsumerCommand;
 pub use created_log::CreatedLog;
 pub use group::Command;
 pub use service::ServiceCommand;
-pub use shard::{ClosedShard, ShardCommand};
+pub use shard::{ClosedShard, ShardCommand, SplitAt};
 pub use stream::{StreamCommand, StreamSpec};
 pub use tag::{TagCommand, Tagged};
 

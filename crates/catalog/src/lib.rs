@@ -35,11 +35,12 @@ mod tests;
 mod token_key;
 #[cfg(test)]
 mod work;
+mod write_peaks;
 
 pub use catalog::{Applied, Catalog};
 pub use command::{
     ClosedShard, Command, CommandEntry, ConsumerCommand, CreatedLog, InvalidCommand,
-    ServiceCommand, ShardCommand, StreamCommand, StreamSpec, TagCommand, Tagged,
+    ServiceCommand, ShardCommand, SplitAt, StreamCommand, StreamSpec, TagCommand, Tagged,
 };
 pub use commitment::Commitment;
 pub use consumer::{Consumer, ConsumerKey};

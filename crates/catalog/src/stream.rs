@@ -20,6 +20,7 @@ use crate::resource_policy::ResourcePolicy;
 use crate::setting::Setting;
 use crate::shard::NewShard;
 use crate::stored;
+use crate::write_peaks::WritePeaks;
 
 /// One life of a stream: a stream that is deleted and created again has another id. Never reused, starts at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,6 +164,10 @@ pub struct Stream {
     /// When, within the last 24 hours, changes were made that are counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted_changes: BTreeMap<CountedChange, Vec<TimestampMs>>,
+    /// The most that came in a second, in bytes, on those of the last thirty days that no later one surpassed; only in
+    /// on-demand mode.
+    #[serde(default, skip_serializing_if = "WritePeaks::is_empty")]
+    pub(crate) write_peaks: WritePeaks,
     /// Who else may do what with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ResourcePolicy>,
@@ -216,6 +221,16 @@ impl Stream {
     /// The oldest arrival time that may still be read: records that arrived before it are past retention.
     pub fn trim_horizon(&self, now: TimestampMs) -> TimestampMs {
         TimestampMs(now.0.saturating_add(1).saturating_sub(self.retention_ms()))
+    }
+
+    /// The most that came in a second within the thirty days before `now`, in bytes; 0 if nothing was noted.
+    pub fn write_peak(&self, now: TimestampMs) -> u64 {
+        self.write_peaks.highest(now)
+    }
+
+    /// The most that came in a second on the day of `now`, in bytes; 0 if nothing was noted.
+    pub fn write_peak_of_day(&self, now: TimestampMs) -> u64 {
+        self.write_peaks.of_day(now)
     }
 
     /// Largest record, data and partition key, in bytes.

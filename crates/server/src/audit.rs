@@ -18,7 +18,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use millstream_types::{AccountId, CallRecord, CallRecorder, Plane, TimestampMs, WallClock};
+use millstream_types::{
+    AccountId, CallRecord, CallRecorder, Plane, ScalingRecord, ScalingRecorder, TimestampMs,
+    WallClock,
+};
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -59,6 +62,25 @@ struct CountedLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
     refusals_counted: u64,
+}
+
+/// What became of an on-demand stream's shards, and why.
+#[derive(Serialize)]
+struct ScaledLine<'a> {
+    time_ms: u64,
+    action: &'static str,
+    account: &'a str,
+    resource: String,
+    reshards: &'static str,
+    shards_before: usize,
+    shards_after: usize,
+    shards_wanted: usize,
+    bytes_per_s: u64,
+    peak_bytes_per_s: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busiest_shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busiest_bytes_per_s: Option<u64>,
 }
 
 /// Writes events.
@@ -211,6 +233,35 @@ impl CallRecorder for Audit {
             return;
         }
         self.write(call);
+    }
+}
+
+impl ScalingRecorder for Audit {
+    /// Writes an event: nobody asked for it, so it has no source and no principal. Never waits.
+    fn scaled(&self, record: &ScalingRecord<'_>) {
+        // The stream service tells the log by itself.
+        if let Some(file) = &self.file {
+            let ScalingRecord {
+                account,
+                region,
+                stream,
+                ..
+            } = record;
+            file.push(line_of(&ScaledLine {
+                time_ms: self.clock.now().0,
+                action: "millstream:ScaleOnDemandStream",
+                account: account.as_str(),
+                resource: format!("arn:aws:kinesis:{region}:{account}:stream/{stream}"),
+                reshards: record.reshards.label(),
+                shards_before: record.shards_before,
+                shards_after: record.shards_after,
+                shards_wanted: record.shards_wanted,
+                bytes_per_s: record.bytes_per_s,
+                peak_bytes_per_s: record.peak_bytes_per_s,
+                busiest_shard: record.busiest.map(|(shard, _)| shard.to_string()),
+                busiest_bytes_per_s: record.busiest.map(|(_, bytes_per_s)| bytes_per_s),
+            }));
+        }
     }
 }
 

@@ -229,6 +229,7 @@ impl Server {
         let hooks = CallHooks {
             admission: limits.map(|limits| Arc::new(limits) as _),
             recorder: Some(Arc::clone(&metrics.metrics) as _),
+            scaling: Some(Arc::<Audit>::clone(&audit)),
         };
         let opened = StreamService::open_with(
             Arc::clone(&engine),

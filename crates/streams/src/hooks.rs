@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_catalog::{ConsumerKey, Stream};
-use millstream_types::{AccountId, CallRecorder, Region, ShardId};
+use millstream_types::{AccountId, CallRecorder, Region, ScalingRecorder, ShardId};
 use millstream_wire::Operation;
 
 use crate::Failure;
@@ -17,6 +17,8 @@ pub struct CallHooks {
     pub admission: Option<Arc<dyn Admission>>,
     /// Hears what each call did with the stream that it found, and each event of a subscription.
     pub recorder: Option<Arc<dyn CallRecorder>>,
+    /// Hears of shards of on-demand streams that are split or merged.
+    pub scaling: Option<Arc<dyn ScalingRecorder>>,
 }
 
 /// Lets calls in, or refuses them: each call once it is known whether its caller may (who may not do something does not

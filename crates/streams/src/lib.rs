@@ -25,6 +25,7 @@ mod failure;
 mod hooks;
 mod life_cycle;
 mod limits;
+mod on_demand;
 mod operations;
 mod put;
 mod read;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use millstream_catalog::{ServiceCommand, TokenKey};
 use millstream_log::{EngineError, LogEngine, SnapshotStore};
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
-use millstream_types::{AccountId, CallRecorder, MetricsName, Region, StreamName, WallClock};
+use millstream_types::{
+    AccountId, CallRecorder, MetricsName, Region, Reshards, StreamName, WallClock,
+};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use crate::changing::Changing;
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
 use crate::life_cycle::{ConsumerLifeCycle, LifeCycle};
+use crate::on_demand::{Keeper, Traffic};
 use crate::put::Spread;
 use crate::read::{Damage, ReadTurns};
 use crate::retention::Retention;
@@ -51,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) read_turns: ReadTurns,
     pub(crate) damage: Damage,
     pub(crate) spread: Spread,
+    pub(crate) traffic: Arc<Traffic>,
+    keeper: Arc<Keeper>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) admission: Option<Arc<dyn Admission>>,
     pub(crate) recorder: Option<Arc<dyn CallRecorder>>,
@@ -178,6 +183,16 @@ impl StreamService {
         ));
         let (task, interval) = (Arc::clone(&retention), settings.retention_interval);
         workers.spawn("retention", |stop| task.run(interval, stop));
+        let traffic = Arc::new(Traffic::default());
+        let keeper = Arc::new(Keeper::new(
+            Arc::clone(&clock),
+            Arc::clone(&view),
+            commands.clone(),
+            Arc::clone(&traffic),
+            hooks.scaling,
+        ));
+        let (task, interval) = (Arc::clone(&keeper), settings.scaling_interval);
+        workers.spawn("on-demand streams", |stop| task.run(interval, stop));
         if let Some(admission) = hooks.admission.clone() {
             workers.spawn("limits", |stop| tidy(admission, stop));
         }
@@ -192,6 +207,8 @@ impl StreamService {
             tokens: tokens.map_err(OpenError::Randomness)?,
             retention,
             spread: Spread::default(),
+            traffic,
+            keeper,
             subscriptions,
             admission: hooks.admission,
             recorder: hooks.recorder,
@@ -242,6 +259,22 @@ impl StreamService {
         let _in_flight = self.in_flight()?;
         self.inner.retention.pass().await;
         Ok(())
+    }
+
+    /// Looks once at what on-demand streams took since the last look, and has their shards split and merged, without the
+    /// pauses of the task that does so in the background. What was begun may not be done when this returns.
+    ///
+    /// # Errors
+    /// While the service is stopping.
+    pub async fn scale_on_demand(&self) -> Result<(), Failure> {
+        let _in_flight = self.in_flight()?;
+        self.inner.keeper.look().await;
+        Ok(())
+    }
+
+    /// How many shards of on-demand streams were split, and how many pairs of them merged, since the service opened.
+    pub fn on_demand_reshards(&self, of: Reshards) -> u64 {
+        self.inner.keeper.begun(of)
     }
 
     /// What readers passed over because it is damaged; see [`StreamSettings::skips_damaged_records`].

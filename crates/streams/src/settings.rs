@@ -17,6 +17,8 @@ pub struct StreamSettings {
     /// How often a slice of the logs is looked at for records past retention. Reads are exact in any case: this only
     /// frees room. Default 1 s.
     pub retention_interval: Duration,
+    /// How often it is looked at what on-demand streams take, to split and merge their shards. Default 1 min.
+    pub scaling_interval: Duration,
     /// Most reads (GetRecords, events of subscriptions) that may wait for the disk at the same time; each may hold a
     /// whole answer meanwhile. Others wait for their turn; what is in memory is read without. Default 32; at least 1.
     pub reads_max: usize,
@@ -33,6 +35,7 @@ impl Default for StreamSettings {
             account_shards_max: None,
             commands_per_snapshot: 1000,
             retention_interval: Duration::from_secs(1),
+            scaling_interval: Duration::from_secs(60),
             reads_max: 32,
             skips_damaged_records: false,
         }

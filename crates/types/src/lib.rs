@@ -12,6 +12,7 @@ mod hash_key;
 pub mod limits;
 mod names;
 mod old_sequence_number;
+mod scaling;
 mod sequence_number;
 mod shard_id;
 mod words;
@@ -24,6 +25,7 @@ pub use clock::{SystemClock, TimestampMs, WallClock};
 pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
 pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};
 pub use old_sequence_number::OldSequenceNumber;
+pub use scaling::{Reshards, ScalingRecord, ScalingRecorder};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use shard_id::{InvalidShardId, ShardId};
 pub use words::{

@@ -44,6 +44,17 @@ pub enum ShardCommand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         per_day_max: Option<u32>,
     },
+    /// Shards of an on-demand stream are numbered to follow those that its traffic has split or merged: UPDATING.
+    BeginScaleOnDemand {
+        /// The stream.
+        id: StreamId,
+        /// Shards to split.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        splits: Vec<SplitAt>,
+        /// Shards to merge, each with the one whose range follows. No shard is in two changes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        merges: Vec<(ShardId, ShardId)>,
+    },
     /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE, unless an update
     /// of the shard count has another round to go, which begins with this.
     FinishReshard {
@@ -69,9 +80,20 @@ impl ShardCommand {
         "begin_split_shard",
         "begin_merge_shards",
         "begin_update_shard_count",
+        "begin_scale_on_demand",
         "finish_reshard",
         "remove_shards",
     ];
+}
+
+/// Where a shard is to be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitAt {
+    /// The parent.
+    pub shard: ShardId,
+    /// First hash key of the second child.
+    pub new_starting_hash_key: HashKey,
 }
 
 /// A shard whose log was closed.

@@ -75,6 +75,13 @@ pub enum StreamCommand {
         /// The stream.
         id: StreamId,
     },
+    /// More came in a second than ever before on this day; only of an on-demand stream.
+    NoteWritePeak {
+        /// The stream.
+        id: StreamId,
+        /// How much.
+        bytes_per_s: u64,
+    },
     /// Attaches a policy to a stream, in place of the one that it has.
     PutResourcePolicy {
         /// The stream.
@@ -100,6 +107,7 @@ impl StreamCommand {
         "decrease_retention",
         "update_setting",
         "finish_update_setting",
+        "note_write_peak",
         "put_resource_policy",
         "delete_resource_policy",
     ];

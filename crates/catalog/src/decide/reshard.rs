@@ -9,7 +9,7 @@ use super::scaling::{self, Round};
 use super::{check_limit, check_second, open};
 use crate::catalog::Catalog;
 use crate::closed_shards::ClosedRow;
-use crate::command::{ClosedShard, CreatedLog, ShardCommand};
+use crate::command::{ClosedShard, CreatedLog, ShardCommand, SplitAt};
 use crate::counted_change::CountedChange;
 use crate::decision::Decision;
 use crate::rejected::Rejected;
@@ -48,6 +48,9 @@ impl Catalog {
             } => {
                 self.begin_update_shard_count(now, *id, *target, *account_shards_max, *per_day_max)
             }
+            ShardCommand::BeginScaleOnDemand { id, splits, merges } => {
+                self.begin_scale_on_demand(now, *id, splits, merges)
+            }
             ShardCommand::FinishReshard { id, closed, logs } => {
                 self.finish_reshard(now, *id, closed, logs)
             }
@@ -71,11 +74,7 @@ impl Catalog {
             u64::from(SHARDS_PER_STREAM_MAX),
         )?;
         self.check_quota(&stream.key, 1, account_shards_max)?;
-        let HashKeyRange { start, end } = parent.range;
-        // AWS asks for more than one key in the first child and more than one in the second.
-        if key.0 <= start.0.saturating_add(1) || key >= end {
-            return Err(Rejected::SplitKeyOutside(parent.range));
-        }
+        check_cut(parent.range, key)?;
         self.active(id)?;
         check_open(parent)?;
         self.begin_reshard(now, stream, &Plan::split(parent, key))
@@ -97,6 +96,62 @@ impl Catalog {
         check_open(first)?;
         check_open(second)?;
         self.begin_reshard(now, stream, &Plan::merge(first, second))
+    }
+
+    fn begin_scale_on_demand(
+        &self,
+        now: TimestampMs,
+        id: StreamId,
+        splits: &[SplitAt],
+        merges: &[(ShardId, ShardId)],
+    ) -> Result<Decision, Rejected> {
+        let stream = self.active(id)?;
+        if stream.mode != StreamMode::OnDemand {
+            return Err(Rejected::Provisioned);
+        }
+        let current = stream.open_shards().len() as u64;
+        let limit = u64::from(SHARDS_PER_STREAM_MAX);
+        check_limit(current, splits.len() as u64, limit)?;
+        let mut changing = BTreeSet::new();
+        let mut open_shard = |id: ShardId| {
+            let shard = shard_of(stream, id)?;
+            check_open(&shard)?;
+            match changing.insert(id) {
+                true => Ok(shard),
+                false => Err(Rejected::ShardEnded(id)),
+            }
+        };
+        let mut parents = Vec::with_capacity(splits.len() + merges.len() * 2);
+        for split in splits {
+            let parent = open_shard(split.shard)?;
+            check_cut(parent.range, split.new_starting_hash_key)?;
+            parents.push(parent);
+        }
+        for (low, high) in merges {
+            let (low, high) = (open_shard(*low)?, open_shard(*high)?);
+            if !low.range.is_followed_by(&high.range) {
+                return Err(Rejected::NotAdjacent);
+            }
+            parents.extend([low, high]);
+        }
+        let (split_parents, merge_parents) = parents.split_at(splits.len());
+        let split = |(parent, at): (&'_ Shard, &SplitAt)| (*parent, at.new_starting_hash_key);
+        let splits: Vec<(Shard, HashKey)> = split_parents.iter().zip(splits).map(split).collect();
+        let mut plans: Vec<Plan<'_>> = splits
+            .iter()
+            .map(|(parent, key)| Plan::split(parent, *key))
+            .collect();
+        let pairs = merge_parents.chunks_exact(2);
+        plans.extend(pairs.map(|pair| Plan::merge(&pair[0], &pair[1])));
+        if plans.is_empty() {
+            return Ok(Decision::Nothing);
+        }
+        let target = current + splits.len() as u64 - merges.len() as u64;
+        let target = u32::try_from(target).expect("indexes have 31 bits");
+        self.begin_reshards(now, stream, &plans, |reshards| Change::Scale {
+            target,
+            reshards,
+        })
     }
 
     fn begin_update_shard_count(
@@ -376,6 +431,14 @@ fn take_over(
 
 fn shard_of(stream: &Stream, id: ShardId) -> Result<Shard, Rejected> {
     stream.shard(id).ok_or(Rejected::NoSuchShard(id))
+}
+
+/// AWS asks for more than one key in the first child and more than one in the second.
+fn check_cut(range: HashKeyRange, key: HashKey) -> Result<(), Rejected> {
+    match key.0 > range.start.0.saturating_add(1) && key < range.end {
+        true => Ok(()),
+        false => Err(Rejected::SplitKeyOutside(range)),
+    }
 }
 
 fn check_open(shard: &Shard) -> Result<(), Rejected> {

@@ -126,6 +126,9 @@ fn give(stream: &mut Stream, setting: &Setting) {
             mode,
             warm_throughput_mibps,
         } => {
+            if *mode != stream.mode {
+                stream.write_peaks = Default::default();
+            }
             stream.mode = *mode;
             stream.warm_throughput_mibps = match mode {
                 StreamMode::OnDemand => warm_throughput_mibps.or(stream.warm_throughput_mibps),
@@ -133,7 +136,16 @@ fn give(stream: &mut Stream, setting: &Setting) {
             };
         }
         Setting::MaxRecordSize { kib } => stream.max_record_size_kib = *kib,
-        Setting::WarmThroughput { mibps } => stream.warm_throughput_mibps = Some(*mibps),
+        Setting::WarmThroughput { mibps } => {
+            // As much as before or less: what there was beyond it is given up.
+            if stream
+                .warm_throughput_mibps
+                .is_some_and(|present| *mibps <= present)
+            {
+                stream.write_peaks = Default::default();
+            }
+            stream.warm_throughput_mibps = Some(*mibps);
+        }
         Setting::EnableMetrics { metrics } => stream.shard_level_metrics.extend(metrics),
         Setting::DisableMetrics { metrics } => {
             stream

@@ -45,6 +45,9 @@ impl Catalog {
                 account_shards_max,
             } => self.update_setting(now, *id, setting, *per_day_max, *account_shards_max),
             StreamCommand::FinishUpdateSetting { id } => self.finish_update_setting(now, *id),
+            StreamCommand::NoteWritePeak { id, bytes_per_s } => {
+                self.note_write_peak(now, *id, *bytes_per_s)
+            }
             StreamCommand::PutResourcePolicy { id, policy } => self.put_policy(*id, policy),
             StreamCommand::DeleteResourcePolicy { id } => self.delete_policy(*id),
         }
@@ -109,6 +112,7 @@ impl Catalog {
             warm_throughput_mibps: spec.warm_throughput_mibps,
             record_distribution: spec.record_distribution,
             counted_changes: BTreeMap::new(),
+            write_peaks: Default::default(),
             policy: None,
             consumers: Vec::new(),
             consumers_floor_s: 0,
@@ -175,6 +179,20 @@ impl Catalog {
             return Err(Rejected::RetentionIsShorter(stream.retention_hours));
         }
         Ok(with_retention(stream, hours))
+    }
+
+    fn note_write_peak(
+        &self,
+        now: TimestampMs,
+        id: StreamId,
+        bytes_per_s: u64,
+    ) -> Result<Decision, Rejected> {
+        let mut stream = Stream::clone(self.stream(id)?);
+        if stream.mode != StreamMode::OnDemand {
+            return Err(Rejected::Provisioned);
+        }
+        stream.write_peaks.note(now, bytes_per_s);
+        Ok(Decision::store(stream))
     }
 
     fn put_policy(&self, id: StreamId, policy: &ResourcePolicy) -> Result<Decision, Rejected> {

@@ -120,6 +120,47 @@ fn a_counted_change_is_refused_once_the_day_is_full_and_leaves_no_trace() {
     assert_eq!(times.len(), 1, "those of the day before are forgotten");
 }
 
+#[test]
+fn peaks_go_with_the_mode_and_are_given_up_with_the_warm_throughput() {
+    let mut catalog = Catalog::default();
+    let begin = Command::Stream(StreamCommand::BeginCreateStream {
+        stream: StreamSpec {
+            mode: StreamMode::OnDemand,
+            ..spec("meters", 4)
+        },
+        account_shards_max: None,
+    });
+    let id = apply(&mut catalog, begin).unwrap().stream.unwrap();
+    finish_of(&mut catalog, id);
+    let commitment = Command::Service(ServiceCommand::UpdateCommitment {
+        account: key("meters").account,
+        region: key("meters").region,
+        enabled: true,
+        minimum_ms: 1000,
+    });
+    apply(&mut catalog, commitment).unwrap();
+    let peak = |catalog: &Catalog| catalog.get(id).unwrap().write_peak(TimestampMs(START_MS));
+    let note = |bytes_per_s| Command::Stream(StreamCommand::NoteWritePeak { id, bytes_per_s });
+    let mut given = |setting| {
+        apply(&mut catalog, note(9)).unwrap();
+        apply(&mut catalog, update(id, setting, None)).unwrap();
+        finish_of(&mut catalog, id);
+        peak(&catalog)
+    };
+    assert_eq!(given(Setting::WarmThroughput { mibps: 3 }), 9);
+    assert_eq!(given(Setting::WarmThroughput { mibps: 4 }), 9);
+    assert_eq!(given(Setting::WarmThroughput { mibps: 4 }), 0);
+    assert_eq!(given(Setting::WarmThroughput { mibps: 2 }), 0);
+    let mode = |mode| Setting::Mode {
+        mode,
+        warm_throughput_mibps: None,
+    };
+    assert_eq!(given(mode(StreamMode::OnDemand)), 9);
+    assert_eq!(given(mode(StreamMode::Provisioned)), 0);
+    let refused = apply(&mut catalog, note(9));
+    assert_eq!(refused, Err(Rejected::Provisioned));
+}
+
 fn update(id: StreamId, setting: Setting, per_day_max: Option<u32>) -> Command {
     Command::Stream(StreamCommand::UpdateSetting {
         id,

@@ -219,3 +219,27 @@ fn what_does_not_fit_is_counted_and_the_count_written() {
     assert!(text.contains(&told), "the count is written");
     assert_eq!(file.shared.waiting_bytes.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn what_becomes_of_a_streams_shards_is_told_with_its_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.json");
+    let audit = open(&path, fixed());
+    audit.scaled(&ScalingRecord {
+        account: &ACCOUNT.parse().unwrap(),
+        region: &"eu-west-1".parse().unwrap(),
+        stream: &"meters".parse().unwrap(),
+        reshards: millstream_types::Reshards::Splits,
+        shards_before: 4,
+        shards_after: 6,
+        shards_wanted: 6,
+        bytes_per_s: 3_000_000,
+        peak_bytes_per_s: 3_000_001,
+        busiest: Some((millstream_types::ShardId::FIRST, 800_000)),
+    });
+    audit.close();
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap().trim_end(),
+        r#"{"time_ms":7,"action":"millstream:ScaleOnDemandStream","account":"111111111111","resource":"arn:aws:kinesis:eu-west-1:111111111111:stream/meters","reshards":"split","shards_before":4,"shards_after":6,"shards_wanted":6,"bytes_per_s":3000000,"peak_bytes_per_s":3000001,"busiest_shard":"shardId-000000000000","busiest_bytes_per_s":800000}"#
+    );
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use millstream_log::{Counter, CounterValue, EngineStatus, LogEngine, TIME_BOUNDS_US, Times};
 use millstream_streams::StreamService;
+use millstream_types::Reshards;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -169,6 +170,7 @@ impl Everything {
         let open = watched.streams.subscriptions_open();
         let help = "Subscriptions of SubscribeToShard that are open";
         gauge("subscriptions", help, open)?;
+        self.reshards(encoder)?;
         let budgets = &watched.budgets;
         let of = |of: fn(&ByteBudget) -> usize| {
             budgets
@@ -192,6 +194,21 @@ impl Everything {
             bytes,
             &of(ByteBudget::size_bytes),
         )
+    }
+}
+
+impl Everything {
+    fn reshards(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help =
+            "Shards of on-demand streams that were split, and pairs of them that were merged";
+        let kind = MetricType::Counter;
+        let mut family = encoder.encode_descriptor("on_demand_reshards", help, None, kind)?;
+        for reshards in Reshards::ALL {
+            let labels = [("reshard", reshards.label())];
+            let begun = self.watched.streams.on_demand_reshards(reshards);
+            counter(&mut family.encode_family(&labels)?, begun)?;
+        }
+        Ok(())
     }
 }
 

@@ -89,11 +89,8 @@ async fn each_operation_is_let_in_as_often_as_aws_documents() {
         };
         for number in 0..per_s {
             let answer = server.call(ADMIN, operation.name(), &body).await;
-            assert_ne!(
-                answer.error(),
-                LIMIT_EXCEEDED,
-                "{operation:?} {number} {answer:?}"
-            );
+            let is_let_in = answer.status == 200 || answer.error() != LIMIT_EXCEEDED;
+            assert!(is_let_in, "{operation:?} {number} {answer:?}");
         }
         let over = server.call(ADMIN, operation.name(), &body).await;
         assert_eq!(over.error(), LIMIT_EXCEEDED, "{operation:?} {over:?}");

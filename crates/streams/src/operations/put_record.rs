@@ -78,10 +78,10 @@ fn submit(call: &Call<'_>, request: &PutRecordRequest<'_>) -> Result<Submitted, 
         return Err(named.not_found());
     }
     if let Some(admission) = &inner.admission {
-        routing.admit(&**admission, std::iter::once(bytes));
+        routing.admit(&**admission);
     }
     let records = std::iter::once(stored(record));
-    let submitted = routing.submit(records, &inner.view, &inner.engine);
+    let submitted = routing.submit(records, &inner.view, &inner.engine, &inner.traffic);
     submitted.map_err(refusals::not_base64)
 }
 

@@ -58,10 +58,10 @@ fn submit(call: &Call<'_>, request: &PutRecordsRequest<'_>) -> Result<Submitted,
     let inner = call.inner();
     let mut routing = route(&stream, &inner.spread, request, &named)?;
     if let Some(admission) = &inner.admission {
-        routing.admit(&**admission, request.records.iter().map(size_bytes));
+        routing.admit(&**admission);
     }
     let records = request.records.iter().map(stored);
-    let submitted = routing.submit(records, &inner.view, &inner.engine);
+    let submitted = routing.submit(records, &inner.view, &inner.engine, &inner.traffic);
     submitted.map_err(refusals::not_base64)
 }
 

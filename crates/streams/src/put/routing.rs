@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use millstream_catalog::Stream;
 use millstream_log::LogEngine;
-use millstream_types::HashKey;
+use millstream_types::{HashKey, StreamMode};
 use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
 
 use super::submitted::{Routed, Submitted};
 use crate::envelope::EnvelopeWriter;
+use crate::on_demand::Traffic;
 use crate::view::View;
 use crate::{Admission, AskingRecord};
 
@@ -69,6 +70,7 @@ impl Routing {
         target.bytes += bytes;
         self.routed.push(Routed {
             hash,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             envelope,
             index: 0,
         });
@@ -101,13 +103,13 @@ impl Routing {
     }
 
     /// Asks, for each shard once, which of its records it takes; the others are answered without being written. Once,
-    /// after the last record; `bytes` are those of each record in the order in which they were added.
-    pub(crate) fn admit(&mut self, admission: &dyn Admission, bytes: impl Iterator<Item = usize>) {
+    /// after the last record.
+    pub(crate) fn admit(&mut self, admission: &dyn Admission) {
         let mut asking: Vec<Vec<AskingRecord>> = Vec::new();
         asking.resize_with(self.targets.len(), Vec::new);
-        for (routed, bytes) in self.routed.iter().zip(bytes) {
+        for routed in &self.routed {
             asking[usize::from(routed.envelope)].push(AskingRecord {
-                bytes: bytes as u64,
+                bytes: u64::from(routed.bytes),
                 is_admitted: true,
             });
         }
@@ -153,6 +155,32 @@ impl Routing {
         self.targets = parted;
     }
 
+    /// Counts, for an on-demand stream, what each shard is about to take.
+    fn count(&self, traffic: &Traffic) {
+        let shards = self.stream.open_shards();
+        let shard = |target: &Target| (self.stream.id, shards[target.position].id);
+        let written = &self.targets[self.refused..];
+        let mut watched: Vec<Option<Vec<(HashKey, u32)>>> = Vec::new();
+        for target in written {
+            let is_watched = traffic.add(shard(target), target.records, target.bytes);
+            watched.push(is_watched.then(|| Vec::with_capacity(target.records)));
+        }
+        if watched.iter().all(Option::is_none) {
+            return;
+        }
+        for routed in &self.routed {
+            let place = usize::from(routed.envelope).checked_sub(self.refused);
+            if let Some(Some(keys)) = place.and_then(|place| watched.get_mut(place)) {
+                keys.push((routed.hash, routed.bytes));
+            }
+        }
+        for (target, keys) in written.iter().zip(watched) {
+            if let Some(keys) = keys {
+                traffic.sample(shard(target), &keys);
+            }
+        }
+    }
+
     /// Writes the envelopes and submits them. `records` yields the records in the order in which they were added.
     ///
     /// # Errors
@@ -162,18 +190,23 @@ impl Routing {
         records: impl Iterator<Item = (&'a [u8], &'a RecordData<'a>)>,
         view: &Arc<View>,
         engine: &Arc<dyn LogEngine>,
+        traffic: &Traffic,
     ) -> Result<Submitted, InvalidRecordData> {
         let encryption_type = self.stream.encryption_type();
         let writer = |target: &Target| {
             EnvelopeWriter::with_room(target.records, target.bytes).encrypted(encryption_type)
         };
-        let (refused, written) = self.targets.split_at(self.refused);
+        let written = &self.targets[self.refused..];
         let mut writers: Vec<EnvelopeWriter> = written.iter().map(writer).collect();
         for (routed, (key, data)) in self.routed.iter_mut().zip(records) {
             if let Some(place) = usize::from(routed.envelope).checked_sub(self.refused) {
                 routed.index = writers[place].push(key, data)?;
             }
         }
+        if self.stream.mode == StreamMode::OnDemand {
+            self.count(traffic);
+        }
+        let (refused, written) = self.targets.split_at(self.refused);
         let mut submitted = Submitted::new(self.stream, view, engine, self.routed);
         for target in refused {
             submitted.refuse(target.position, target.records);

@@ -21,6 +21,8 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Routed {
     pub(super) hash: HashKey,
+    /// Of key and data.
+    pub(super) bytes: u32,
     /// Number of the envelope.
     pub(super) envelope: u16,
     /// Index in the envelope.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
-use millstream_streams::{Admission, Asking, CallHooks, Failure, StreamService, StreamSettings};
+use millstream_streams::{Admission, Asking, CallHooks, Failure};
 use millstream_types::{CallRecord, CallRecorder, StreamUse};
 use millstream_wire::{ErrorCode, Operation};
 use parking_lot::Mutex;
@@ -57,12 +56,7 @@ impl CallRecorder for Doorkeeper {
 pub(crate) async fn with_hooks(hooks: impl FnOnce(Arc<ManualClock>) -> CallHooks) -> World {
     let mut world = World::new().await;
     let hooks = hooks(world.clock.clone());
-    let memory = MemoryEngine::new(MemorySettings::default(), world.clock.clone());
-    let snapshots = Arc::new(MemorySnapshots::new());
-    let (clock, settings) = (world.clock.clone(), StreamSettings::default());
-    let opened =
-        StreamService::open_with(Arc::new(memory), snapshots, clock, settings, hooks).await;
-    world.service = opened.expect("opens");
+    world.crash_with(hooks).await;
     world
 }
 
@@ -71,6 +65,7 @@ async fn guarded() -> (World, Arc<Doorkeeper>) {
     let world = with_hooks(|_| CallHooks {
         admission: Some(doorkeeper.clone()),
         recorder: Some(doorkeeper.clone()),
+        scaling: None,
     });
     (world.await, doorkeeper)
 }
@@ -160,6 +155,7 @@ async fn an_operation_never_answers_an_error_that_it_does_not_have() {
     let hooks = CallHooks {
         admission: Some(Arc::new(Wrong)),
         recorder: None,
+        scaling: None,
     };
     let world = with_hooks(|_| hooks).await;
     world.create("meters", 1).await;

@@ -18,7 +18,7 @@ async fn limited(overrides: Vec<LimitOverride>) -> World {
     let overrides = LimitOverrides::new(overrides).unwrap();
     with_hooks(|clock| CallHooks {
         admission: Some(Arc::new(AwsLimits::new(clock, overrides))),
-        recorder: None,
+        ..CallHooks::default()
     })
     .await
 }

@@ -13,6 +13,7 @@ mod iterators;
 mod limits;
 mod list_shards;
 mod no_room;
+mod on_demand;
 mod put_and_get;
 mod put_errors;
 mod read_turns;

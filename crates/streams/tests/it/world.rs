@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
-use millstream_streams::{Caller, Failure, StreamService, StreamSettings};
+use millstream_streams::{CallHooks, Caller, Failure, StreamService, StreamSettings};
 use millstream_types::{SequenceNumber, TimestampMs, WallClock};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
@@ -153,6 +153,17 @@ impl World {
             let second = open(engine, &self.snapshots, &self.clock, &self.settings).await;
             self._second = Some(second);
         }
+    }
+
+    /// Kills the service and starts another one on the same logs, with hooks.
+    pub(crate) async fn crash_with(&mut self, hooks: CallHooks) {
+        let engine = self.under.on(self.memory.reopen());
+        self.engine = engine.clone();
+        self._second = None;
+        let (snapshots, clock) = (self.snapshots.clone(), self.clock.clone());
+        let settings = self.settings.clone();
+        let opened = StreamService::open_with(engine, snapshots, clock, settings, hooks).await;
+        self.service = opened.expect("opens");
     }
 
     pub(crate) async fn create(&self, name: &str, shards: u32) {
