@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod bounds;
 mod client;
+mod console;
 mod events;
 mod every_operation;
 mod fan_out;
