@@ -281,8 +281,8 @@ fn listed_state(path: &Path, owner: &TableOwner, identity: Identity, deadline: I
     }
 }
 
-/// A file that is on no list: one with its owner's mark was made just before a crash, or was put here; one without a
-/// mark was made before there were marks.
+/// A file that is on no list: one with its owner's mark was made just before a crash, or was put here; tables without a
+/// mark were made before there were marks, or such a backup was put here.
 fn unlisted_state(
     data_dir: &Path,
     owner: &TableOwner,
@@ -305,12 +305,11 @@ fn unlisted_state(
                     is_read_whole: sound.is_read_whole,
                 })
             }
-            Mark::None if is_there_a_list => Ok(State::Damaged(Damage::Foreign)),
             Mark::None => {
                 let identity = Identity::random().map_err(TablesOpenError::Folder)?;
                 check::make(&path, owner, identity)
                     .map_err(|error| TablesOpenError::Folder(io::Error::other(error)))?;
-                tracing::info!(%file, "a file of tables of an earlier version is marked and listed");
+                tracing::warn!(%file, "a file of tables of an earlier version is marked and listed");
                 Ok(State::Sound {
                     identity,
                     is_read_whole: sound.is_read_whole,

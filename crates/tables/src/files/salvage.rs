@@ -66,9 +66,8 @@ impl SalvagedTables {
         let checked = checked.and_then(|sound| match (entry, sound.mark) {
             (Some(Some(listed)), Mark::Some(found)) if *listed == found => Ok(Some(found)),
             (Some(Some(_)), mark) => Err(other(&mark)),
-            (Some(None), Mark::None) => Err(Damage::Foreign),
             (Some(None) | None, Mark::Some(found)) => Ok(Some(found)),
-            (None, Mark::None) => Ok(None),
+            (Some(None) | None, Mark::None) => Ok(None),
         });
         match checked {
             Ok(identity) => self.sound.push((owner, identity)),

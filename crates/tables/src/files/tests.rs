@@ -264,15 +264,39 @@ async fn a_list_that_is_gone_or_damaged_is_made_anew_by_repair_only() {
     }
 }
 
+/// As a version without marks left it.
+fn take_mark(path: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch("DROP TABLE \"millstream file\"; PRAGMA application_id = 0")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_without_a_mark_can_be_put_back_after_repair() {
+    let folder = folder().await;
+    let (path, backup) = (folder.path().join(ONE), folder.path().join("backup"));
+    fs::rename(&path, &backup).unwrap();
+    take_mark(&backup);
+    SalvagedTables::read(folder.path())
+        .unwrap()
+        .repair("kept")
+        .unwrap();
+    fs::copy(&backup, &path).unwrap();
+    assert!(SalvagedTables::read(folder.path()).unwrap().is_sound());
+    let service = open(folder.path()).unwrap();
+    assert!(is_served(&service, "111111111111").await);
+    stop(service).await;
+    fs::remove_file(&path).unwrap();
+    check_damaged(folder.path(), "the file is missing").await;
+}
+
 #[tokio::test]
 async fn files_of_a_version_without_marks_are_taken_over() {
     let folder = folder().await;
     fs::remove_file(folder.path().join(LIST)).unwrap();
     for file in [ONE, TWO] {
-        let connection = rusqlite::Connection::open(folder.path().join(file)).unwrap();
-        connection
-            .execute_batch("DROP TABLE \"millstream file\"; PRAGMA application_id = 0")
-            .unwrap();
+        take_mark(&folder.path().join(file));
     }
     let unmarked = SalvagedTables::read(folder.path()).unwrap();
     assert!(unmarked.is_sound(), "{:?}", unmarked.report());
