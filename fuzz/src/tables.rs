@@ -30,6 +30,7 @@ pub fn table_request(input: &[u8]) {
         let caller = TableCaller {
             account: &account,
             region: &region,
+            address: "localhost:4566",
             user: None,
         };
         let leases = LEASES.into();

@@ -22,6 +22,17 @@ impl TableAnswer {
         )
     }
 
+    /// The one address to send requests to: that of the service itself. How long it may be remembered is AWS's.
+    pub(crate) fn endpoint(address: &str) -> Self {
+        let body = serde_json::json!({
+            "Endpoints": [{"Address": address, "CachePeriodInMinutes": 1440}],
+        });
+        Self {
+            status: 200,
+            body: body.to_string().into(),
+        }
+    }
+
     /// The request failed inside; the outcome of a write is unknown.
     pub fn internal_error() -> Self {
         Self::error(500, "InternalServerError", "Internal server error")

@@ -12,6 +12,8 @@ pub struct TableCaller<'a> {
     pub account: &'a AccountId,
     /// Where they are.
     pub region: &'a Region,
+    /// The host, and the port if there is one, by which the caller reached the service.
+    pub address: &'a str,
     /// `None` may do everything in its account.
     pub user: Option<TableUser<'a>>,
 }

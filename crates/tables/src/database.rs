@@ -1,9 +1,12 @@
 //! One owner's database: decode, call, encode.
 
+mod billing;
 mod continuous_backups;
 mod definitions;
+mod indexes;
 mod legacy_expected;
 mod legacy_reads;
+mod local_indexes;
 mod tag_keys;
 mod updated_attributes;
 mod updates;
@@ -12,20 +15,24 @@ mod value_operands;
 use std::path::Path;
 use std::sync::Arc;
 
-use dynoxide::{Database, DynoxideError};
+use dynoxide::DynoxideError;
+use dynoxide::actions::describe_table::DescribeTableRequest;
 use millstream_wire::{MESSAGE_BYTES_MAX, cut_message};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::answer::TableAnswer;
 use crate::decode::{decode, enveloped};
+use crate::expressions;
 use crate::files::{Damage, TableFiles, line};
 use crate::in_place::InPlace;
 use crate::journal::Journal;
+use crate::legacy_conditions;
 use crate::names::own_arns;
 use crate::operation::TableOperation;
 use crate::owner::TableOwner;
 use crate::request::TableRequest;
+use crate::store::{Lost, Store};
 
 /// The tables of one owner. There is no file before the first table is made; until then an empty database in memory
 /// gives the answers.
@@ -35,7 +42,7 @@ pub(crate) struct OwnerDatabase {
     files: Option<Arc<TableFiles>>,
     /// The file, once there is one.
     in_place: Option<(InPlace, Journal)>,
-    database: Database,
+    database: Store,
     has_tables: bool,
     /// Whether all that was written is durable.
     is_durable: bool,
@@ -52,6 +59,21 @@ pub(crate) enum OpenError {
     Failed(#[from] DynoxideError),
 }
 
+/// Why what was written is not durable.
+#[derive(Debug)]
+pub(crate) enum NotKept {
+    /// It was taken back: nothing of it is done.
+    Lost,
+    /// The file is not as it must be.
+    Damaged(Damage),
+}
+
+impl From<Damage> for NotKept {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
 impl OwnerDatabase {
     /// Opens the owner's file, if there is one.
     pub(crate) fn open(
@@ -62,7 +84,7 @@ impl OwnerDatabase {
             owner,
             files,
             in_place: None,
-            database: Database::memory()?,
+            database: Store::memory()?,
             has_tables: false,
             is_durable: true,
         };
@@ -81,9 +103,7 @@ impl OwnerDatabase {
             DynoxideError::InternalServerError("the data folder's path is not UTF-8".into())
         })?;
         let in_place = InPlace::of(path)?;
-        self.database = Database::new(text)?;
-        // Only so can the level be set from outside: to NORMAL, beside levels that are the defaults. See `journal`.
-        self.database.disable_bulk_loading()?;
+        self.database = Store::open(text)?;
         let journal = Journal::of(path).map_err(|error| {
             DynoxideError::InternalServerError(format!("the journal of {text}: {error}"))
         })?;
@@ -100,8 +120,15 @@ impl OwnerDatabase {
     /// Makes all that was written durable, in the file that is at its place: what is written to another is lost.
     ///
     /// # Errors
-    /// It is not durable. Unless the file is just gone, nobody is served from its place until the server starts again.
-    pub(crate) fn keep(&mut self) -> Result<(), Damage> {
+    /// It is not durable. Unless the file is just gone, nobody is served from a place with [`NotKept::Damaged`] until the
+    /// server starts again.
+    pub(crate) fn keep(&mut self) -> Result<(), NotKept> {
+        let ended = self.database.end_group();
+        self.sync()?;
+        ended.map_err(|Lost| NotKept::Lost)
+    }
+
+    fn sync(&mut self) -> Result<(), Damage> {
         let Some((in_place, journal)) = self.in_place.as_ref().filter(|_| !self.is_durable) else {
             self.is_durable = true;
             return Ok(());
@@ -133,14 +160,19 @@ impl OwnerDatabase {
             return Ok(0);
         }
         self.is_durable = false;
-        self.database.sweep_ttl()
+        self.database.whole()?.sweep_ttl()
     }
 
     pub(crate) fn call(&mut self, request: TableRequest) -> TableAnswer {
         let operation = request.operation();
-        self.is_durable &= operation.is_read();
+        // What is kept in memory only is never waited for.
+        self.is_durable &= operation.is_read() || self.files.is_none();
         let mut members = request.into_members();
-        let completed = definitions::complete(operation, &mut members);
+        let completed = definitions::complete(operation, &mut members).and_then(|()| {
+            let checked = expressions::check(&members);
+            let checked = checked.and_then(|()| legacy_conditions::check(&members));
+            checked.map_err(DynoxideError::ValidationException)
+        });
         value_operands::resolve(&mut members);
         let members = Value::Object(members);
         let result = completed
@@ -152,6 +184,9 @@ impl OwnerDatabase {
                     self.execute(operation, members)
                 }
             });
+        if operation.is_control() {
+            self.database.forget_definitions();
+        }
         match result {
             Ok(body) => TableAnswer {
                 status: 200,
@@ -179,7 +214,7 @@ impl OwnerDatabase {
             Err(damage) => Err(unusable(&damage)),
         };
         // What was done in memory was the trial.
-        self.database = Database::memory()?;
+        self.database = Store::memory()?;
         self.open_file(&made?).map_err(|error| unusable(&error))?;
         self.execute(operation, members)
     }
@@ -210,14 +245,36 @@ impl OwnerDatabase {
     }
 
     fn execute(
-        &self,
+        &mut self,
         operation: TableOperation,
-        mut members: Value,
+        members: Value,
     ) -> Result<Vec<u8>, DynoxideError> {
         use TableOperation as Op;
-        let database = &self.database;
-        legacy_expected::settle(database, operation, &mut members);
-        let members = legacy_reads::in_expressions(database, operation, members)?;
+        match operation {
+            Op::DeleteItem | Op::GetItem | Op::PutItem | Op::Query | Op::Scan | Op::UpdateItem => {
+                self.database.open_items()?;
+                of_item(&self.database, operation, members)
+            }
+            Op::UpdateTable => {
+                let made = indexes::made(&members);
+                billing::note(self.database.whole()?, &members);
+                let answer = self.database.whole()?.update_table(decode(members)?)?;
+                self.database.forget_definitions();
+                indexes::narrow(&mut self.database, &made)?;
+                self.describe(&answer)
+            }
+            _ => self.of_tables(operation, members),
+        }
+    }
+
+    /// Does what is not about a single item.
+    fn of_tables(
+        &self,
+        operation: TableOperation,
+        members: Value,
+    ) -> Result<Vec<u8>, DynoxideError> {
+        use TableOperation as Op;
+        let database = self.database.whole()?;
         match operation {
             Op::BatchExecuteStatement => {
                 encode(&database.batch_execute_statement(decode(members)?)?)
@@ -225,7 +282,6 @@ impl OwnerDatabase {
             Op::BatchGetItem => encode(&database.batch_get_item(decode(members)?)?),
             Op::BatchWriteItem => encode(&database.batch_write_item(decode(members)?)?),
             Op::CreateTable => self.describe(&database.create_table(decode(members)?)?),
-            Op::DeleteItem => encode(&database.delete_item(enveloped(decode(members))?)?),
             Op::DeleteTable => self.describe(&database.delete_table(decode(members)?)?),
             Op::DescribeContinuousBackups => {
                 encode(&continuous_backups::describe(database, decode(members)?)?)
@@ -234,16 +290,12 @@ impl OwnerDatabase {
             Op::DescribeTimeToLive => encode(&database.describe_time_to_live(decode(members)?)?),
             Op::ExecuteStatement => encode(&database.execute_statement(decode(members)?)?),
             Op::ExecuteTransaction => encode(&database.execute_transaction(decode(members)?)?),
-            Op::GetItem => encode(&database.get_item(decode(members)?)?),
             Op::ListTables => encode(&database.list_tables(decode(members)?)?),
             Op::ListTagsOfResource => {
                 let mut listed = database.list_tags_of_resource(decode(members)?)?;
                 listed.tags.retain(|tag| !continuous_backups::is_own(tag));
                 encode(&listed)
             }
-            Op::PutItem => encode(&database.put_item(enveloped(decode(members))?)?),
-            Op::Query => encode(&database.query(decode(members)?)?),
-            Op::Scan => encode(&database.scan(decode(members)?)?),
             // DynamoDB answers these two with no body at all.
             Op::TagResource => database.tag_resource(decode(members)?).map(|_| Vec::new()),
             Op::TransactGetItems => encode(&database.transact_get_items(decode(members)?)?),
@@ -254,18 +306,66 @@ impl OwnerDatabase {
             Op::UpdateContinuousBackups => {
                 encode(&continuous_backups::update(database, decode(members)?)?)
             }
-            Op::UpdateItem => encode(&updates::update_item(database, members)?),
-            Op::UpdateTable => self.describe(&database.update_table(decode(members)?)?),
             Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(members)?)?),
+            Op::DeleteItem
+            | Op::DescribeEndpoints
+            | Op::GetItem
+            | Op::PutItem
+            | Op::Query
+            | Op::Scan
+            | Op::UpdateItem
+            | Op::UpdateTable => Err(DynoxideError::InternalServerError(format!(
+                "{operation:?} is none of a database's operations on tables"
+            ))),
         }
     }
 
     /// Encodes an answer that holds ARNs.
     fn describe<T: Serialize>(&self, answer: &T) -> Result<Vec<u8>, DynoxideError> {
         let mut description = serde_json::to_value(answer).map_err(|error| unwritable(&error))?;
+        billing::complete(self.database.whole()?, &mut description);
         own_arns(&self.owner, &mut description);
         encode(&description)
     }
+}
+
+/// Does what is about a single item, or reads many.
+fn of_item(
+    database: &Store,
+    operation: TableOperation,
+    mut members: Value,
+) -> Result<Vec<u8>, DynoxideError> {
+    use TableOperation as Op;
+    legacy_expected::settle(database, operation, &mut members);
+    let members = legacy_reads::in_expressions(database, operation, members)?;
+    match operation {
+        Op::DeleteItem => encode(&database.delete_item(enveloped(decode(members))?)?),
+        Op::GetItem => encode(&database.get_item(decode(members)?)?),
+        Op::PutItem => encode(&database.put_item(enveloped(decode(members))?)?),
+        Op::Query => {
+            let found = database.query(decode(members.clone())?);
+            let found = found.map_err(|error| indexes::explained(database, &members, error))?;
+            if members["IndexName"].is_null() {
+                return encode(&found);
+            }
+            let mut answer = serde_json::to_value(&found).map_err(|error| unwritable(&error))?;
+            local_indexes::fetch(database, &members, &mut answer)?;
+            encode(&answer)
+        }
+        Op::Scan => {
+            let found = database.scan(decode(members.clone())?);
+            encode(&found.map_err(|error| indexes::explained(database, &members, error))?)
+        }
+        _ => encode(&updates::update_item(database, members)?),
+    }
+}
+
+/// The description of a table, as DescribeTable answers it.
+fn described(database: &Store, table: &Value) -> Result<Value, DynoxideError> {
+    let named = serde_json::json!({ "TableName": table });
+    let described = database.describe_table(decode::<DescribeTableRequest>(named)?)?;
+    let mut described = serde_json::to_value(&described).map_err(|error| unwritable(&error))?;
+    Ok(described["Table"].take())
 }
 
 fn encode<T: Serialize>(answer: &T) -> Result<Vec<u8>, DynoxideError> {

@@ -1,5 +1,6 @@
 //! Tables in SQLite files: one file and one thread per account and region, both from the first call on.
 
+mod gathering;
 mod queue;
 mod worker;
 

@@ -14,15 +14,18 @@ mod caller;
 mod database;
 mod decode;
 mod embedded;
+mod expressions;
 mod files;
 mod in_place;
 mod journal;
+mod legacy_conditions;
 mod names;
 mod operation;
 mod owner;
 mod request;
 mod service;
 mod settings;
+mod store;
 
 pub use answer::TableAnswer;
 pub use caller::{TableCaller, TableUser};

@@ -7,6 +7,7 @@ impl TableOperation {
             self,
             Self::BatchGetItem
                 | Self::DescribeContinuousBackups
+                | Self::DescribeEndpoints
                 | Self::DescribeTable
                 | Self::DescribeTimeToLive
                 | Self::GetItem
@@ -68,6 +69,7 @@ operations! {
     DeleteItem,
     DeleteTable,
     DescribeContinuousBackups,
+    DescribeEndpoints,
     DescribeTable,
     DescribeTimeToLive,
     ExecuteStatement,

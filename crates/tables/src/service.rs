@@ -85,6 +85,9 @@ impl TableService {
             Err(denied) => denied,
             Ok(()) => match request.refusal() {
                 Some(refusal) => refusal.clone(),
+                None if operation == TableOperation::DescribeEndpoints => {
+                    TableAnswer::endpoint(caller.address)
+                }
                 None => self.tables.call(owner, request).await,
             },
         };

@@ -133,7 +133,7 @@ impl TablesEdge {
         };
         let done = self
             .tables
-            .call(table_caller(caller), operation, body)
+            .call(table_caller(caller, request.head), operation, body)
             .await;
         let holder = Holder::Account(caller.account.clone());
         let size_bytes = done.answer.body.len();
@@ -163,10 +163,13 @@ fn content_type(head: &Parts) -> Option<&'static str> {
     }
 }
 
-fn table_caller(caller: &Caller) -> TableCaller<'_> {
+fn table_caller<'a>(caller: &'a Caller, head: &'a Parts) -> TableCaller<'a> {
+    let authority = head.uri.authority();
     TableCaller {
         account: &caller.account,
         region: &caller.region,
+        address: authority
+            .map_or_else(|| text_header(head, "host"), |authority| authority.as_str()),
         user: match &caller.identity {
             Identity::Anyone => None,
             Identity::User(user) => Some(TableUser {

@@ -12,6 +12,8 @@ use dynoxide::{Database, DynoxideError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// What the keys of the tables' own tags begin with.
+const OWN: &str = "aws:millstream:";
 /// The tag's key. Its value is the recovery period in days.
 const TAG: &str = "aws:millstream:point-in-time-recovery";
 /// The recovery period of who names none, in days; also the longest.
@@ -39,9 +41,9 @@ struct Specification {
     recovery_period_in_days: Option<i64>,
 }
 
-/// Whether a tag is the setting and not the client's.
+/// Whether a tag is the tables' own and not the client's.
 pub(super) fn is_own(tag: &Tag) -> bool {
-    tag.key == TAG
+    tag.key.starts_with(OWN)
 }
 
 /// Shows the setting of a table that exists.
@@ -115,7 +117,7 @@ fn description(database: &Database, table: &str) -> Result<Value, DynoxideError>
     let period_days = listed
         .tags
         .iter()
-        .find(|tag| is_own(tag))
+        .find(|tag| tag.key == TAG)
         .and_then(|tag| tag.value.parse::<u8>().ok());
     let recovery = match period_days {
         Some(days) => json!({
@@ -133,7 +135,7 @@ fn description(database: &Database, table: &str) -> Result<Value, DynoxideError>
 }
 
 /// The embedded database looks at no more of an ARN than the table's name.
-fn embedded_arn(table: &str) -> String {
+pub(super) fn embedded_arn(table: &str) -> String {
     format!("arn:aws:dynamodb:dynoxide:000000000000:table/{table}")
 }
 

@@ -12,7 +12,7 @@ const KEY_NAME_BYTES_MAX: usize = 255;
 /// Checks a definition's bounds, and says what it leaves to a default that DynamoDB's answer shows.
 ///
 /// # Errors
-/// The name of a key's attribute is too long.
+/// The name of a key's attribute is too long, or the capacity of a table that has one is not given.
 pub(super) fn complete(
     operation: TableOperation,
     members: &mut Map<String, Value>,
@@ -27,6 +27,15 @@ pub(super) fn complete(
         check_names(members, list)?;
     }
     if operation == TableOperation::CreateTable {
+        let is_given = |name: &str| members.get(name).is_some_and(|given| !given.is_null());
+        if !is_given("BillingMode") && !is_given("ProvisionedThroughput") {
+            // PROVISIONED is what a table is that does not say.
+            return Err(DynoxideError::ValidationException(
+                "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be \
+                 specified when BillingMode is PROVISIONED"
+                    .into(),
+            ));
+        }
         // The embedded database shows what was given only.
         let protection = members
             .entry("DeletionProtectionEnabled")

@@ -6,6 +6,9 @@ use super::OwnerDatabase;
 use super::tests::{call, leases, owner};
 use crate::operation::TableOperation as Op;
 
+mod definitions;
+mod indexes;
+
 /// With the table `leases`.
 fn database() -> OwnerDatabase {
     let mut database = OwnerDatabase::open(owner(), None).unwrap();
@@ -42,45 +45,6 @@ fn update(key: &str, members: Value) -> Value {
 fn item(database: &mut OwnerDatabase, key: &str) -> Value {
     let body = json!({"TableName": "leases", "Key": {"leaseKey": {"S": key}}});
     done(database, Op::GetItem, &body)["Item"].take()
-}
-
-#[test]
-fn a_table_shows_whether_it_is_protected_from_the_start() {
-    let mut database = OwnerDatabase::open(owner(), None).unwrap();
-    let made = done(&mut database, Op::CreateTable, &leases());
-    assert_eq!(made["TableDescription"]["DeletionProtectionEnabled"], false);
-    let mut protected = leases();
-    protected["TableName"] = json!("protected");
-    protected["DeletionProtectionEnabled"] = json!(true);
-    let made = done(&mut database, Op::CreateTable, &protected);
-    assert_eq!(made["TableDescription"]["DeletionProtectionEnabled"], true);
-}
-
-#[test]
-fn keys_have_names_and_values_of_bounded_length() {
-    let mut database = database();
-    let table = |name: String| {
-        json!({
-            "TableName": "other",
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
-            "BillingMode": "PAY_PER_REQUEST",
-        })
-    };
-    let text = refused(&mut database, Op::CreateTable, &table("n".repeat(256)));
-    assert!(
-        text.ends_with(
-            "at 'attributeDefinitions.1.member.attributeName' failed to satisfy constraint: Member must have length \
-             less than or equal to 255"
-        ),
-        "{text}"
-    );
-    done(&mut database, Op::CreateTable, &table("n".repeat(255)));
-    let lease =
-        |size: usize| json!({"TableName": "leases", "Item": {"leaseKey": {"S": "k".repeat(size)}}});
-    done(&mut database, Op::PutItem, &lease(2048));
-    let text = refused(&mut database, Op::PutItem, &lease(2049));
-    assert!(text.contains("Size of hashkey has exceeded"), "{text}");
 }
 
 #[test]
@@ -402,4 +366,60 @@ fn tags_have_bounds_from_the_start_and_their_answers_no_body() {
         let answer = database.call(request);
         assert_eq!((answer.status, &answer.body[..]), (200, &b""[..]));
     }
+}
+
+#[test]
+fn an_update_that_makes_no_item_shows_none() {
+    let mut database = database();
+    let remove = json!({"UpdateExpression": "REMOVE a", "ReturnValues": "ALL_NEW"});
+    let answer = done(&mut database, Op::UpdateItem, &update("k", remove));
+    assert_eq!(answer, json!({}));
+}
+
+#[test]
+fn elements_are_deleted_from_a_set_of_their_type_only() {
+    let mut database = database();
+    put(
+        &mut database,
+        json!({"leaseKey": {"S": "k"}, "text": {"S": "x"}, "numbers": {"NS": ["1", "2"]}}),
+    );
+    let delete = |attribute: &str, set: Value| {
+        update(
+            "k",
+            json!({"AttributeUpdates": {attribute: {"Action": "DELETE", "Value": set}}}),
+        )
+    };
+    for (attribute, set) in [
+        ("text", json!({"SS": ["x"]})),
+        ("numbers", json!({"SS": ["1"]})),
+    ] {
+        let text = refused(&mut database, Op::UpdateItem, &delete(attribute, set));
+        assert_eq!(text, "Type mismatch for attribute to update");
+    }
+    let nothing = delete("numbers", json!({"NS": []}));
+    let text = refused(&mut database, Op::UpdateItem, &nothing);
+    assert!(text.contains("may not be empty"), "{text}");
+    done(
+        &mut database,
+        Op::UpdateItem,
+        &delete("numbers", json!({"NS": ["1"]})),
+    );
+    done(
+        &mut database,
+        Op::UpdateItem,
+        &delete("absent", json!({"NS": ["1"]})),
+    );
+    assert_eq!(item(&mut database, "k")["numbers"], json!({"NS": ["2"]}));
+}
+
+#[test]
+fn a_sum_with_too_many_digits_is_an_overflow() {
+    let mut database = database();
+    let sum = json!({
+        "UpdateExpression": "SET a = :v - :w",
+        "ExpressionAttributeValues": {":v": {"N": "1e50"}, ":w": {"N": "1"}},
+    });
+    let text = refused(&mut database, Op::UpdateItem, &update("k", sum));
+    assert!(text.starts_with("Number overflow."), "{text}");
+    assert_eq!(item(&mut database, "k"), Value::Null);
 }

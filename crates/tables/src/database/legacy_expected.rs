@@ -1,17 +1,16 @@
 //! NOT_CONTAINS in the legacy conditions of a write: to DynamoDB it is false of an attribute that is not there, as
 //! CONTAINS is; to the embedded database it is true.
 
-use dynoxide::Database;
-use dynoxide::actions::describe_table::DescribeTableRequest;
 use dynoxide::actions::get_item::GetItemRequest;
 use serde_json::{Map, Value, json};
 
 use crate::decode::decode;
 use crate::operation::TableOperation;
+use crate::store::Store;
 
 /// Puts CONTAINS in place of NOT_CONTAINS where the item has no such attribute. The caller must let nothing else change
 /// the table before the write.
-pub(super) fn settle(database: &Database, operation: TableOperation, members: &mut Value) {
+pub(super) fn settle(database: &Store, operation: TableOperation, members: &mut Value) {
     if !matches!(
         operation,
         TableOperation::DeleteItem | TableOperation::PutItem | TableOperation::UpdateItem
@@ -51,7 +50,7 @@ fn is_negated(condition: &Value) -> bool {
 
 /// The item that is written to, as it is; empty if there is none.
 fn stored(
-    database: &Database,
+    database: &Store,
     operation: TableOperation,
     members: &Value,
 ) -> Option<Map<String, Value>> {
@@ -69,14 +68,10 @@ fn stored(
     }
 }
 
-fn key_of_item(database: &Database, members: &Value) -> Option<Value> {
-    let named = json!({"TableName": members["TableName"]});
-    let table = database
-        .describe_table(decode::<DescribeTableRequest>(named).ok()?)
-        .ok()?;
-    let table = serde_json::to_value(&table).ok()?;
+fn key_of_item(database: &Store, members: &Value) -> Option<Value> {
+    let table = super::described(database, &members["TableName"]).ok()?;
     let mut key = Map::new();
-    for element in table["Table"]["KeySchema"].as_array()? {
+    for element in table["KeySchema"].as_array()? {
         let name = element["AttributeName"].as_str()?;
         key.insert(name.to_owned(), members["Item"].get(name)?.clone());
     }

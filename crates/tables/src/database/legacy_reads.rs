@@ -1,11 +1,12 @@
 //! Legacy conditions of Query and Scan, where they mean something else to the embedded database than to DynamoDB: such
 //! a request is asked in expressions.
 
-use dynoxide::{Database, DynoxideError};
+use dynoxide::DynoxideError;
 use serde_json::{Map, Value, json};
 
 use crate::decode::decode;
 use crate::operation::TableOperation;
+use crate::store::Store;
 
 /// The members to ask with in place of `members`.
 ///
@@ -15,7 +16,7 @@ use crate::operation::TableOperation;
 /// # Errors
 /// Those of the legacy conditions.
 pub(super) fn in_expressions(
-    database: &Database,
+    database: &Store,
     operation: TableOperation,
     members: Value,
 ) -> Result<Value, DynoxideError> {
@@ -87,7 +88,7 @@ fn is_negated(members: &Value, filter: &str) -> bool {
 
 /// Asks the legacy part for one item: it is refused in its own words.
 fn try_legacy(
-    database: &Database,
+    database: &Store,
     operation: TableOperation,
     members: &Value,
 ) -> Result<(), DynoxideError> {

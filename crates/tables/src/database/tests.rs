@@ -119,13 +119,39 @@ fn a_sync_that_failed_is_not_tried_again() {
     database.in_place.as_mut().unwrap().1 = Journal::that_fails();
     let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": "a"}}});
     assert_eq!(call(&mut database, TableOperation::PutItem, &put).0, 200);
-    assert!(matches!(database.keep(), Err(Damage::Unsynced(_))));
+    assert!(matches!(
+        database.keep(),
+        Err(NotKept::Damaged(Damage::Unsynced(_)))
+    ));
     drop(database);
     let again = OwnerDatabase::open(owner(), files).map(|_| ());
     assert!(
         matches!(again, Err(OpenError::Damaged(Damage::Unsynced(_)))),
         "{again:?}"
     );
+}
+
+#[test]
+fn a_group_that_is_lost_is_not_kept_and_the_next_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let mut database = OwnerDatabase::open(owner(), files).unwrap();
+    let create = call(&mut database, TableOperation::CreateTable, &leases());
+    assert_eq!(create.0, 200);
+    database.keep().unwrap();
+    let put = |database: &mut OwnerDatabase, key: &str| {
+        let put = json!({"TableName": "leases", "Item": {"leaseKey": {"S": key}}});
+        call(database, TableOperation::PutItem, &put).0
+    };
+    assert_eq!(put(&mut database, "lost"), 200);
+    database.database.tear();
+    assert_eq!(put(&mut database, "refused"), 500);
+    assert!(matches!(database.keep(), Err(NotKept::Lost)));
+    assert_eq!(put(&mut database, "kept"), 200);
+    database.keep().unwrap();
+    let scan = json!({"TableName": "leases"});
+    let (_, found) = call(&mut database, TableOperation::Scan, &scan);
+    assert_eq!(found["Items"], json!([{"leaseKey": {"S": "kept"}}]));
 }
 
 /// What `Database` gives no other way to: the level at which SQLite syncs what keeps the file whole, and leaves the last

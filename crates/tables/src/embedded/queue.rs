@@ -137,15 +137,18 @@ impl Queue {
             if state.is_closed {
                 return Taken::Closed;
             }
+            if time.is_zero() {
+                return Taken::Nothing;
+            }
             if self.changed.wait_until(&mut state, deadline).timed_out() && state.jobs.is_empty() {
                 return Taken::Nothing;
             }
         }
     }
 
-    /// The oldest request, if one waits.
-    pub(super) fn try_take(&self) -> Option<Job> {
-        self.state.lock().pop()
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().jobs.len()
     }
 
     /// Takes no more. What waits is still done.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::Shared;
+use super::gathering::Gathering;
 use super::queue::{Job, Queue, Taken};
 use crate::answer::TableAnswer;
-use crate::database::{OpenError, OwnerDatabase, unserved};
+use crate::database::{NotKept, OpenError, OwnerDatabase, unserved};
 use crate::files::Damage;
 use crate::owner::TableOwner;
 
@@ -37,10 +38,11 @@ impl Worker {
     pub(super) fn run(self) {
         let mut database = None;
         let mut swept = Instant::now();
+        let mut gathering = Gathering::default();
         loop {
             let taken = self.queue.take(self.idle(database.as_ref()));
             match taken {
-                Taken::Job(job) => self.group(&mut database, job),
+                Taken::Job(job) => self.group(&mut database, &mut gathering, job),
                 Taken::Nothing => {
                     let may_close = database.as_ref().is_none_or(OwnerDatabase::may_close);
                     if may_close && self.queue.close_if_empty() {
@@ -70,21 +72,40 @@ impl Worker {
     }
 
     /// Does a request, and while something is not durable yet, those that wait behind it.
-    fn group(&self, database: &mut Option<OwnerDatabase>, first: Job) {
+    fn group(&self, database: &mut Option<OwnerDatabase>, gathering: &mut Gathering, first: Job) {
         let began = Instant::now();
         let mut held = Held::default();
         let mut next = Some(first);
         let mut is_sound = true;
+        let mut count = 0;
+        let mut is_of_reads = true;
         while let Some(job) = next.take() {
             is_sound = self.perform(database, job, &mut held);
+            count += 1;
             let is_durable = database.as_ref().is_none_or(OwnerDatabase::is_durable);
-            if !is_durable && is_sound && held.has_room() && began.elapsed() < GROUP_TIME {
-                next = self.queue.try_take();
+            is_of_reads &= is_durable;
+            let age = began.elapsed();
+            if !is_durable && is_sound && held.has_room() && age < GROUP_TIME {
+                next = match self.queue.take(gathering.patience(count, age)) {
+                    Taken::Job(job) => Some(job),
+                    Taken::Nothing | Taken::Closed => None,
+                };
             }
         }
-        if let Err(damage) = database.as_mut().map_or(Ok(()), OwnerDatabase::keep) {
-            *database = None;
-            return held.refuse(&self.unserved(&damage));
+        let kept = database.as_mut().map_or(Ok(()), OwnerDatabase::keep);
+        if !is_of_reads {
+            gathering.ended(count, self.queue.waiting());
+        }
+        match kept {
+            Ok(()) => {}
+            Err(NotKept::Lost) => {
+                *database = None;
+                return held.refuse(&TableAnswer::internal_error());
+            }
+            Err(NotKept::Damaged(damage)) => {
+                *database = None;
+                return held.refuse(&self.unserved(&damage));
+            }
         }
         if !is_sound && database.as_ref().is_none_or(OwnerDatabase::may_close) {
             *database = None;

@@ -33,6 +33,7 @@ async fn call(
     let caller = TableCaller {
         account: &account,
         region: &region,
+        address: "localhost:4566",
         user: None,
     };
     let body = body.to_string().into();

@@ -10,6 +10,7 @@ use crate::database::OwnerDatabase;
 use crate::operation::TableOperation;
 use crate::owner::TableOwner;
 
+/// All but DescribeEndpoints, which no database answers.
 const OPERATIONS: &[TableOperation] = {
     use TableOperation as Op;
     &[

@@ -365,6 +365,7 @@ pub(super) fn members(operation: TableOperation) -> &'static [Member] {
             "TransactStatements" => List(TRANSACTION_STATEMENT),
         },
         Op::GetItem => GET_ITEM,
+        Op::DescribeEndpoints => members! {},
         Op::ListTables => members! {
             "ExclusiveStartTableName" => Kept,
             "Limit" => Kept,

@@ -32,7 +32,7 @@ pub(super) fn authorize(
     };
     for touched in request.touched() {
         let resource = match operation {
-            TableOperation::ListTables => "*".to_owned(),
+            TableOperation::DescribeEndpoints | TableOperation::ListTables => "*".to_owned(),
             _ => table_arn(owner, &touched.resource()),
         };
         let question = Question {

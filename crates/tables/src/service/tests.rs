@@ -242,6 +242,7 @@ fn reached(request: &TableRequest) -> BTreeSet<String> {
             |it: actions::update_time_to_live::UpdateTimeToLiveRequest| vec![it.table_name],
         ),
         Op::BatchExecuteStatement
+        | Op::DescribeEndpoints
         | Op::ExecuteStatement
         | Op::ExecuteTransaction
         | Op::ListTables => Vec::new(),
@@ -261,6 +262,7 @@ fn check(operation: TableOperation, body: &str) -> Result<Called, TestCaseError>
     let caller = TableCaller {
         account: &account.unwrap(),
         region: &region.unwrap(),
+        address: "localhost:4566",
         user: Some(TableUser {
             arn: "arn:aws:iam::111111111111:user/ann",
             permissions: &permissions,
@@ -472,4 +474,35 @@ proptest! {
         let body = extras.iter().fold(body.to_string(), |body, extra| put(extra, &body));
         check(operation, &body)?;
     }
+}
+
+#[test]
+fn the_endpoint_is_where_the_caller_is_and_policies_are_asked() {
+    let called = check(TableOperation::DescribeEndpoints, "{}").unwrap();
+    let answer: Value = serde_json::from_slice(&called.answer.body).unwrap();
+    let endpoint = json!({"Address": "localhost:4566", "CachePeriodInMinutes": 1440});
+    assert_eq!(
+        (called.answer.status, answer),
+        (200, json!({"Endpoints": [endpoint]}))
+    );
+    let service = TableService {
+        tables: Arc::<Recorder>::default(),
+        files: None,
+    };
+    let (account, region) = ("111111111111".parse(), "eu-west-1".parse());
+    let caller = TableCaller {
+        account: &account.unwrap(),
+        region: &region.unwrap(),
+        address: "localhost:4566",
+        user: Some(TableUser {
+            arn: "arn:aws:iam::111111111111:user/ann",
+            permissions: &Permissions::default(),
+        }),
+    };
+    let body = Bytes::from_static(b"{}");
+    let denied = service
+        .call(caller, TableOperation::DescribeEndpoints, &body)
+        .now_or_never()
+        .expect("nothing waits");
+    assert_eq!(denied.answer.error_name(), "AccessDeniedException");
 }
