@@ -113,6 +113,7 @@ fn a_backup_goes_nowhere_but_into_an_empty_folder_outside_of_the_data() {
     let inside = backup(&data, &data.join("backup-of-today"));
     assert_eq!(inside.code, 1, "{inside:?}");
     assert!(inside.stderr.contains("in the data folder"), "{inside:?}");
+    assert!(!data.join("backup-of-today").exists());
     assert!(server.terminate().success());
     let nobody = backup(&data, &folder.path().join("saved"));
     assert_eq!(nobody.code, 3, "{nobody:?}");

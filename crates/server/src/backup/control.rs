@@ -120,25 +120,31 @@ impl Control {
 
     /// Does what is asked for, one after the other, until `stop` is ready; what is being done then is given up.
     pub(crate) async fn serve(&self, stop: impl Future<Output = ()>) {
-        let is_given_up = Arc::new(AtomicBool::new(false));
-        let serve = async {
-            loop {
-                match self.listener.accept().await {
+        tokio::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => return,
+            };
+            let is_given_up = Arc::new(AtomicBool::new(false));
+            let answer = async {
+                match accepted {
                     Ok((stream, _)) => self.answer(stream, &is_given_up).await,
                     Err(error) => {
                         tracing::warn!(%error, "the socket in the data folder takes no requests");
                         tokio::time::sleep(LINE_TIMEOUT).await;
                     }
                 }
-            }
-        };
-        tokio::pin!(serve);
-        tokio::select! {
-            () = &mut serve => {}
-            () = stop => {
-                is_given_up.store(true, Ordering::Relaxed);
-                // It removes what it wrote; what is not done by then is marked as unfinished.
-                tokio::time::timeout(GIVE_UP_TIMEOUT, serve).await.ok();
+            };
+            tokio::pin!(answer);
+            tokio::select! {
+                () = &mut answer => {}
+                () = &mut stop => {
+                    is_given_up.store(true, Ordering::Relaxed);
+                    // It removes what it wrote; what is not done by then is marked as unfinished.
+                    tokio::time::timeout(GIVE_UP_TIMEOUT, answer).await.ok();
+                    return;
+                }
             }
         }
     }
@@ -249,14 +255,17 @@ type Making = (oneshot::Receiver<Outcome>, watch::Receiver<(u64, u64)>);
 impl Backups {
     fn make(&self, to: &Path, tell: &mut dyn FnMut(u64, u64) -> bool) -> Outcome {
         let begun = self.clock.now();
-        let writing = || BackupError::writing(to, to);
-        fs::create_dir_all(to).map_err(writing())?;
-        let to = to.canonicalize().map_err(writing())?;
+        let above = to.ancestors().find(|folder| folder.exists());
+        let above = above.unwrap_or(to).canonicalize();
         let own = self.folder.canonicalize();
-        if to.starts_with(own.map_err(BackupError::reading(&self.folder))?) {
-            return Err(BackupError::Inside(to));
+        let own = own.map_err(BackupError::reading(&self.folder))?;
+        if above
+            .map_err(BackupError::writing(to, to))?
+            .starts_with(own)
+        {
+            return Err(BackupError::Inside(to.to_owned()));
         }
-        make(&to, &*self.pin, &self.tables, begun, tell)
+        make(to, &*self.pin, &self.tables, begun, tell)
     }
 }
 
