@@ -1,5 +1,6 @@
 //! What is measured; one file per theme.
 
+mod control;
 mod gets;
 mod latency;
 mod memory;
@@ -50,7 +51,7 @@ impl Plan {
 
 /// The scenarios by name, in the order of the table.
 pub const NAMES: &[&str] = &[
-    "puts", "gets", "latency", "producer", "memory", "shards", "start", "tables",
+    "puts", "gets", "latency", "producer", "memory", "shards", "control", "start", "tables",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -65,6 +66,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "producer" => producer::run(plan).await,
         "memory" => memory::run(plan).await,
         "shards" => shards::run(plan).await,
+        "control" => control::run(plan).await,
         "start" => start::run(plan).await,
         "tables" => tables::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),

@@ -2,6 +2,7 @@
 
 mod consumers;
 mod quotas;
+mod refused;
 mod settings;
 mod shards;
 

@@ -118,6 +118,7 @@ pub struct Server {
     settings: Settings,
     edge: Arc<Edge<Services>>,
     connections: Shared,
+    connections_text: String,
     /// The listener of pages for who looks after the server.
     admin: Option<TcpListener>,
     engine: Arc<dyn LogEngine>,
@@ -177,7 +178,8 @@ impl Server {
         mut settings: Settings,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self, OpenError> {
-        settings.http.connections_max = connections_max(&settings);
+        let (connections_max, connections_text) = connections_max(&settings);
+        settings.http.connections_max = connections_max;
         let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
         let served = engines::of(settings.engine, &settings.data_dir, &settings.local);
         let folder = data_folder(&*served)?;
@@ -266,6 +268,7 @@ impl Server {
             settings,
             edge: Arc::new(edge),
             connections,
+            connections_text,
             engine,
             words: served.words(),
             streams,
@@ -284,6 +287,11 @@ impl Server {
     /// Where pages for who looks after the server are on a listener of their own.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref()?.local_addr().ok()
+    }
+
+    /// A line for the start text if there may be fewer connections than are set, else nothing.
+    pub fn connections_start_text(&self) -> &str {
+        &self.connections_text
     }
 
     /// Lines for the start text if the log takes no records, else nothing.
@@ -425,24 +433,21 @@ impl Server {
     }
 }
 
-/// As many connections as are set, or as there are descriptors for: the rest of those is for records and tables.
-fn connections_max(settings: &Settings) -> usize {
+/// As many connections as are set, or as there are descriptors for: the rest of those is for records and tables. And a
+/// line for the start text if those are fewer.
+fn connections_max(settings: &Settings) -> (usize, String) {
     let set = settings.http.connections_max;
     let Some(open_files_max) = open_files_limit() else {
-        return set;
+        return (set, String::new());
     };
-    let max = set.min(connections_within(
-        open_files_max,
-        settings.tables.databases_max,
-    ));
-    if max < set {
-        tracing::warn!(
-            open_files_max,
-            connections_max = max,
-            "the limit of open files leaves room for fewer connections than --connections-max says"
-        );
+    let max = connections_within(open_files_max, settings.tables.databases_max);
+    if max >= set {
+        return (set, String::new());
     }
-    max
+    let text = format!(
+        "  connections   at most {max} of {set}: the limit of open files is {open_files_max}\n"
+    );
+    (max, text)
 }
 
 /// What the edge is made of.

@@ -45,7 +45,8 @@ fn connections_follow_the_limit_of_open_files() {
         .collect();
     let served = sockets.iter_mut().filter_map(health).count();
     assert_eq!(served, CONNECTIONS_MAX);
-    server.output_with("the limit of open files leaves room for fewer connections");
+    let fewer = format!("  connections   at most {CONNECTIONS_MAX} of ");
+    server.output_with(&fewer);
     server.output_with("connections too many were closed");
     let said = server.output();
     assert!(!said.contains("no file descriptor is free"), "{said}");

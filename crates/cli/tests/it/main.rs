@@ -15,4 +15,5 @@ mod records_put;
 mod records_tail;
 mod repair;
 mod scripted_service;
+mod serve;
 mod streams;

@@ -2,12 +2,24 @@
 
 use futures::executor::block_on;
 use millstream_log::contract::close;
-use millstream_log::{AppendError, AppendId, EngineStatus, LogEngine, NotWritten, Place};
+use millstream_log::{
+    AppendError, AppendId, CounterValue, EngineStatus, LogEngine, NotWritten, Place,
+};
 use millstream_log_local::LocalEngine;
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 
 use crate::folder::{append_one, create, data, failure, wait_until};
 use crate::workload::{open, read_all};
+
+/// Bytes of segments that are kept for later.
+fn prepared_bytes(engine: &LocalEngine) -> u64 {
+    let counters = engine.counters().into_iter();
+    let mut prepared = counters.filter(|counter| counter.name == "prepared_bytes");
+    match prepared.next().map(|counter| counter.value) {
+        Some(CounterValue::Now(bytes)) => bytes,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[test]
 fn a_full_disk_refuses_records_first_and_resumes() {
@@ -16,6 +28,8 @@ fn a_full_disk_refuses_records_first_and_resumes() {
     let commands = create(&engine, 0, 0);
     let records = create(&engine, 1, 1);
     append_one(&engine, commands, "a command").unwrap();
+    // The reserve is made in the background, behind the next segment: a disk that is full before has none.
+    wait_until("the reserve", || prepared_bytes(&engine) >= 32 << 10);
     let full = |capacity_bytes| Faults {
         capacity_bytes: Some(capacity_bytes),
         ..Faults::default()
