@@ -86,7 +86,7 @@ function Settings({ stream, now, again }: { stream: string; now: StreamDescripti
               ariaLabel="Mode"
               items={[
                 { value: "PROVISIONED", label: "Provisioned", description: "You say how many shards there are." },
-                { value: "ON_DEMAND", label: "On demand", description: "The stream grows to its warm throughput. Twice a day at most, as on AWS." },
+                { value: "ON_DEMAND", label: "On demand", description: "Shards follow the traffic: they split where they are hot and merge where they rest. Switched twice a day at most, as on AWS." },
               ]}
             />
           )}

@@ -101,7 +101,7 @@ export default function CreatePage() {
                     ariaLabel="Mode"
                     items={[
                       { value: "PROVISIONED", label: "Provisioned", description: "You say how many shards there are, and change it when you want." },
-                      { value: "ON_DEMAND", label: "On demand", description: "It starts with four shards and grows to its warm throughput." },
+                      { value: "ON_DEMAND", label: "On demand", description: "It starts with four shards, and splits and merges them as its traffic wants." },
                     ]}
                   />
                 </FormField>

@@ -40,7 +40,7 @@ pub struct SignedRequest<'a> {
     pub path: &'a str,
     /// As sent, without the question mark; empty if there is none.
     pub query: &'a str,
-    /// All headers. With HTTP/2 the caller adds `host` from `:authority`.
+    /// All headers. With HTTP/2 the caller adds `:authority`, and `host` of the same value.
     pub headers: &'a [Header<'a>],
     /// The body.
     pub body: Body<'a>,

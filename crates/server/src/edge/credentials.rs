@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use http::Version;
 use http::header::HOST;
 use http::request::Parts;
 use millstream_streams::{Asked, Caller, Identity};
@@ -112,13 +113,18 @@ pub(crate) fn scope_service(head: &Parts) -> Option<String> {
     Some(presented.ok()?.service().to_owned())
 }
 
-/// A request's headers as signatures see them. HTTP/2 has no `host` header but an authority.
+/// A request's headers as signatures see them. HTTP/2 has an authority and seldom a `host` header; either may be signed,
+/// and a request of which they say two things has been refused before (`access.rs`).
 fn headers(head: &Parts) -> Vec<Header<'_>> {
-    let mut headers = Vec::with_capacity(head.headers.len() + 1);
-    if let Some(authority) = head.uri.authority()
-        && !head.headers.contains_key(HOST)
-    {
-        headers.push((HOST.as_str(), authority.as_str().as_bytes()));
+    let mut headers = Vec::with_capacity(head.headers.len() + 2);
+    if let Some(authority) = head.uri.authority() {
+        let authority = authority.as_str().as_bytes();
+        if !head.headers.contains_key(HOST) {
+            headers.push((HOST.as_str(), authority));
+        }
+        if head.version == Version::HTTP_2 {
+            headers.push((":authority", authority));
+        }
     }
     for (name, value) in &head.headers {
         headers.push((name.as_str(), value.as_bytes()));

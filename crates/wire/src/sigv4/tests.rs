@@ -251,6 +251,22 @@ fn host_and_amz_headers_must_be_signed() {
     assert_eq!(absent, Err(AuthenticationError::Mismatch));
 }
 
+/// The SDK for JavaScript, over HTTP/2, signs `:authority` and no `host`. It was refused.
+#[test]
+fn an_authority_is_signed_in_place_of_the_host() {
+    let secret = SecretKey::new(SECRET);
+    let mut signed = HEADERS.to_vec();
+    signed[0].0 = ":authority";
+    let authorization = signer(&secret).authorization(&request("", &signed, b"{}"), NOW);
+    assert!(authorization.contains("SignedHeaders=:authority;"));
+    // The caller adds the host, whoever signed it.
+    signed.extend([HEADERS[0], ("authorization", authorization.as_bytes())]);
+    assert_eq!(verified(&request("", &signed, b"{}"), SECRET, NOW), Ok(()));
+    signed[0].1 = b"other:4566";
+    let elsewhere = verified(&request("", &signed, b"{}"), SECRET, NOW);
+    assert_eq!(elsewhere, Err(AuthenticationError::Mismatch));
+}
+
 #[test]
 fn unknown_keys_and_foreign_tokens_are_refused_before_the_time_is_looked_at() {
     let secret = SecretKey::new(SECRET);

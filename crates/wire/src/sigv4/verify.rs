@@ -204,7 +204,7 @@ fn check_scope(
     Ok(())
 }
 
-/// `host` and every `x-amz-` header must be covered: each changes what the request means.
+/// `host`, or HTTP/2's `:authority`, and every `x-amz-` header must be covered: each changes what the request means.
 fn check_signed_headers(
     presented: &Presented<'_>,
     request: &SignedRequest<'_>,
@@ -215,7 +215,8 @@ fn check_signed_headers(
             .split(';')
             .any(|signed| signed.eq_ignore_ascii_case(name))
     };
-    if !is_signed("host") {
+    // The SDK for JavaScript signs the one that its protocol has.
+    if !is_signed("host") && !is_signed(":authority") {
         return Err(AuthenticationError::HostNotSigned);
     }
     let unsigned = request

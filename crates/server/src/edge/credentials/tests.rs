@@ -43,6 +43,23 @@ fn account_and_region_come_from_the_credential() {
 }
 
 #[test]
+fn an_authority_is_a_host_and_may_be_signed_as_either() {
+    let request = Request::post("http://h:1/").version(Version::HTTP_2);
+    let head = request.body(()).unwrap().into_parts().0;
+    assert_eq!(
+        headers(&head),
+        [("host", &b"h:1"[..]), (":authority", &b"h:1"[..])]
+    );
+    let request = Request::post("http://h:1/").header("host", "other");
+    let head = request.body(()).unwrap().into_parts().0;
+    assert_eq!(
+        headers(&head),
+        [("host", &b"other"[..])],
+        "HTTP/1.1 has no such name"
+    );
+}
+
+#[test]
 fn none_or_two_sets_of_credentials_are_refused() {
     let none = of("/", &[]).unwrap_err();
     assert_eq!(none.to_string(), "Missing Authentication Token");
