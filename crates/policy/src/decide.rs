@@ -193,6 +193,31 @@ mod tests {
     }
 
     #[test]
+    fn a_deny_holds_wherever_it_stands_in_its_policy() {
+        let statement = |effect: &str| json!({"Effect": effect, "Principal": "*", "Action": "kinesis:*", "Resource": STREAM});
+        for effects in [["Deny", "Allow"], ["Allow", "Deny"]] {
+            let of_resource = json!({"Statement": effects.map(statement)});
+            let denied = ask(OWN, &Permissions::everything(), Some(of_resource));
+            assert_eq!(
+                denied,
+                Err(format!(
+                    "{PREFIX} with an explicit deny in a resource-based policy"
+                )),
+                "{effects:?}"
+            );
+            let statements = effects.map(|effect| identity(effect, "*", "*")["Statement"].clone());
+            let own = permissions(&[json!({"Statement": statements})]);
+            assert_eq!(
+                ask(OWN, &own, None),
+                Err(format!(
+                    "{PREFIX} with an explicit deny in an identity-based policy"
+                )),
+                "{effects:?}"
+            );
+        }
+    }
+
+    #[test]
     fn across_accounts_both_must_allow() {
         let everything = Permissions::everything();
         assert_eq!(
