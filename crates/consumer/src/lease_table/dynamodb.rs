@@ -395,7 +395,8 @@ impl LeaseTable for DynamoDbLeaseTable {
         if lease.checkpoint_owner.is_some() {
             update.remove(row::CHECKPOINT_OWNER);
             update.add(row::OWNER_SWITCHES, 1);
-        } else {
+        }
+        if lease.checkpoint_owner.is_none() || lease.is_finished() {
             update.remove(row::LEASE_OWNER);
         }
         self.write(lease, true, Counts::Yes, update)

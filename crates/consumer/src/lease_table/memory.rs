@@ -117,9 +117,11 @@ impl LeaseTable for MemoryLeaseTable {
 
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
         self.change(lease, true, |row| {
-            if row.checkpoint_owner.take().is_some() {
+            let is_passed_on = row.checkpoint_owner.take().is_some();
+            if is_passed_on {
                 row.owner_switches_since_checkpoint += 1;
-            } else {
+            }
+            if !is_passed_on || row.is_finished() {
                 row.lease_owner = None;
             }
         })
