@@ -109,6 +109,8 @@ pub(crate) enum ShardOutcome {
 enum EndError {
     #[error("shards could not be listed: {0}")]
     Stream(#[from] ReadError),
+    #[error("shard {0} follows another shard too, which is not listed yet")]
+    ParentNotListed(String),
     #[error("leases of children could not be made: {0}")]
     Table(#[from] LeaseTableError),
     #[error("the end of the shard could not be stored: {0}")]
@@ -329,13 +331,9 @@ async fn try_finish(
     held: &HeldLease,
     children: &[Shard],
 ) -> Result<(), EndError> {
-    let mut shards = in_time(context.source.list_shards()).await?;
-    for child in children {
-        // The listing may lag behind.
-        if !shards.iter().any(|shard| shard.shard_id == child.shard_id) {
-            shards.push(child.clone());
-        }
-    }
+    let listed = in_time(context.source.list_shards()).await?;
+    let shards = shard_graph::with_children(listed, held.key(), children)
+        .map_err(EndError::ParentNotListed)?;
     sync_leases(context, &shards, &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()

@@ -12,6 +12,31 @@ mod former_stream;
 
 pub(crate) use former_stream::{SyncStep, sync_steps};
 
+/// The shards of a listing, which may lag behind, and the children of the shard `ended`.
+///
+/// # Errors
+/// The child that is not listed, and of which a parent is not listed either. It must not have a lease yet: the invariant
+/// would have it that the parent needs none, and its records would be skipped. A parent whose child was listed before
+/// is another matter: that one is past retention.
+pub(crate) fn with_children(
+    mut listed: Vec<Shard>,
+    ended: &str,
+    children: &[Shard],
+) -> Result<Vec<Shard>, String> {
+    let mut known: BTreeSet<String> = listed.iter().map(|shard| shard.shard_id.clone()).collect();
+    known.insert(ended.to_owned());
+    for child in children {
+        if known.contains(&child.shard_id) {
+            continue;
+        }
+        if !child.parent_shard_ids.iter().all(|id| known.contains(id)) {
+            return Err(child.shard_id.clone());
+        }
+        listed.push(child.clone());
+    }
+    Ok(listed)
+}
+
 /// The leases that are missing, parents before children. Create them in this order and stop at the first failure:
 /// the invariant rests on it.
 pub(crate) fn leases_to_create(

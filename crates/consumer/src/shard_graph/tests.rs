@@ -46,6 +46,25 @@ fn a_new_application_leases_every_shard_parents_first() {
     );
 }
 
+/// A child is told of at the end of either parent, perhaps before the listing has the other: a lease of the child would say
+/// that the other parent is done, and its records would be skipped.
+#[test]
+fn a_child_waits_for_the_listing_of_its_other_parent() {
+    let (first, child) = (shard("1", ""), shard("3", "1 2"));
+    let early = with_children(vec![first.clone()], "1", std::slice::from_ref(&child));
+    assert_eq!(early, Err("3".to_owned()));
+    let both = vec![first.clone(), shard("2", "")];
+    let shards = with_children(both, "1", std::slice::from_ref(&child)).unwrap();
+    assert_eq!(shards.last(), Some(&child));
+    let leases = [lease("1", "SHARD_END")];
+    let made = created(&shards, &leases, InitialPosition::TrimHorizon);
+    assert_eq!(made, ["2 TRIM_HORIZON", "3 TRIM_HORIZON"]);
+    // Past retention is another matter: the child is listed, and the parent is not any more.
+    let late = with_children(vec![first, child.clone()], "1", &[child]).unwrap();
+    assert_eq!(late.len(), 2);
+    assert!(with_children(Vec::new(), "1", &[shard("4", "1")]).is_ok());
+}
+
 #[test]
 fn shards_that_ended_before_the_application_began_need_no_lease() {
     let shards = [shard("0!", ""), shard("1", "0"), shard("2", "0")];
