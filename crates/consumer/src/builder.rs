@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
 use crate::processor_threads::ProcessorThreads;
 use crate::shard_consumer::Worksite;
 use crate::{
     Consumer, DeadLetterStream, DeadLetters, DynamoDbLeaseTable, FanOut, InvalidSettings,
-    LeaseTable, Polling, Settings, Source, StatusBoard,
+    LeaseTable, MetricsRecorder, Polling, Settings, Source, StatusBoard,
 };
 
 /// Why a consumer cannot be built.
@@ -52,6 +53,7 @@ pub struct ConsumerBuilder {
     table: Option<Arc<dyn LeaseTable>>,
     dead_letters: Option<Arc<dyn DeadLetters>>,
     dead_letter_stream: Option<String>,
+    metrics: Option<Arc<dyn MetricsRecorder>>,
     settings: Settings,
     processor_threads: Option<NonZeroUsize>,
     seed: Option<u64>,
@@ -68,6 +70,7 @@ impl ConsumerBuilder {
             table: None,
             dead_letters: None,
             dead_letter_stream: None,
+            metrics: None,
             settings: Settings::default(),
             processor_threads: None,
             seed: None,
@@ -125,6 +128,13 @@ impl ConsumerBuilder {
     /// Keeps records that cannot be processed in `dead_letters`.
     pub fn dead_letters(mut self, dead_letters: impl DeadLetters + 'static) -> Self {
         self.dead_letters = Some(Arc::new(dead_letters));
+        self
+    }
+
+    /// Gives `recorder` what the worker measures: [`CloudWatchMetrics`](crate::CloudWatchMetrics), `MetricsFacade` (feature
+    /// `metrics`), or one of your own. Default: nothing is measured.
+    pub fn metrics(mut self, recorder: impl MetricsRecorder + 'static) -> Self {
+        self.metrics = Some(Arc::new(recorder));
         self
     }
 
@@ -188,6 +198,7 @@ impl ConsumerBuilder {
             processor_threads: threads.map_err(BuildError::Threads)?,
             settings: Arc::new(self.settings),
             board: StatusBoard::default(),
+            metrics: Metrics::new(self.metrics, &worker_id),
             application: self.application,
             stream: self.stream,
             dead_letters,

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use crate::handlers::{Batches, ForEach};
 use crate::shard_consumer::{ShardContext, Worksite};
 use crate::worker::Worker;
@@ -188,7 +190,15 @@ impl Consumer {
             site: self.site,
             factory: Box::new(move |shard_id| Box::new(factory(shard_id))),
         };
+        let span = tracing::info_span!(
+            "worker",
+            application = context.application,
+            stream = context.stream,
+            worker_id = self.worker_id
+        );
+        let metrics = context.metrics.clone();
         let worker = Worker::new(Arc::new(context), self.worker_id, self.seed);
-        Run::new(stop.clone(), Box::pin(worker.run(stop)))
+        let work = metrics.published_while(worker.run(stop.clone()));
+        Run::new(stop, Box::pin(work.instrument(span)))
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::{self, Metrics};
 use crate::{CheckpointError, Conditional, Lease, LeaseTable, LeaseTableError, TableFuture};
 
 /// How often a write is repeated because an earlier one of ours had been made though its answer was lost.
@@ -40,6 +41,7 @@ pub(crate) struct HeldLease {
     has_twin: AtomicBool,
     failover_time: Duration,
     call_timeout: Duration,
+    metrics: Metrics,
 }
 
 impl HeldLease {
@@ -51,6 +53,7 @@ impl HeldLease {
         failover_time: Duration,
         call_timeout: Duration,
         stop: CancellationToken,
+        metrics: Metrics,
     ) -> Self {
         Self {
             key: lease.lease_key.clone(),
@@ -65,6 +68,7 @@ impl HeldLease {
             has_twin: AtomicBool::new(false),
             failover_time,
             call_timeout,
+            metrics,
         }
     }
 
@@ -136,9 +140,12 @@ impl HeldLease {
         let mut pause = interval;
         loop {
             sleep(pause).await;
+            let began = Instant::now();
             let renewed = self
                 .write(|row| Ok(row.clone()), |table, row| table.renew(row))
                 .await;
+            self.metrics
+                .timed(metrics::RENEW_LEASE, None, began, renewed.is_ok());
             pause = match renewed {
                 Ok(()) => interval,
                 Err(CheckpointError::LeaseLost) => return,
@@ -277,6 +284,7 @@ mod tests {
             FAILOVER,
             FAILOVER / 3,
             CancellationToken::new(),
+            Metrics::default(),
         );
         Arc::new(held)
     }

@@ -77,6 +77,12 @@ impl InHand {
         self.finished_up_to == self.states.len()
     }
 
+    /// Bytes of data of all its records.
+    pub(crate) fn data_bytes(&self) -> usize {
+        let records = self.whole.records().iter();
+        records.map(|record| record.data.len()).sum()
+    }
+
     /// Records that are done or parked, and behind none that is open.
     pub(crate) fn finished(&self) -> u64 {
         self.finished_up_to as u64

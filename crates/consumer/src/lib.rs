@@ -74,7 +74,8 @@
 //! | state per shard, timers, a say in every step | a [`RecordProcessor`]: [`Consumer::process`] |
 //!
 //! Whatever you choose, a [`Failure`] says what becomes of a record that could not be processed, or leaves it to the
-//! [`FailurePolicy`]; the [`CheckpointPolicy`] says when what is done is stored; [`Settings`] has the rest.
+//! [`FailurePolicy`]; the [`CheckpointPolicy`] says when what is done is stored; [`Settings`] has the rest. A
+//! [`MetricsRecorder`] gets what is measured, [`StatusBoard`] tells what each shard is doing.
 //!
 //! # What is promised
 //! * **At least once.** Every record is processed, or parked where you can find it with its cause. Nothing is skipped:
@@ -111,6 +112,7 @@ mod in_hand;
 mod incoming;
 mod lease;
 mod lease_table;
+mod metrics;
 mod outcome;
 mod pacing;
 mod processor;
@@ -132,6 +134,12 @@ pub mod testing;
 mod twin_watch;
 mod worker;
 
+#[cfg(feature = "metrics")]
+pub use crate::metrics::MetricsFacade;
+pub use crate::metrics::{
+    CloudWatchMetrics, Measurement, Metric, MetricDatum, MetricsRecorder, Operation, PublishFuture,
+    PutMetricData, StatisticSet, Unit,
+};
 pub use builder::{BuildError, ConsumerBuilder};
 pub use checkpoint::{Checkpoint, ExtendedSequenceNumber, InvalidCheckpoint, PendingCheckpoint};
 pub use checkpointer::{CheckpointError, Checkpointer};

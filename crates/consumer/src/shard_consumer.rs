@@ -18,10 +18,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::checkpoint_pace::CheckpointPace;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::metrics::Metrics;
 use crate::outcome::in_one_line;
 use crate::processor_threads::ProcessorThreads;
 use crate::settings::Decision;
@@ -71,6 +73,7 @@ pub(crate) struct Worksite {
     /// Threads of the processors' own, if they have some.
     pub(crate) processor_threads: Option<ProcessorThreads>,
     pub(crate) board: StatusBoard,
+    pub(crate) metrics: Metrics,
     /// Names of the application and of the stream.
     pub(crate) application: String,
     pub(crate) stream: String,
@@ -127,7 +130,7 @@ pub(crate) async fn run(
 ) -> ShardOutcome {
     let renewing = Arc::clone(&held).keep(context.settings.renews_every());
     // A task of its own: whatever the rest waits for, the lease is renewed on time.
-    let keeper = AbortOnDropHandle::new(tokio::spawn(renewing));
+    let keeper = AbortOnDropHandle::new(tokio::spawn(renewing.in_current_span()));
     let outcome = drive(&context, &held, not_before).await;
     context.board.leave(held.key());
     if held.has_twin() {
@@ -266,6 +269,7 @@ async fn process(
         shard_id: row.lease_key.clone(),
         settings: Arc::clone(&context.settings),
         board: context.board.clone(),
+        metrics: context.metrics.clone(),
         held: Arc::clone(held),
         hash_key_range: row.hash_key_range,
         checkpoint: row.checkpoint.clone(),
@@ -276,7 +280,8 @@ async fn process(
         jitter: StdRng::seed_from_u64(context.seeds.fetch_add(1, Ordering::Relaxed)),
     };
     let (to_processor, from_fetcher) = mpsc::channel(1);
-    let _fetcher = AbortOnDropHandle::new(tokio::spawn(fetcher.run(to_processor)));
+    let fetching = fetcher.run(to_processor).in_current_span();
+    let _fetcher = AbortOnDropHandle::new(tokio::spawn(fetching));
     let start = ShardStart {
         shard_id: row.lease_key,
         checkpoint: row.checkpoint,
@@ -297,7 +302,8 @@ async fn process(
             context: context_of_task,
         };
         processing.run(start, from_fetcher).await
-    };
+    }
+    .in_current_span();
     let task = match &context.processor_threads {
         Some(threads) => threads.spawn(processing),
         None => tokio::spawn(processing),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::deaggregation::user_records;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::metrics::{self, Metric, Metrics, Operation};
 use crate::pacing::Pacing;
 use crate::source::{
     ReadError, ReadFuture, Shard, ShardRead, ShardReads, Source, StartingPosition,
@@ -44,6 +45,7 @@ pub(crate) struct ShardFetcher {
     pub(crate) shard_id: String,
     pub(crate) settings: Arc<Settings>,
     pub(crate) board: StatusBoard,
+    pub(crate) metrics: Metrics,
     pub(crate) held: Arc<HeldLease>,
     pub(crate) hash_key_range: Option<HashKeyRange>,
     pub(crate) checkpoint: Checkpoint,
@@ -173,9 +175,15 @@ impl ShardFetcher {
         if !reads.is_pushed() {
             pacing.ask(Instant::now());
         }
-        timeout(READ_TIMEOUT, reads.next(self.settings.records_max))
-            .await
-            .unwrap_or(Err(ReadError::TimedOut))
+        let began = Instant::now();
+        let read = timeout(READ_TIMEOUT, reads.next(self.settings.records_max)).await;
+        let read = read.unwrap_or(Err(ReadError::TimedOut));
+        // A subscription that ends has not failed.
+        let has_succeeded = matches!(read, Ok(_) | Err(ReadError::Expired));
+        let shard_id = Some(self.shard_id.as_str());
+        self.metrics
+            .timed(metrics::GET_RECORDS, shard_id, began, has_succeeded);
+        read
     }
 
     /// How long to wait after a failed read; closes what cannot be read on from.
@@ -268,6 +276,12 @@ impl ShardFetcher {
     }
 
     fn note_answer(&self, answer: &ShardRead) {
+        self.metrics.record(
+            Operation::ProcessTask,
+            Some(&self.shard_id),
+            Metric::MillisBehindLatest,
+            answer.millis_behind_latest as f64,
+        );
         self.board.change(&self.shard_id, |status| {
             status.read_error = None;
             status.behind_latest = Some(Duration::from_millis(answer.millis_behind_latest));

@@ -9,11 +9,13 @@ use rand::rngs::StdRng;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::giving_back::GivingBack;
 use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::held_lease::HeldLease;
 use crate::incoming::{Arrival, Incoming};
+use crate::metrics::{self, Metric, Operation};
 use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
 use crate::shard_fetcher::in_time;
 use crate::twin_watch::TwinWatch;
@@ -150,6 +152,7 @@ impl Worker {
             tracing::error!(%error, "this worker gives way");
             return;
         }
+        self.count_leases(&leases);
         let asked_for = self.asked_for.clone();
         self.receive(&leases).await;
         let taker = Taker {
@@ -174,6 +177,26 @@ impl Worker {
         for lease in live {
             self.ask_for(lease).await;
         }
+    }
+
+    fn count(&self, operation: Operation, metric: Metric, count: usize) {
+        self.context.metrics.count(operation, None, metric, count);
+    }
+
+    fn count_leases(&self, leases: &[Lease]) {
+        let open = leases.iter().filter(|lease| !lease.is_finished());
+        let owners: BTreeSet<&str> = open
+            .clone()
+            .filter_map(|lease| lease.lease_owner.as_deref())
+            .chain([self.worker_id.as_str()])
+            .collect();
+        self.count(Operation::TakeLeases, Metric::TotalLeases, open.count());
+        self.count(Operation::TakeLeases, Metric::NumWorkers, owners.len());
+        self.count(
+            Operation::RenewAllLeases,
+            Metric::CurrentLeases,
+            self.held.len(),
+        );
     }
 
     /// Asks the worker that holds a lease to finish what it has in hand and to pass the lease on.
@@ -247,7 +270,11 @@ impl Worker {
     }
 
     async fn list(&mut self) -> Option<Vec<Lease>> {
-        match in_table_time(&self.context, self.context.table.list()).await {
+        let began = Instant::now();
+        let listed = in_table_time(&self.context, self.context.table.list()).await;
+        let metrics = &self.context.metrics;
+        metrics.timed(metrics::LIST_LEASES, None, began, listed.is_ok());
+        match listed {
             Ok(leases) => {
                 self.observations.note(&leases, Instant::now());
                 Some(leases)
@@ -261,17 +288,25 @@ impl Worker {
 
     /// Creates missing leases and removes finished ones that nobody needs.
     async fn sync(&mut self, leases: &[Lease]) {
+        let began = Instant::now();
+        let has_succeeded = self.try_sync(leases).await;
+        let metrics = &self.context.metrics;
+        metrics.timed(metrics::SYNC_SHARDS, None, began, has_succeeded);
+    }
+
+    /// False if not all leases could be made.
+    async fn try_sync(&mut self, leases: &[Lease]) -> bool {
         let shards = match in_time(self.context.source.list_shards()).await {
             Ok(shards) => shards,
             Err(error) => {
                 tracing::warn!(%error, "shards could not be listed");
-                return;
+                return false;
             }
         };
         let synced = shard_consumer::sync_leases(&self.context, &shards, &mut self.suspects);
         if let Err(error) = synced.await {
             tracing::warn!(%error, "leases could not be created");
-            return;
+            return false;
         }
         for lease_key in shard_graph::leases_to_delete(&shards, leases) {
             let deleted = in_table_time(
@@ -287,6 +322,7 @@ impl Worker {
             }
         }
         self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
+        true
     }
 
     /// Takes a lease and starts work on its shard, after `quarantine` if the last owner may still be at it.
@@ -331,16 +367,20 @@ impl Worker {
             settings.failover_time,
             settings.call_timeout(),
             self.context.stop.child_token(),
+            self.context.metrics.clone(),
         ));
         self.held.insert(lease.lease_key.clone());
         self.context
             .board
             .enter(&lease.lease_key, ShardStep::Starting);
+        self.count(Operation::TakeLeases, Metric::TakenLeases, 1);
         let context = Arc::clone(&self.context);
-        self.shards.spawn(async move {
+        let span = tracing::info_span!("shard", shard_id = %lease.lease_key);
+        let work = async move {
             let outcome = shard_consumer::run(context, held, not_before).await;
             (lease.lease_key, outcome)
-        });
+        };
+        self.shards.spawn(work.instrument(span));
     }
 
     fn note_end(
@@ -351,7 +391,8 @@ impl Worker {
         self.held.remove(&shard_id);
         match outcome {
             ShardOutcome::Halted(error) => self.halted = Some((shard_id, error)),
-            ShardOutcome::Lost | ShardOutcome::Released | ShardOutcome::Finished => {}
+            ShardOutcome::Lost => self.count(Operation::RenewAllLeases, Metric::LostLeases, 1),
+            ShardOutcome::Released | ShardOutcome::Finished => {}
         }
         Ok(())
     }

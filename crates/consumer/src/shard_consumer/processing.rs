@@ -10,6 +10,7 @@ use super::ShardContext;
 use crate::checkpoint_pace::CheckpointPace;
 use crate::held_lease::HeldLease;
 use crate::in_hand::{InHand, Parking, Verdicts};
+use crate::metrics::{self, Metric, Operation, Timed};
 use crate::outcome::in_one_line;
 use crate::settings::Decision;
 use crate::shard_fetcher::Fetched;
@@ -41,6 +42,16 @@ enum Hook {
     Started(ShardStart),
     Timer,
     ShardEnded,
+}
+
+impl Hook {
+    fn timed(&self) -> Option<Timed> {
+        match self {
+            Self::Started(_) => Some(metrics::INITIALIZE),
+            Self::ShardEnded => Some(metrics::SHUTDOWN),
+            Self::Timer => None,
+        }
+    }
 }
 
 /// A record was to be parked by a consumer that has no dead letters.
@@ -166,6 +177,7 @@ impl Processing {
             self.checkpointer.deliver(&handed.batch);
             self.enter(ShardStep::Processing);
             let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
+            let began = Instant::now();
             let call = self.processor.process(&handed.batch, &self.checkpointer);
             let result = match while_held(&held, &context.abandon, call).await {
                 Ok(Err(failure)) if failure.cause.is::<StartOver>() => {
@@ -173,6 +185,11 @@ impl Processing {
                 }
                 other => other,
             };
+            self.timed(
+                metrics::PROCESS_RECORDS,
+                began,
+                matches!(result, Ok(Ok(()))),
+            );
             let result = match result {
                 Ok(result) => result,
                 Err(end) => {
@@ -198,6 +215,7 @@ impl Processing {
                 ));
             }
             if in_hand.is_finished() {
+                self.count(Metric::DataBytesProcessed, in_hand.data_bytes());
                 if let Some(last) = in_hand.watermark() {
                     self.checkpointer.all_done(last);
                 }
@@ -209,10 +227,12 @@ impl Processing {
     }
 
     fn note_progress(&mut self, in_hand: &InHand, counted: &mut u64) {
+        let finished = usize::try_from(in_hand.finished() - *counted).unwrap_or(usize::MAX);
+        self.count(Metric::RecordsProcessed, finished);
         if let Some(place) = in_hand.watermark() {
             self.pace.note_done(place, in_hand.finished() - *counted);
-            *counted = in_hand.finished();
         }
+        *counted = in_hand.finished();
     }
 
     /// The error if the worker must halt.
@@ -279,8 +299,13 @@ impl Processing {
             };
             self.enter(step);
             let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
+            let began = Instant::now();
             let call = self.call(hook);
-            let Err(error) = while_held(&held, &context.abandon, call).await? else {
+            let result = while_held(&held, &context.abandon, call).await;
+            if let Some(timed) = hook.timed() {
+                self.timed(timed, began, matches!(result, Ok(Ok(()))));
+            }
+            let Err(error) = result? else {
                 return Ok(());
             };
             if error.is::<StartOver>() {
@@ -357,8 +382,11 @@ impl Processing {
     async fn stop(&mut self) -> ProcessingEnd {
         self.enter(ShardStep::Stopping);
         let (held, context) = (Arc::clone(&self.held), Arc::clone(&self.context));
+        let began = Instant::now();
         let call = self.processor.stop_requested(&self.checkpointer);
-        match while_held(&held, &context.abandon, call).await {
+        let told = while_held(&held, &context.abandon, call).await;
+        self.timed(metrics::SHUTDOWN, began, matches!(told, Ok(Ok(()))));
+        match told {
             Ok(Ok(())) => ProcessingEnd::Stopped,
             Ok(Err(error)) => {
                 tracing::warn!(shard_id = held.key(), %error, "processor failed while stopping");
@@ -370,6 +398,7 @@ impl Processing {
 
     async fn tell_of_loss(&mut self) {
         self.enter(ShardStep::Stopping);
+        let began = Instant::now();
         let context = Arc::clone(&self.context);
         let told = timeout(context.settings.shutdown_grace, self.processor.lease_lost());
         let ended = tokio::select! {
@@ -377,6 +406,7 @@ impl Processing {
             () = context.abandon.cancelled() => false,
             told = told => told.is_ok(),
         };
+        self.timed(metrics::SHUTDOWN, began, ended);
         if !ended {
             tracing::warn!(shard_id = self.held.key(), "lease_lost did not end in time");
         }
@@ -384,6 +414,20 @@ impl Processing {
 
     fn enter(&self, step: ShardStep) {
         self.context.board.enter(self.held.key(), step);
+    }
+
+    fn timed(&self, what: Timed, began: Instant, has_succeeded: bool) {
+        let shard_id = Some(self.held.key());
+        self.context
+            .metrics
+            .timed(what, shard_id, began, has_succeeded);
+    }
+
+    fn count(&self, metric: Metric, count: usize) {
+        let shard_id = Some(self.held.key());
+        self.context
+            .metrics
+            .count(Operation::ProcessTask, shard_id, metric, count);
     }
 }
 

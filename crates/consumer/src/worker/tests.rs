@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod handing_over;
+mod measuring;
 mod reading;
 mod starting_over;
 

@@ -5,6 +5,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::shard_consumer::Worksite;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
@@ -13,14 +14,17 @@ use crate::{
 
 const FAILOVER: Duration = Duration::from_secs(10);
 
-/// Is suspended, with its whole process, for longer than its lease lasts.
+/// May be suspended, with its whole process, for longer than its lease lasts.
 struct Suspended {
     batches: Arc<AtomicU64>,
+    in_started: bool,
 }
 
 impl RecordProcessor for Suspended {
     async fn started(&mut self, _: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
-        tokio::time::advance(FAILOVER).await;
+        if self.in_started {
+            tokio::time::advance(FAILOVER).await;
+        }
         Ok(())
     }
 
@@ -33,6 +37,13 @@ impl RecordProcessor for Suspended {
 /// The timer that ends the lease has not fired yet when the process goes on.
 #[tokio::test(start_paused = true)]
 async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
+    for in_started in [true, false] {
+        no_batch_after_a_suspension(in_started).await;
+    }
+}
+
+/// Suspended while `started` runs, or while it waits for the first batch.
+async fn no_batch_after_a_suspension(in_started: bool) {
     let stream = MemoryStream::new(1);
     let (shard_id, _) = stream.put("k", Vec::new());
     let table = Arc::new(MemoryLeaseTable::default());
@@ -46,6 +57,7 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         FAILOVER,
         FAILOVER / 3,
         CancellationToken::new(),
+        Metrics::default(),
     );
     let held = Arc::new(held);
     let site = Worksite {
@@ -55,6 +67,7 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         prefetch: Arc::new(Semaphore::new(0)),
         processor_threads: None,
         board: StatusBoard::default(),
+        metrics: Metrics::default(),
         application: "tested".into(),
         stream: "stream".into(),
         dead_letters: None,
@@ -67,7 +80,10 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         site,
         factory: Box::new(move |_: &str| {
             let batches = Arc::clone(&for_processor);
-            Box::new(Suspended { batches })
+            Box::new(Suspended {
+                batches,
+                in_started,
+            })
         }),
     };
     let opened = stream.open(&shard_id, crate::StartingPosition::TrimHorizon);
@@ -79,7 +95,6 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         tip_at: None,
         memory: None,
     };
-    to_processor.send(fetched).await.unwrap();
     let processing = Processing {
         processor: (context.factory)(&shard_id),
         checkpointer: Checkpointer::new(Arc::clone(&held), Handle::current()),
@@ -93,7 +108,15 @@ async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
         checkpoint: Checkpoint::TrimHorizon,
         pending_checkpoint: None,
     };
-    let end = processing.run(start, from_fetcher).await;
+    let run = tokio::spawn(processing.run(start, from_fetcher));
+    // It gets to where it waits for a batch.
+    tokio::task::yield_now().await;
+    if !in_started {
+        tokio::time::advance(FAILOVER).await;
+    }
+    // Nobody listens where it has ended already.
+    drop(to_processor.send(fetched).await);
+    let end = run.await.unwrap();
     assert!(matches!(end, ProcessingEnd::Lost), "{end:?}");
     assert_eq!(batches.load(Ordering::Relaxed), 0);
 }
