@@ -195,11 +195,11 @@ fn a_disk_that_is_full_before_anything_is_prepared_still_takes_deletes() {
     let full = Err(AppendError::NotWritten(NotWritten::NoRoom));
     let mut appends =
         (0..1_000).map(|number| append_one(&engine, log, &format!("{number:0>3000}")));
-    assert!(
-        appends.any(|appended| appended == full),
-        "the disk is never full"
-    );
-    assert_eq!(block_on(engine.delete(log)), Ok(()));
+    let is_full = appends.any(|appended| appended == full);
+    let deleted = block_on(engine.delete(log));
+    // Before anything can fail: an engine that is dropped waits for its threads.
     held.open_gate();
+    assert!(is_full, "the disk is never full");
+    assert_eq!(deleted, Ok(()));
     block_on(engine.stop()).unwrap();
 }
