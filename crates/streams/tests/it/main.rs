@@ -20,6 +20,7 @@ mod read_turns;
 mod reshard;
 mod retention;
 mod settings;
+mod simulation;
 mod stopping;
 mod subscriptions;
 mod tags;

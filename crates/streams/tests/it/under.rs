@@ -19,12 +19,13 @@ const SECOND: &str = "MILLSTREAM_TEST_SECOND_SERVICE";
 const OF_ONE_SERVICE: [&str; 2] = ["faults::", "reshard::"];
 
 /// What looks at the offsets of the engine in memory or at what it has at hand, or brings an engine of its own.
-const NOT_AGAIN: [&str; 7] = [
+const NOT_AGAIN: [&str; 8] = [
     "damage::",
     "gateways::",
     "hooks::",
     "no_room::",
     "read_turns::",
+    "simulation::",
     "stopping::",
     "under::",
 ];

@@ -155,6 +155,24 @@ impl World {
         }
     }
 
+    /// As [`crash_onto`](Self::crash_onto); false if the service does not open.
+    pub(crate) async fn try_crash_onto(
+        &mut self,
+        engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
+    ) -> bool {
+        let engine = engine(self.under.on(self.memory.reopen()));
+        self.engine = engine.clone();
+        let (snapshots, clock) = (self.snapshots.clone(), self.clock.clone());
+        let opened = StreamService::open(engine, snapshots, clock, self.settings.clone()).await;
+        match opened {
+            Ok(service) => {
+                self.service = service;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// Kills the service and starts another one on the same logs, with hooks.
     pub(crate) async fn crash_with(&mut self, hooks: CallHooks) {
         let engine = self.under.on(self.memory.reopen());
@@ -171,6 +189,16 @@ impl World {
             .service
             .create_stream(&self.caller, create(name, shards));
         created.await.expect("created");
+    }
+
+    pub(crate) async fn try_create(&self, name: &str, shards: u32) -> Result<(), ApiError> {
+        let request = create(name, shards);
+        let created = self.service.create_stream(&self.caller, request).await;
+        created.map(drop).map_err(ApiError::from)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now().0
     }
 
     pub(crate) async fn delete(&self, name: &str) {
