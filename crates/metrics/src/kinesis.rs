@@ -5,6 +5,7 @@
 //! is kept as a set of statistics, so percentiles of these metrics are known only where all samples are equal.
 
 mod cells;
+mod iterator_age;
 mod names;
 mod stat;
 
@@ -17,15 +18,18 @@ use std::time::Duration;
 use millstream_types::{
     AccountId, CallRecord, CallRecorder, ErrorClass, Region, StreamName, StreamUse,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{MetricStore, Minute, Owner, Sample};
 use cells::{StreamCells, StreamKey};
+pub use iterator_age::IteratorAge;
 use names::{ConsumerMetric, ShardMetric, StreamMetric};
 
 /// Streams that are counted in one minute at most: each takes some kilobytes.
 const STREAMS_MAX: usize = 20_000;
+/// Iterator ages that are told at most.
+const AGES_MAX: usize = 1_000;
 /// How often the clock is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Samples of one put.
@@ -51,6 +55,8 @@ pub struct StreamMetrics {
     half: AtomicUsize,
     /// Calls of streams beyond the bound, in this minute.
     uncounted: AtomicUsize,
+    /// Of the last minute that was put.
+    ages: Mutex<Arc<[IteratorAge]>>,
     started: Minute,
 }
 
@@ -64,7 +70,14 @@ impl StreamMetrics {
             count: AtomicUsize::new(0),
             half: AtomicUsize::new(0),
             uncounted: AtomicUsize::new(0),
+            ages: Mutex::default(),
         })
+    }
+
+    /// How far readers were behind in the last minute that is over, by stream and consumer: the 1,000 that were furthest,
+    /// the furthest first. Whoever read nothing in that minute is not among them.
+    pub fn iterator_ages(&self) -> Arc<[IteratorAge]> {
+        Arc::clone(&self.ages.lock())
     }
 
     /// Puts what each minute came to as soon as it is over, until `stop`; then what there is. `monitoring` is held no
@@ -101,6 +114,7 @@ impl StreamMetrics {
             let wanted = monitoring.shard_level_metrics(&key.owner, &key.stream);
             cells.take(half, &key, minute, &wanted, &mut samples);
         }
+        *self.ages.lock() = iterator_age::greatest(&samples, AGES_MAX).into();
         let uncounted = self.uncounted.swap(0, Ordering::Relaxed);
         if uncounted > 0 {
             tracing::warn!(

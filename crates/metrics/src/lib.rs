@@ -31,7 +31,7 @@ mod tier;
 mod unit;
 
 pub use aggregate::Aggregate;
-pub use kinesis::{ShardMonitoring, StreamMetrics};
+pub use kinesis::{IteratorAge, ShardMonitoring, StreamMetrics};
 pub use sample::{Minute, Sample};
 pub use series::{Dimension, InvalidMetric, Metric, Owner, Series};
 pub use settings::MetricSettings;

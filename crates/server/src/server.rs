@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use millstream_cloudwatch::CloudWatch;
 use millstream_log::{EngineStatus, LogEngine};
+use millstream_metrics::StreamMetrics;
 use millstream_streams::{AwsLimits, CallHooks, StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::{CallRecorder, WallClock};
@@ -248,6 +249,7 @@ impl Server {
                 return Err(OpenError::Streams(error));
             }
         };
+        let stream_metrics = Arc::clone(&metrics.metrics);
         let metrics = metrics.keep(&streams);
         let connections = Shared::new(&settings.http);
         let health = Health::new(served.words(), Arc::clone(&engine), Some(streams.clone()));
@@ -258,6 +260,7 @@ impl Server {
             audit: &audit,
             engine: &engine,
             streams: &streams,
+            stream_metrics,
             tables: &tables,
             cloudwatch: CloudWatch::new(metrics.store.clone()),
             connections: &connections,
@@ -458,6 +461,7 @@ struct Parts<'a> {
     audit: &'a Arc<Audit>,
     engine: &'a Arc<dyn LogEngine>,
     streams: &'a StreamService,
+    stream_metrics: Arc<StreamMetrics>,
     tables: &'a TableService,
     cloudwatch: CloudWatch,
     connections: &'a Shared,
@@ -472,6 +476,7 @@ fn edge(parts: Parts<'_>) -> Edge<Services> {
     let watched = Watched {
         engine: Arc::clone(parts.engine),
         streams: streams.clone(),
+        stream_metrics: parts.stream_metrics,
         budgets: [
             ("bodies", Arc::clone(&bodies)),
             ("answers", Arc::clone(&answers)),

@@ -176,6 +176,34 @@ async fn each_call_is_counted_once_under_awss_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_age_of_iterators_is_that_of_the_last_minute() {
+    let trial = Trial::new();
+    let ages = || {
+        let ages = trial.metrics.iterator_ages();
+        let told = |age: &IteratorAge| (age.stream.clone(), age.consumer.clone(), age.most_ms);
+        ages.iter().map(told).collect::<Vec<_>>()
+    };
+    let shards = [shard(0, 1, 10)];
+    trial.used("trades", "GetRecords", None, &shards, Some(20), None);
+    trial.used("trades", "GetRecords", None, &shards, Some(7000), None);
+    let consumer: ConsumerName = "mill".parse().unwrap();
+    let event = "SubscribeToShardEvent";
+    trial.used("trades", event, Some(&consumer), &shards, Some(9000), None);
+    trial.put("written", &shards);
+    assert_eq!(ages(), [], "the minute is not over");
+    trial.pass_minute().await;
+    let (stream, consumer) = ("trades".to_owned(), "mill".to_owned());
+    let expected = [
+        (stream.clone(), Some(consumer), 9000),
+        (stream.clone(), None, 7000),
+    ];
+    assert_eq!(ages(), expected);
+    trial.used("trades", "GetRecords", None, &shards, Some(0), None);
+    trial.pass_minute().await;
+    assert_eq!(ages(), [(stream, None, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn consumers_and_monitored_shards_have_their_own() {
     let trial = Trial::new();
     let consumer: ConsumerName = "fast".parse().unwrap();

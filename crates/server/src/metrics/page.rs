@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use millstream_log::{Counter, CounterValue, EngineStatus, LogEngine, TIME_BOUNDS_US, Times};
+use millstream_metrics::StreamMetrics;
 use millstream_streams::StreamService;
 use millstream_types::Reshards;
 use prometheus_client::collector::Collector;
@@ -17,11 +18,14 @@ use super::calls::{CallKind, CallMetrics, Counted};
 use crate::edge::{Answer, Page, Service};
 use crate::http::{ByteBudget, Slots};
 
+const MS_PER_S: f64 = 1e3;
+
 /// What the server looks at when it is asked; nothing of it is counted call by call.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) engine: Arc<dyn LogEngine>,
     pub(crate) streams: StreamService,
+    pub(crate) stream_metrics: Arc<StreamMetrics>,
     /// Bounds on memory, by what they bound.
     pub(crate) budgets: [(&'static str, Arc<ByteBudget>); 3],
     pub(crate) connections: Slots,
@@ -84,6 +88,7 @@ impl Collector for Everything {
         )?;
         self.calls(encoder)?;
         self.damage(encoder)?;
+        self.iterator_ages(encoder)?;
         self.log(encoder)?;
         self.bounds(encoder)
     }
@@ -139,6 +144,23 @@ impl Everything {
         total("damage_skipped", help, skipped.times)?;
         let help = "Entries that readers passed over as damaged, at most";
         total("damaged_entries_skipped", help, skipped.entries)
+    }
+
+    fn iterator_ages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "The most that readers were behind the tip in the last minute that is over; the 1,000 furthest";
+        let (unit, kind) = (Some(&Unit::Seconds), MetricType::Gauge);
+        let mut family = encoder.encode_descriptor("iterator_age", help, unit, kind)?;
+        for age in &*self.watched.stream_metrics.iterator_ages() {
+            let labels = [
+                ("account", &*age.owner.account.to_string()),
+                ("region", &*age.owner.region.to_string()),
+                ("stream", &age.stream),
+                ("consumer", age.consumer.as_deref().unwrap_or_default()),
+            ];
+            let age_s = age.most_ms as f64 / MS_PER_S;
+            family.encode_family(&labels)?.encode_gauge(&age_s)?;
+        }
+        Ok(())
     }
 
     fn log(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -267,6 +289,7 @@ fn histogram(encoder: &mut MetricEncoder<'_>, times: &Times) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
+    use millstream_metrics::{MetricSettings, MetricStore};
     use millstream_streams::StreamSettings;
     use millstream_types::{SystemClock, WallClock};
 
@@ -278,6 +301,8 @@ mod tests {
         let memory = MemoryEngine::new(MemorySettings::default(), Arc::clone(&clock));
         let engine: Arc<dyn LogEngine> = Arc::new(memory);
         let snapshots = Arc::new(MemorySnapshots::new());
+        let (walled, settings) = (Arc::clone(&clock), MetricSettings::default());
+        let (store, _writer) = MetricStore::new(Arc::clone(&engine), walled, settings);
         let opened = StreamService::open(
             Arc::clone(&engine),
             snapshots,
@@ -287,6 +312,7 @@ mod tests {
         let watched = Watched {
             engine,
             streams: opened.await.unwrap(),
+            stream_metrics: StreamMetrics::new(store),
             budgets: ["a", "b", "c"].map(|name| (name, ByteBudget::new(1))),
             connections: Slots::new(1),
         };
