@@ -59,7 +59,7 @@ def fingerprinted_folder(program):
     sources += sorted(path for path in (HERE / f"{program['language']}-ledger").glob("*") if path.is_file())
     told = repr((program["language"], program["version"], program.get("sources"))).encode()
     told += b"".join(path.read_bytes() for path in sources)
-    return MADE / f"{program['folder']}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
+    return MADE / f"{Path(program['folder']).name}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
 
 
 def java(program, folder):
@@ -81,8 +81,11 @@ def java_command(program, folder, quick):
 def go(program, folder):
     source = HERE / program["folder"]
     env = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local"}
-    run([tool("go", "golang"), "mod", "download"], Missing, cwd=source, env=env)
-    run(["go", "build", "-o", folder / "program", "."], Broken, cwd=source, env=env)
+    what = ["-tags", program.get("tags", ""), program.get("package", ".")]
+    # Of a program with no code of ours, just what is compiled: `mod download` would fetch what all its plugins need.
+    fetch = ["list", "-deps", *what] if "package" in program else ["mod", "download"]
+    run([tool("go", "golang"), *fetch], Missing, cwd=source, env=env)
+    run(["go", "build", "-o", folder / "program", *what], Broken, cwd=source, env=env)
 
 
 def node(program, folder):
