@@ -122,6 +122,15 @@ def python_bindings(program, folder):
     (folder / re.sub(r"\.tar\.gz$", "", archive.name)).rename(folder / "python")
 
 
+def debian(program, _folder):
+    """What Debian packages: the version that this release of it has."""
+    command = tool(program["command"], program["package"])
+    asked = ["dpkg-query", "--show", "--showformat", "${Version}", program["package"]]
+    found = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    if found.split("-")[0] != program["version"]:
+        raise Missing(f"{command} is not of Debian's package {program['package']} {program['version']}")
+
+
 LANGUAGES = {
     "java": (java, java_command),
     "go": (go, lambda program, folder, quick: [folder / "program"]),
@@ -129,6 +138,8 @@ LANGUAGES = {
     "python": (python, lambda program, folder, quick: [
         python_of(program), HERE / program["folder"] / program.get("main", "worker.py")]),
     "multilang": (multilang, java_command),
+    "debian": (debian, lambda program, folder, quick: [
+        program["command"], *(HERE / program["folder"] / source for source in program.get("sources", []))]),
     "millstream": (python_bindings, lambda program, folder, quick: [binary()]),
 }
 
