@@ -1,4 +1,7 @@
-"""Fixtures: the `aws` command on the endpoint under test, and a stream for each test."""
+"""Fixtures: the `aws` command on the endpoint under test, and a stream for each test.
+
+MILLSTREAM_COMPAT_COMMAND names another `aws` than the one of this Python: one of version 2.
+"""
 
 import json
 import os
@@ -31,7 +34,11 @@ class Aws:
     """Runs `aws kinesis ...`, or another service, as a process of its own."""
 
     def __init__(self, endpoint, service="kinesis"):
-        self.start = [sys.executable, "-m", "awscli", "--endpoint-url", endpoint, "--output", "json", service]
+        command = [sys.executable, "-m", "awscli"]
+        if other := os.environ.get("MILLSTREAM_COMPAT_COMMAND"):
+            # Version 1 takes data as text, version 2 as base64 unless it is told.
+            command = [other, "--cli-binary-format", "raw-in-base64-out"]
+        self.start = [*command, "--endpoint-url", endpoint, "--output", "json", service]
         self.env = {
             "AWS_ACCESS_KEY_ID": "compat", "AWS_SECRET_ACCESS_KEY": "compat", "AWS_DEFAULT_REGION": "us-east-1",
             **os.environ, "AWS_PAGER": "",

@@ -59,7 +59,7 @@ def fingerprinted_folder(program):
     sources += sorted(path for path in (HERE / f"{program['language']}-ledger").glob("*") if path.is_file())
     told = repr((program["language"], program["version"], program.get("sources"))).encode()
     told += b"".join(path.read_bytes() for path in sources)
-    return MADE / f"{program['folder']}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
+    return MADE / f"{Path(program['folder']).name}-{program['version']}-{hashlib.sha256(told).hexdigest()[:10]}"
 
 
 def java(program, folder):
@@ -81,8 +81,11 @@ def java_command(program, folder, quick):
 def go(program, folder):
     source = HERE / program["folder"]
     env = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local"}
-    run([tool("go", "golang"), "mod", "download"], Missing, cwd=source, env=env)
-    run(["go", "build", "-o", folder / "program", "."], Broken, cwd=source, env=env)
+    what = ["-tags", program.get("tags", ""), program.get("package", ".")]
+    # Of a program with no code of ours, just what is compiled: `mod download` would fetch what all its plugins need.
+    fetch = ["list", "-deps", *what] if "package" in program else ["mod", "download"]
+    run([tool("go", "golang"), *fetch], Missing, cwd=source, env=env)
+    run(["go", "build", "-o", folder / "program", *what], Broken, cwd=source, env=env)
 
 
 def node(program, folder):
@@ -119,6 +122,15 @@ def python_bindings(program, folder):
     (folder / re.sub(r"\.tar\.gz$", "", archive.name)).rename(folder / "python")
 
 
+def debian(program, _folder):
+    """What Debian packages: the version that this release of it has."""
+    command = tool(program["command"], program["package"])
+    asked = ["dpkg-query", "--show", "--showformat", "${Version}", program["package"]]
+    found = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    if found.split("-")[0] != program["version"]:
+        raise Missing(f"{command} is not of Debian's package {program['package']} {program['version']}")
+
+
 LANGUAGES = {
     "java": (java, java_command),
     "go": (go, lambda program, folder, quick: [folder / "program"]),
@@ -126,6 +138,8 @@ LANGUAGES = {
     "python": (python, lambda program, folder, quick: [
         python_of(program), HERE / program["folder"] / program.get("main", "worker.py")]),
     "multilang": (multilang, java_command),
+    "debian": (debian, lambda program, folder, quick: [
+        program["command"], *(HERE / program["folder"] / source for source in program.get("sources", []))]),
     "millstream": (python_bindings, lambda program, folder, quick: [binary()]),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ledger
 
-LEVEL = re.compile(r"\b(WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|panic|PANIC)\b|^(warn|error)\b|level=(warning|error)")
+LEVEL = re.compile(r"\b(WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|panic|PANIC)\b|^(warn|error)\b|level=(warning|error)| [WE]! ")
 
 
 def now_ms():

@@ -5,6 +5,7 @@ import re
 import checks
 import ledger
 import pytest
+from following import Found, visits_of
 
 KEYS = 4
 ROUNDS = 6
@@ -155,3 +156,26 @@ def test_a_ledger_is_read_as_it_was_told(tmp_path):
     assert (first.ended, first.ended_ms, first.checkpointed) == ("killed", 9, 1)
     assert [(record.key, record.number) for record in first.records] == [("k-1", 7), ("k:1", 8)], "half a line is left out"
     assert (second.shard, second.ended, second.ended_ms) == ("s-1", "end", 6)
+
+
+@pytest.fixture
+def copies(puts):
+    """A copy of everything, a record each second; the program was killed at 12.5 s and starts again at 15 s."""
+    return [Found(put.shard, "0", put.key, f"{put.key}:{put.number}", 1_000 * index) for index, put in enumerate(puts)]
+
+
+def test_what_was_copied_just_before_a_kill_may_be_copied_again(copies):
+    again = [Found(found.shard, "1", found.key, found.text, 15_500) for found in copies[11:13]]
+    visits = visits_of(copies + again, killed_ms=12_500, again_ms=15_000)
+    assert checks.unexplained_repeats(visits, checkpoint_every_ms=3_000) == []
+    assert checks.repeats(visits) == 2
+
+
+def test_what_was_copied_long_before_a_kill_and_again_is_red(copies):
+    again = [Found(copies[5].shard, "1", copies[5].key, copies[5].text, 15_500)]
+    visits = visits_of(copies + again, killed_ms=12_500, again_ms=15_000)
+    assert checks.unexplained_repeats(visits, checkpoint_every_ms=3_000) == ["key-1:1 came 2 times, each time for good"]
+
+
+def test_what_was_copied_twice_without_a_kill_is_red(copies):
+    assert checks.unexplained_repeats(visits_of([*copies, copies[-1]])) == ["key-3:5 came 2 times, each time for good"]

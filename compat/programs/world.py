@@ -59,17 +59,31 @@ class World:
             **os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "programs", "AWS_SECRET_ACCESS_KEY": "programs", "AWS_EC2_METADATA_DISABLED": "true",
             "PYTHONDONTWRITEBYTECODE": "1", "STREAM": self.stream, "APPLICATION": self.stream,
+            "ENDPOINT_HOST": endpoint.split("://")[1],
             **(trusting(verify, folder) if verify else {}),
         }
-        self.kinesis.create_stream(StreamName=self.stream, ShardCount=SHARDS)
-        self.until("the stream is ACTIVE", self.is_active)
+        self.make_stream(self.stream, SHARDS)
+        if keys := program.get("table_keys"):
+            self.make_table(keys)
 
-    def is_active(self):
-        summary = self.kinesis.describe_stream_summary(StreamName=self.stream)["StreamDescriptionSummary"]
+    def make_stream(self, name, shards):
+        self.kinesis.create_stream(StreamName=name, ShardCount=shards)
+        self.until(f"{name} is ACTIVE", lambda: self.is_active(name))
+
+    def make_table(self, keys):
+        """A table for the program's positions, which it expects to be there."""
+        self.tables.create_table(
+            TableName=self.stream, BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"))],
+        )
+
+    def is_active(self, name=None):
+        summary = self.kinesis.describe_stream_summary(StreamName=name or self.stream)["StreamDescriptionSummary"]
         return summary["StreamStatus"] == "ACTIVE"
 
-    def shards(self):
-        return self.kinesis.list_shards(StreamName=self.stream)["Shards"]
+    def shards(self, name=None):
+        return self.kinesis.list_shards(StreamName=name or self.stream)["Shards"]
 
     def start(self, name, program=None, ends_by_itself=False, quick=True):
         """Starts a worker; of another program if one is given, on the same stream and table."""
@@ -77,9 +91,10 @@ class World:
         env = {**self.env, "BUILT": str(builds.folder_of(program)), "SOURCE": str(builds.HERE / program["folder"]),
                "FOLDER": str(self.folder), "WORKER": name, **builds.environment(program), **program.get("env", {})}
         if template := program.get("config"):
-            env["CONFIG"] = str(self.folder / f"{name}-{template}")
-            text = (builds.HERE / program["folder"] / template).read_text()
-            (self.folder / f"{name}-{template}").write_text(string.Template(text).substitute(env))
+            source = builds.HERE / program["folder"] / template
+            config = self.folder / f"{name}-{source.name}"
+            config.write_text(string.Template(source.read_text()).substitute(env))
+            env["CONFIG"] = str(config)
         arguments = [string.Template(argument).substitute(env) for argument in program.get("arguments", [])]
         command = builds.command(program, quick) + arguments
         process = Process(name, program["name"], command, env, self.folder, ends_by_itself)

@@ -4,12 +4,12 @@ It is read back by two libraries that take aggregated records apart by rules of 
 consuming program of the matrix.
 """
 
-import base64
 import collections
+import itertools
 
 import checks
 import ledger
-from aws_kinesis_agg import deaggregator
+from following import Follower
 from processes import now_ms
 from traffic import hash_key
 from world import Stuck, on_a_server
@@ -51,12 +51,14 @@ def read_with_python(here, puts, again, outcome):
     the producer counts those that belong there as put (retrier.cc).
     """
     found, whole = collections.Counter(), set()
-    for shard in here.shards():
-        first, last = (int(shard["HashKeyRange"][edge]) for edge in ("StartingHashKey", "EndingHashKey"))
-        for texts in contents(here, shard["ShardId"]).values():
-            found.update((text, shard["ShardId"]) for text in texts)
-            if all(first <= hash_key(text.rsplit(":", 1)[0]) <= last for text in texts):
-                whole.update(texts)
+    shards = {shard["ShardId"]: [int(shard["HashKeyRange"][edge]) for edge in ("StartingHashKey", "EndingHashKey")]
+              for shard in here.shards()}
+    records = Follower(here.kinesis, here.stream, shards).read()
+    for (shard, _), group in itertools.groupby(records, lambda record: (record.shard, record.sequence)):
+        texts, (first, last) = [record.text for record in group], shards[shard]
+        found.update((text, shard) for text in texts)
+        if all(first <= hash_key(text.rsplit(":", 1)[0]) <= last for text in texts):
+            whole.update(texts)
     expected = {(f"{put.key}:{put.number}", put.shard) for put in puts}
     texts = {text for text, _ in expected}
     outcome.findings += checks.shown([f"{text} is not on {shard}" for text, shard in expected - found.keys()])
@@ -65,21 +67,6 @@ def read_with_python(here, puts, again, outcome):
     if outcome.repeats > again:
         outcome.findings.append(f"{outcome.repeats} are there twice, and {again} were put in more than one attempt")
     return whole
-
-
-def contents(here, shard):
-    """The texts in each record of a shard, taken apart; the library puts what it takes apart into base64."""
-    found = collections.defaultdict(list)
-    iterator = here.kinesis.get_shard_iterator(
-        StreamName=here.stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    while iterator:
-        page = here.kinesis.get_records(ShardIterator=iterator)
-        for record in deaggregator.iter_deaggregate_records(page["Records"], data_format="Boto3"):
-            data = record["kinesis"]["data"]
-            text = (base64.b64decode(data) if record["kinesis"].get("aggregated") else data).decode()
-            found[record["kinesis"]["sequenceNumber"]].append(text)
-        iterator = page.get("NextShardIterator") if page["Records"] or page["MillisBehindLatest"] else None
-    return found
 
 
 def read_with_program(here, name, puts, whole, outcome):
