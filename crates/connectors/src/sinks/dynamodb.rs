@@ -112,6 +112,27 @@ impl DynamoDb {
     }
 }
 
+/// Writes the last of the rows of one key. One that is refused replaces nothing, so the one before it is written; while
+/// one is not known to be written, those before it are not done either.
+async fn last_of<F: Future<Output = Outcome>>(
+    mut rows: Vec<(usize, Row)>,
+    write: impl Fn(Row) -> F,
+) -> Vec<(usize, Outcome)> {
+    let mut outcomes = Vec::with_capacity(rows.len());
+    while let Some((index, row)) = rows.pop() {
+        let outcome = write(row).await;
+        let before = match &outcome {
+            Outcome::Rejected(_) => None,
+            other => Some(other.clone()),
+        };
+        outcomes.push((index, outcome));
+        if let Some(before) = before {
+            outcomes.extend(rows.drain(..).map(|(index, _)| (index, before.clone())));
+        }
+    }
+    outcomes
+}
+
 /// Text that sorts as the writes of one row are to follow each other.
 fn order(item: &Item) -> String {
     let origin = &item.origin;
@@ -154,24 +175,22 @@ impl Sink for DynamoDbSink {
         Box::pin(async move {
             let mut outcomes = vec![Outcome::Delivered; items.len()];
             // The last write of a row wins; the ones before it need not be made.
-            let mut rows: BTreeMap<String, (usize, Row)> = BTreeMap::new();
+            let mut rows: BTreeMap<String, Vec<(usize, Row)>> = BTreeMap::new();
             for (index, item) in items.iter().enumerate() {
                 match self.0.row(item) {
-                    Ok((key, row)) => {
-                        rows.insert(key, (index, row));
-                    }
+                    Ok((key, row)) => rows.entry(key).or_default().push((index, row)),
                     Err(cause) => outcomes[index] = Outcome::Rejected(cause),
                 }
             }
             let table = &self.0;
             let writes = rows
                 .into_values()
-                .map(|(index, row)| async move { (index, table.write(row).await) });
-            let written: Vec<(usize, Outcome)> = stream::iter(writes)
+                .map(|writes| last_of(writes, |row| table.write(row)));
+            let written: Vec<Vec<(usize, Outcome)>> = stream::iter(writes)
                 .buffer_unordered(WRITES_MAX)
                 .collect()
                 .await;
-            for (index, outcome) in written {
+            for (index, outcome) in written.into_iter().flatten() {
                 outcomes[index] = outcome;
             }
             Ok(outcomes)
@@ -218,6 +237,45 @@ mod tests {
             ..item("1", 0, json!(1))
         };
         assert!(order(&revision(9)) < order(&revision(10)));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_refused_replaces_nothing_and_one_that_waits_keeps_those_before_it() {
+        let rows = || {
+            let row = |n: usize| {
+                let n = AttributeValue::N(n.to_string());
+                Row::from([("n".to_owned(), n)])
+            };
+            (0..3).map(|n| (n, row(n))).collect::<Vec<_>>()
+        };
+        let refused = || Outcome::Rejected("too large".to_owned());
+        let busy = || Outcome::Again("busy".to_owned());
+        for (of_last, of_second, expected) in [
+            (
+                Outcome::Delivered,
+                refused(),
+                [Outcome::Delivered, Outcome::Delivered, Outcome::Delivered],
+            ),
+            (
+                refused(),
+                Outcome::Delivered,
+                [Outcome::Delivered, Outcome::Delivered, refused()],
+            ),
+            (refused(), busy(), [busy(), busy(), refused()]),
+            (busy(), refused(), [busy(), busy(), busy()]),
+        ] {
+            let write = |row: Row| {
+                std::future::ready(match row["n"].as_n().unwrap().as_str() {
+                    "2" => of_last.clone(),
+                    "1" => of_second.clone(),
+                    _ => Outcome::Delivered,
+                })
+            };
+            let mut outcomes = last_of(rows(), write).await;
+            outcomes.sort_by_key(|(index, _)| *index);
+            let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+            assert_eq!(outcomes, expected);
+        }
     }
 
     #[test]
