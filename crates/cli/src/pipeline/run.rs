@@ -47,6 +47,11 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
         .iter()
         .map(|sink| (sink.spec.name.clone(), sink.status.clone()))
         .collect();
+    let required: Vec<SinkStatus> = ready
+        .iter()
+        .filter(|sink| !sink.spec.is_optional)
+        .map(|sink| sink.status.clone())
+        .collect();
     let name = pipeline.name.clone();
     let settings = WorkerSettings {
         worker_id: arguments.worker_id,
@@ -76,7 +81,12 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
             ended = &mut running => {
                 output::say(&report(&progress, &statuses));
                 ended.map_err(failure)?;
-                output::say(&format!("worker of {name} stopped: what was in hand is delivered and checkpointed"));
+                if required.iter().any(|sink| sink.counts().last_error.is_some()) {
+                    return Err(Failure::Stopped(format!(
+                        "worker of {name} stopped while a sink failed: what the sink has not taken comes again"
+                    )));
+                }
+                output::say(&format!("worker of {name} stopped: what it did not finish within --grace comes again"));
                 return Ok(());
             }
             () = signals.received() => {

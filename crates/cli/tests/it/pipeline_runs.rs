@@ -63,6 +63,10 @@ impl Place {
     }
 
     fn worker(&self, file: &str) -> Running {
+        self.worker_with(file, &[])
+    }
+
+    fn worker_with(&self, file: &str, more: &[&str]) -> Running {
         let arguments = [
             "pipeline",
             "run",
@@ -74,7 +78,7 @@ impl Place {
             "--report",
             "0s",
         ];
-        self.world.start(&arguments)
+        self.world.start(&[&arguments[..], more].concat())
     }
 
     fn write(&self, lines: &str) {
@@ -335,6 +339,41 @@ fn a_record_that_cannot_be_processed_stops_a_pipeline_without_dead_letters_and_i
             .starts_with("step 1 (map .n + 1): cannot calculate"),
         "{head}"
     );
+}
+
+#[test]
+fn a_worker_that_stops_while_its_sink_is_down_says_so_and_the_next_one_delivers() {
+    let place = Place::new(1);
+    let out = place.folder.path().join("later");
+    // A file is where the folder should be.
+    std::fs::write(&out, "").unwrap();
+    let sink =
+        format!("[[sink]]\nfiles = {{ folder = {out:?}, flush = {{ time = \"100ms\" }} }}\n");
+    let file = place.declare(&sink);
+    place.write(&numbered(1, 10));
+    let first = place.worker_with(&file, &["--grace", "1s"]);
+    until("the shard has an owner", || {
+        let status = place
+            .world
+            .done(&["pipeline", "status", &file, "--json"], b"");
+        if status.code == 0 && status.stdout.contains("\"Owner\":\"") {
+            Ok(())
+        } else {
+            Err(status.stdout)
+        }
+    });
+    std::thread::park_timeout(Duration::from_secs(2));
+    let (ended, said) = first.interrupt_and_hear();
+    assert_eq!(ended.code(), Some(7), "{said}");
+    assert!(said.contains("stopped while a sink failed"), "{said}");
+    std::fs::remove_file(&out).unwrap();
+    let second = place.worker(&file);
+    until("10 records", || match lines_of(&out).len() {
+        10 => Ok(()),
+        count => Err(format!("{count}")),
+    });
+    let (ended, said) = second.interrupt_and_hear();
+    assert!(ended.success(), "{said}");
 }
 
 #[test]
