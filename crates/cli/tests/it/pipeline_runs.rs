@@ -351,18 +351,26 @@ fn a_worker_that_stops_while_its_sink_is_down_says_so_and_the_next_one_delivers(
         format!("[[sink]]\nfiles = {{ folder = {out:?}, flush = {{ time = \"100ms\" }} }}\n");
     let file = place.declare(&sink);
     place.write(&numbered(1, 10));
-    let first = place.worker_with(&file, &["--grace", "1s"]);
-    until("the shard has an owner", || {
-        let status = place
-            .world
-            .done(&["pipeline", "status", &file, "--json"], b"");
-        if status.code == 0 && status.stdout.contains("\"Owner\":\"") {
-            Ok(())
-        } else {
-            Err(status.stdout)
+    let first = place.worker_with(&file, &["--grace", "3s"]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let tables = tables(&place.world.endpoint());
+    until("a prepared cut", || {
+        let leases = tables.scan().table_name("tested").consistent_read(true);
+        match runtime.block_on(leases.send()) {
+            Ok(leases)
+                if leases
+                    .items()
+                    .iter()
+                    .any(|lease| lease.contains_key("pendingCheckpoint")) =>
+            {
+                Ok(())
+            }
+            seen => Err(format!("{seen:?}")),
         }
     });
-    std::thread::park_timeout(Duration::from_secs(2));
     let (ended, said) = first.interrupt_and_hear();
     assert_eq!(ended.code(), Some(7), "{said}");
     assert!(said.contains("stopped while a sink failed"), "{said}");
