@@ -4,7 +4,6 @@ mod check;
 mod file;
 mod run;
 mod show;
-mod sinks;
 mod status;
 mod trial;
 

@@ -29,7 +29,8 @@ pub trait Rejects: Send + Sync + std::fmt::Debug {
 /// How a lane behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneSettings {
-    /// Most bytes of items in the lane, those that wait for a flush included. Default 8 MiB.
+    /// Most bytes of items that wait for the sink; one batch that is larger goes alone. What a sink by cuts has taken
+    /// and not flushed is not among them: how much that is decides who flushes. Default 8 MiB.
     pub bytes_max: usize,
     /// How long one try may take. Default 60 s.
     pub attempt_time: Duration,
@@ -53,7 +54,7 @@ impl Default for LaneSettings {
     }
 }
 
-/// The lane has ended: a rejected item could not be kept, or must stop the pipeline.
+/// The lane has ended: a rejected item could not be kept, or must stop the pipeline; or the sink is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LaneFailed(pub String);
@@ -113,7 +114,7 @@ impl Lane {
             status: status.clone(),
             rejects,
             progress: told,
-            held: Vec::new(),
+            taken: (0, 0),
             failures: 0,
         };
         let task = AbortOnDropHandle::new(tokio::spawn(worker.run(messages)));
@@ -141,31 +142,21 @@ impl Lane {
         let bytes: usize = items.iter().map(|item| item.bytes).sum();
         let permits = u32::try_from(bytes.min(self.settings.bytes_max)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room);
-        let room = if self.settings.is_optional {
-            let Ok(room) = room.try_acquire_many_owned(permits) else {
-                self.status.skipped(items.len() as u64);
-                tracing::warn!(
-                    sink = self.name,
-                    items = items.len(),
-                    "optional sink is behind: items are skipped"
-                );
-                return Ok(self.sent);
-            };
-            room
-        } else {
-            let mut progress = self.progress.clone();
-            let ended = async move {
-                drop(
-                    progress
-                        .wait_for(|progress| progress.failed.is_some())
-                        .await,
-                );
-            };
-            tokio::select! {
-                biased;
-                () = ended => return Err(self.failure()),
-                room = room.acquire_many_owned(permits) => room.map_err(|_| self.failure())?,
-            }
+        if self.settings.is_optional {
+            return self.send_if_there_is_room(items, permits);
+        }
+        let mut progress = self.progress.clone();
+        let ended = async move {
+            drop(
+                progress
+                    .wait_for(|progress| progress.failed.is_some())
+                    .await,
+            );
+        };
+        let room = tokio::select! {
+            biased;
+            () = ended => return Err(self.failure()),
+            room = room.acquire_many_owned(permits) => room.map_err(|_| self.failure())?,
         };
         let number = self.sent + 1;
         let message = Message::Batch {
@@ -179,6 +170,32 @@ impl Lane {
             .map_err(|_| self.failure())?;
         self.sent = number;
         Ok(number)
+    }
+
+    /// Sends items, or skips them: an optional sink holds nobody up.
+    fn send_if_there_is_room(&mut self, items: Vec<Item>, permits: u32) -> Result<u64, LaneFailed> {
+        let place = match self.to_task.try_reserve() {
+            Ok(place) => Some(place),
+            Err(mpsc::error::TrySendError::Full(())) => None,
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(self.failure()),
+        };
+        let room = Arc::clone(&self.room).try_acquire_many_owned(permits);
+        let (Some(place), Ok(room)) = (place, room) else {
+            self.status.skipped(items.len() as u64);
+            tracing::warn!(
+                sink = self.name,
+                items = items.len(),
+                "optional sink is behind: items are skipped"
+            );
+            return Ok(self.sent);
+        };
+        self.sent += 1;
+        place.send(Message::Batch {
+            items,
+            number: self.sent,
+            room,
+        });
+        Ok(self.sent)
     }
 
     /// Makes everything sent so far one whole, and waits until that has arrived. Again with the same cut if this future
@@ -255,8 +272,8 @@ struct Worker {
     status: SinkStatus,
     rejects: Arc<dyn Rejects>,
     progress: watch::Sender<Progress>,
-    /// Room of what waits for a flush.
-    held: Vec<OwnedSemaphorePermit>,
+    /// Items that wait for a flush, and their bytes.
+    taken: (u64, u64),
     /// In a row.
     failures: u32,
 }
@@ -271,9 +288,9 @@ impl Worker {
                     room,
                 } => {
                     let done = self.deliver(items).await;
-                    if self.delivers_by_cuts {
-                        self.held.push(room);
-                    } else if done.is_ok() {
+                    // By cuts, nothing but the next batch or the flush could free it: it must not wait for that.
+                    drop(room);
+                    if !self.delivers_by_cuts && done.is_ok() {
                         self.progress
                             .send_modify(|progress| progress.arrived = number);
                     }
@@ -281,7 +298,6 @@ impl Worker {
                 }
                 Message::Flush { cut, number, done } => {
                     self.flush(&cut).await;
-                    self.held.clear();
                     self.progress
                         .send_modify(|progress| progress.arrived = number);
                     // Whoever hung up asks again.
@@ -314,11 +330,20 @@ impl Worker {
                     continue;
                 }
             };
+            if outcomes.len() != items.len() {
+                // Which of them arrived cannot be told.
+                return Err(LaneFailed(format!(
+                    "the sink {} is broken: it was given {} items and told of {} what became of them",
+                    self.name,
+                    items.len(),
+                    outcomes.len()
+                )));
+            }
             let mut again = Vec::new();
             let mut why = None;
             for (item, outcome) in items.into_iter().zip(outcomes) {
                 match outcome {
-                    Outcome::Delivered => self.status.delivered(1, item.bytes as u64),
+                    Outcome::Delivered => self.delivered(item.bytes as u64),
                     Outcome::Again(cause) => {
                         why = Some(cause);
                         again.push(item);
@@ -342,10 +367,24 @@ impl Worker {
     async fn flush(&mut self, cut: &Cut) {
         loop {
             match timeout(self.settings.attempt_time, self.sink.flush(cut)).await {
-                Ok(Ok(())) => return self.recovered(),
+                Ok(Ok(())) => {
+                    let (items, bytes) = std::mem::take(&mut self.taken);
+                    self.status.delivered(items, bytes);
+                    return self.recovered();
+                }
                 Ok(Err(error)) => self.pause(&error.message).await,
                 Err(_) => self.pause("no answer in time").await,
             }
+        }
+    }
+
+    /// One more item has arrived, or waits for the flush.
+    fn delivered(&mut self, bytes: u64) {
+        if self.delivers_by_cuts {
+            self.taken.0 += 1;
+            self.taken.1 += bytes;
+        } else {
+            self.status.delivered(1, bytes);
         }
     }
 

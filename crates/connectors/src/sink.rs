@@ -72,7 +72,8 @@ pub struct Cut {
 /// Delivers the items of one shard. Methods are never called at the same time; a future that is dropped may have
 /// delivered.
 pub trait Sink: Send + fmt::Debug {
-    /// Delivers the items; one outcome for each, in their order.
+    /// Delivers the items; one outcome for each, in their order. A sink that delivers by cuts takes them for the next
+    /// flush, and if it fails it has taken none of them.
     fn deliver<'a>(
         &'a mut self,
         items: &'a [Item],
@@ -97,7 +98,4 @@ pub trait Opener: Send + Sync + fmt::Debug {
 
     /// What it makes of items that come more than once.
     fn guarantee(&self) -> Guarantee;
-
-    /// The destination in a few words, without secrets.
-    fn describe(&self) -> String;
 }

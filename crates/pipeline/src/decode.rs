@@ -68,7 +68,13 @@ impl Encoding {
     /// # Errors
     /// See [`DecodeError`].
     pub fn decode(&self, data: &Bytes) -> Result<Vec<Val>, DecodeError> {
+        self.decode_sized(data).map(|(values, _)| values)
+    }
+
+    /// The values, and how many bytes they were once they were decompressed.
+    pub(crate) fn decode_sized(&self, data: &Bytes) -> Result<(Vec<Val>, usize), DecodeError> {
         let data = decompressed(data)?;
+        let bytes = data.len();
         let values = match self {
             Self::Json => value::parse(&data)?,
             Self::Csv { columns } => csv_values(&data, columns)?,
@@ -81,7 +87,7 @@ impl Encoding {
         if values.is_empty() {
             return Err(DecodeError::Empty);
         }
-        Ok(values)
+        Ok((values, bytes))
     }
 }
 

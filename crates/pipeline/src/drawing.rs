@@ -1,7 +1,9 @@
 //! A pipeline's stages as a drawing in text.
 
+use millstream_connectors::Guarantee;
+
 use crate::decode::Encoding;
-use crate::file::{Pipeline, SinkKind, Start};
+use crate::file::{Pipeline, Start};
 use crate::window::Plan;
 
 /// Draws the stages from top to bottom.
@@ -53,14 +55,12 @@ pub fn draw(pipeline: &Pipeline) -> String {
         } else {
             "  ├─▶ "
         };
-        let what = match &sink.kind {
-            SinkKind::Stdout { .. } => "stdout   at least once".to_owned(),
-            SinkKind::Files { folder, .. } => {
-                format!("files in {}   exactly once", folder.display())
-            }
-            SinkKind::DynamoDb { table, .. } => format!("DynamoDB table {table}   each row once"),
-            SinkKind::Stream { stream, .. } => format!("stream {stream}   at least once"),
+        let guarantee = match sink.sink.guarantee() {
+            Guarantee::AtLeastOnce => "at least once",
+            Guarantee::Idempotent => "each once",
+            Guarantee::ExactlyOnce => "exactly once",
         };
+        let what = format!("{}   {guarantee}", sink.sink.describe());
         let optional = if sink.is_optional { ", optional" } else { "" };
         line(corner, &format!("{}: {what}{optional}", sink.name));
     }

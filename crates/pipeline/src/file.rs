@@ -11,7 +11,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub use reader::Problem;
-pub use sinks::{Flush, SinkKind, SinkSpec};
+pub use sinks::{DeclaredSink, Flush, SinkSpec};
 pub use source::{Source, Start};
 
 use crate::jq::Limits;
@@ -84,7 +84,7 @@ impl Pipeline {
 
     /// Whether some sink delivers by whole cuts.
     pub fn delivers_by_cuts(&self) -> bool {
-        self.sinks.iter().any(|sink| sink.kind.delivers_by_cuts())
+        self.sinks.iter().any(SinkSpec::delivers_by_cuts)
     }
 
     /// Most bytes that a worker holds for each shard beside what it reads ahead, which is two answers of the stream of
@@ -92,7 +92,7 @@ impl Pipeline {
     pub fn bytes_per_shard(&self) -> usize {
         match self.window {
             Some(_) => 2 * crate::window::PIECE_BYTES_MAX,
-            None => self.sinks.iter().map(SinkSpec::lane_bytes).sum(),
+            None => self.sinks.iter().map(SinkSpec::bytes_per_shard).sum(),
         }
     }
 }

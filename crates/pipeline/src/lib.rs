@@ -35,9 +35,18 @@
 //! A step that depends on more than its record: records come again after a crash, and are recognised only if they come
 //! out alike. So `now`, `env` and the like are not in the language.
 //!
-//! Everything but the workers is free of I/O. To read the code, start with `file.rs`, then `transform.rs` and
-//! `window.rs`.
+//! Everything but the workers, and the programs of `exec`, is free of I/O. To read the code, start with `file.rs`, then
+//! `transform.rs` and `window.rs`.
+//!
+//! # How a sink is added
+//! 1. `millstream-connectors`: a module under `sinks` behind a feature of its name, with what delivers
+//!    ([`Sink`](millstream_connectors::Sink)) and what opens that for each shard
+//!    ([`Opener`](millstream_connectors::Opener)); its tests; one line in `sinks.rs`.
+//! 2. Here: a module under `file/sinks` that reads its table and implements [`DeclaredSink`]; one line in `KINDS`. The
+//!    commands, the drawing, status, metrics and delivery know it by that.
+//! 3. `docs/connectors/NAME.md`, and its row in `docs/pipelines.md`.
 
+mod clients;
 pub mod decode;
 pub mod drawing;
 pub mod evaluator;
@@ -51,5 +60,5 @@ pub mod trial;
 pub mod value;
 pub mod window;
 
-pub use file::{Flush, InvalidFile, Pipeline, Problem, SinkKind, SinkSpec, Source, Start};
-pub use transform::{Rejection, Transform};
+pub use file::{DeclaredSink, Flush, InvalidFile, Pipeline, Problem, SinkSpec, Source, Start};
+pub use transform::{Rejection, StepBroken, Transform, Transformed};

@@ -23,6 +23,7 @@ use millstream_types::{SystemClock, WallClock};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::clients::Clients;
 pub use intermediate::{KinesisPieces, PieceFuture, PieceStream};
 pub use progress::{StageCounts, StageProgress};
 pub use state_table::{MemoryStates, StateError, StateFuture, StateStore, StateTable};
@@ -40,15 +41,6 @@ pub struct ReadySink {
     pub opener: Arc<dyn Opener>,
     /// What is counted of it.
     pub status: SinkStatus,
-}
-
-/// Clients of the services that a worker needs.
-#[derive(Debug, Clone)]
-pub struct Clients {
-    /// The source, the intermediate stream and the dead letters.
-    pub kinesis: aws_sdk_kinesis::Client,
-    /// Leases, and the states of windows.
-    pub dynamodb: aws_sdk_dynamodb::Client,
 }
 
 /// How a worker behaves.
@@ -105,6 +97,24 @@ pub enum RunError {
     /// The table of states cannot be made.
     #[error(transparent)]
     State(#[from] StateError),
+}
+
+impl ReadySink {
+    /// All sinks of a pipeline. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Which sink lacks what.
+    pub fn all(pipeline: &Pipeline, clients: &Clients) -> Result<Vec<Self>, String> {
+        let ready = |spec: &SinkSpec| {
+            let opener = spec.sink.opener(clients);
+            Ok(Self {
+                opener: opener.map_err(|cause| format!("sink {}: {cause}", spec.name))?,
+                spec: spec.clone(),
+                status: SinkStatus::default(),
+            })
+        };
+        pipeline.sinks.iter().map(ready).collect()
+    }
 }
 
 /// What all shards of a worker share.

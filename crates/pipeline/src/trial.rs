@@ -8,8 +8,8 @@ use crate::file::Pipeline;
 use crate::value;
 use crate::window::{Merger, Moment, OpenShard, Sampler, Tally};
 
-/// Longest value that is shown whole, in bytes.
-const SHOWN_BYTES_MAX: usize = 1024 * 1024;
+/// Largest value that is shown whole, in memory.
+const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The shard that the sample stands for.
 const SHARD: &str = "sample";
 
@@ -62,13 +62,16 @@ impl<'p> Trial<'p> {
             };
             values.iter().map(json).collect()
         };
-        let applied = self
-            .pipeline
-            .transform
-            .apply_watched(data, |_, values| tried.stages.push(shown(values)));
-        match applied {
-            Ok(values) => self.count(&values, &mut tried),
-            Err(rejection) => tried.rejected = Some(rejection.to_string()),
+        let record = std::slice::from_ref(data);
+        let applied = self.pipeline.transform.apply_watched(record, |_, records| {
+            let values = records.first().and_then(|record| record.as_ref().ok());
+            tried.stages.extend(values.map(|values| shown(values)));
+        });
+        match applied.map(|mut records| records.pop()) {
+            Ok(Some(Ok(values))) => self.count(&values, &mut tried),
+            Ok(Some(Err(rejection))) => tried.rejected = Some(rejection.to_string()),
+            Ok(None) => {}
+            Err(broken) => tried.rejected = Some(broken.to_string()),
         }
         tried
     }

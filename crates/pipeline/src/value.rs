@@ -8,12 +8,16 @@ use serde_json::{Map, Number, Value};
 
 /// A value that nests deeper is refused, read or written.
 pub const DEPTH_MAX: usize = 128;
+/// What a value takes beside its text.
+const NODE_BYTES: usize = size_of::<Value>();
+/// What a member of an object takes beside its name and its value.
+const MEMBER_BYTES: usize = 48;
 
 /// Why a value cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotJson {
     /// It is larger than it may be.
-    #[error("the result is larger than {0} bytes")]
+    #[error("the result takes more than {0} bytes in memory")]
     TooLarge(usize),
     /// It nests deeper than [`DEPTH_MAX`].
     #[error("the result nests deeper than {DEPTH_MAX} levels")]
@@ -40,64 +44,56 @@ pub fn of_json(json: &Value) -> Val {
     Val::deserialize(json).expect("every JSON value is a value")
 }
 
-/// The value as JSON of at most so many bytes, counted about. Byte strings become base64; a number without an end
-/// (NaN, infinity) becomes null.
+/// The value as JSON that takes at most so many bytes in memory, about. Byte strings become base64; a number without an
+/// end (NaN, infinity) becomes null.
 ///
 /// # Errors
 /// See [`NotJson`].
 pub fn to_json(value: &Val, bytes_max: usize) -> Result<Value, NotJson> {
     let mut left = bytes_max;
-    convert(value, 0, &mut left).map_err(|error| match error {
+    to_json_within(value, &mut left).map_err(|error| match error {
         NotJson::TooLarge(_) => NotJson::TooLarge(bytes_max),
         other => other,
     })
 }
 
-fn convert(value: &Val, depth: usize, left: &mut usize) -> Result<Value, NotJson> {
+/// As [`to_json`], with the bytes taken off what is left.
+///
+/// # Errors
+/// See [`NotJson`]; [`NotJson::TooLarge`] names what was left.
+pub fn to_json_within(value: &Val, left: &mut usize) -> Result<Value, NotJson> {
+    let before = *left;
+    convert(value, 0, left).map_err(|error| error.unwrap_or(NotJson::TooLarge(before)))
+}
+
+/// The error is none where there is no more room.
+fn convert(value: &Val, depth: usize, left: &mut usize) -> Result<Value, Option<NotJson>> {
     if depth > DEPTH_MAX {
-        return Err(NotJson::TooDeep);
+        return Err(Some(NotJson::TooDeep));
     }
-    let mut take = |bytes: usize| match left.checked_sub(bytes) {
-        Some(rest) => {
-            *left = rest;
-            Ok(())
-        }
-        None => Err(NotJson::TooLarge(0)),
+    let text = match value {
+        Val::TStr(text) => text.len(),
+        Val::BStr(bytes) => bytes.len().div_ceil(3) * 4,
+        Val::Null | Val::Bool(_) | Val::Num(_) | Val::Arr(_) | Val::Obj(_) => 0,
     };
+    *left = left.checked_sub(NODE_BYTES + text).ok_or(None)?;
     Ok(match value {
-        Val::Null => {
-            take(4)?;
-            Value::Null
-        }
-        Val::Bool(truth) => {
-            take(5)?;
-            Value::Bool(*truth)
-        }
-        Val::Num(number) => {
-            take(8)?;
-            self::number(number)
-        }
-        Val::TStr(text) => {
-            take(text.len() + 2)?;
-            Value::String(String::from_utf8_lossy(text).into_owned())
-        }
-        Val::BStr(bytes) => {
-            take(bytes.len() * 4 / 3 + 4)?;
-            Value::String(BASE64_STANDARD.encode(&**bytes))
-        }
+        Val::Null => Value::Null,
+        Val::Bool(truth) => Value::Bool(*truth),
+        Val::Num(number) => self::number(number),
+        Val::TStr(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
+        Val::BStr(bytes) => Value::String(BASE64_STANDARD.encode(&**bytes)),
         Val::Arr(items) => {
-            take(items.len() + 2)?;
             let items = items.iter().map(|item| convert(item, depth + 1, left));
             Value::Array(items.collect::<Result<_, _>>()?)
         }
         Val::Obj(members) => {
-            take(members.len() * 4 + 2)?;
-            let mut object = Map::with_capacity(members.len());
+            let mut object = Map::with_capacity(members.len().min(1024));
             for (name, value) in members.iter() {
                 let Val::TStr(name) = name else {
-                    return Err(NotJson::Name);
+                    return Err(Some(NotJson::Name));
                 };
-                *left = left.checked_sub(name.len()).ok_or(NotJson::TooLarge(0))?;
+                *left = left.checked_sub(MEMBER_BYTES + name.len()).ok_or(None)?;
                 let name = String::from_utf8_lossy(name).into_owned();
                 object.insert(name, convert(value, depth + 1, left)?);
             }
@@ -131,7 +127,7 @@ mod tests {
             "[]",
         ] {
             let value = parse(text.as_bytes()).unwrap().remove(0);
-            assert_eq!(to_json(&value, 1000).unwrap().to_string(), text);
+            assert_eq!(to_json(&value, 2000).unwrap().to_string(), text);
         }
         assert_eq!(parse(b"1 2\n3").unwrap().len(), 3);
         assert!(parse(b"").unwrap().is_empty());

@@ -3,19 +3,22 @@
 //! [`Tally`] is the first stage of one shard, [`Merger`] the second of all; [`Piece`] is what goes from one to the
 //! other. Nothing here does I/O or reads a clock.
 
-mod aggregate;
 mod exact_sum;
+mod function;
 mod merger;
 mod order;
+mod partial;
 mod piece;
 mod plan;
 mod sampling;
+mod sketches;
 mod tally;
 mod top;
 
-pub use aggregate::{Function, Moment, NotAggregated, Partial};
 pub use exact_sum::ExactSum;
+pub use function::Function;
 pub use merger::{Merged, Merger, NotMerged, OpenShard, WindowResult};
+pub use partial::{Moment, NotAggregated, Partial};
 pub use piece::{Group, InvalidPiece, Piece};
 pub use plan::{Aggregate, Plan};
 pub use sampling::{NotSampled, Sampler};

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use millstream_connectors::SinkStatus;
-use millstream_pipeline::runner::{RunError, StageProgress, Worker, WorkerSettings};
+use millstream_pipeline::runner::{ReadySink, RunError, StageProgress, Worker, WorkerSettings};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{file, sinks};
+use super::file;
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::output;
@@ -42,7 +42,7 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
     log_to_stderr();
     let mut signals = StopSignals::new()?;
     let clients = super::clients(connection).await?;
-    let ready = sinks::ready(&pipeline, &clients)?;
+    let ready = ReadySink::all(&pipeline, &clients).map_err(Failure::Setup)?;
     let statuses: Vec<(String, SinkStatus)> = ready
         .iter()
         .map(|sink| (sink.spec.name.clone(), sink.status.clone()))

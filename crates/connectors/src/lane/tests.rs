@@ -150,3 +150,93 @@ async fn a_sink_by_cuts_has_nothing_before_the_flush_and_each_cut_once() {
     second.flush(&cut("3")).await.unwrap();
     assert_eq!(numbers(&sink), [1, 2, 3]);
 }
+
+/// Says nothing of the last item of a batch.
+#[derive(Debug)]
+struct Forgetful;
+
+impl Sink for Forgetful {
+    fn deliver<'a>(
+        &'a mut self,
+        items: &'a [Item],
+    ) -> crate::SinkFuture<'a, Result<Vec<Outcome>, crate::SinkError>> {
+        let outcomes = vec![Outcome::Delivered; items.len() - 1];
+        Box::pin(std::future::ready(Ok(outcomes)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_does_not_say_what_became_of_an_item_ends_the_lane() {
+    let mut lane = Lane::start(
+        "sink",
+        Box::new(Forgetful),
+        false,
+        LaneSettings::default(),
+        SinkStatus::default(),
+        Arc::<Kept>::default(),
+    );
+    lane.send(vec![item(1), item(2)]).await.unwrap();
+    let failed = lane.drained().await.unwrap_err();
+    assert!(failed.0.contains("2 items and told of 1"), "{failed}");
+    assert!(lane.arrived().is_err() && lane.send(vec![item(3)]).await.is_err());
+}
+
+/// Never has an answer.
+#[derive(Debug)]
+struct Stuck;
+
+impl Sink for Stuck {
+    fn deliver<'a>(
+        &'a mut self,
+        _: &'a [Item],
+    ) -> crate::SinkFuture<'a, Result<Vec<Outcome>, crate::SinkError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optional_sink_that_is_stuck_holds_nobody_up_however_small_the_batches() {
+    let settings = LaneSettings {
+        is_optional: true,
+        ..LaneSettings::default()
+    };
+    let status = SinkStatus::default();
+    let mut lane = Lane::start(
+        "sink",
+        Box::new(Stuck),
+        false,
+        settings,
+        status.clone(),
+        Arc::<Kept>::default(),
+    );
+    for number in 0..1000 {
+        let sent = timeout(Duration::from_millis(10), lane.send(vec![item(number)])).await;
+        sent.expect("nobody waits for an optional sink").unwrap();
+    }
+    assert!(
+        status.counts().skipped >= 1000 - BATCHES_MAX as u64 - 1,
+        "{:?}",
+        status.counts()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_may_be_larger_than_the_lane() {
+    let sink = Memory::new(Guarantee::ExactlyOnce);
+    let settings = LaneSettings {
+        bytes_max: 250,
+        ..LaneSettings::default()
+    };
+    let (mut lane, status) = lane(&sink, settings, &Arc::default());
+    for number in 1..=10 {
+        let sent = timeout(Duration::from_secs(5), lane.send(vec![item(number)])).await;
+        sent.expect("what was taken makes room").unwrap();
+    }
+    assert_eq!(status.counts().delivered, 0);
+    let cut = Cut {
+        shard_id: "s".into(),
+        first: "1".into(),
+    };
+    lane.flush(&cut).await.unwrap();
+    assert_eq!((numbers(&sink).len(), status.counts().delivered), (10, 10));
+}

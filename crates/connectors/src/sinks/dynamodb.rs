@@ -37,15 +37,6 @@ impl Opener for DynamoDb {
     fn guarantee(&self) -> Guarantee {
         Guarantee::Idempotent
     }
-
-    fn describe(&self) -> String {
-        let key: Vec<String> = self
-            .key
-            .iter()
-            .map(|(name, field)| format!("{name} = {field}"))
-            .collect();
-        format!("DynamoDB table {}, {}", self.table, key.join(", "))
-    }
 }
 
 #[derive(Debug)]

@@ -32,10 +32,6 @@ impl Opener for Files {
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
     }
-
-    fn describe(&self) -> String {
-        format!("files in {}, {}", self.folder.display(), self.extension())
-    }
 }
 
 impl Files {

@@ -63,10 +63,6 @@ impl Opener for Memory {
     fn guarantee(&self) -> Guarantee {
         self.guarantee
     }
-
-    fn describe(&self) -> String {
-        "memory".to_owned()
-    }
 }
 
 #[derive(Debug)]

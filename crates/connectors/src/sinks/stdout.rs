@@ -20,10 +20,6 @@ impl Opener for Stdout {
     fn guarantee(&self) -> Guarantee {
         Guarantee::AtLeastOnce
     }
-
-    fn describe(&self) -> String {
-        format!("stdout, {}", self.format.extension())
-    }
 }
 
 #[derive(Debug)]

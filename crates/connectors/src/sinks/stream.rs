@@ -1,22 +1,41 @@
 //! `stream`: items as records of another stream, by the producer library. At least once.
 
-use millstream_producer::{NotAccepted, Producer, UserRecord};
+use millstream_producer::{BuildError, NotAccepted, Producer, Settings, UserRecord};
 
 use crate::format::bytes_of;
 use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 /// Longest partition key of the API, in characters.
 const KEY_CHARS_MAX: usize = 256;
+/// Largest record that another stream may take.
+const RECORD_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Opens sinks that put on a stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
-    /// Its name, for people.
-    pub name: String,
     /// Puts the records.
     pub producer: Producer,
     /// The field that becomes the partition key; without it, or where it is missing, the record's own.
     pub key: Option<FieldPath>,
+}
+
+impl Stream {
+    /// The stream of this name.
+    ///
+    /// # Errors
+    /// If it is no name of a stream.
+    pub fn to(
+        name: &str,
+        client: aws_sdk_kinesis::Client,
+        key: Option<FieldPath>,
+    ) -> Result<Self, BuildError> {
+        let settings = Settings::default().max_user_record_size_bytes(RECORD_BYTES_MAX);
+        let producer = Producer::builder(name)
+            .client(client)
+            .settings(settings)
+            .build()?;
+        Ok(Self { producer, key })
+    }
 }
 
 impl Opener for Stream {
@@ -26,10 +45,6 @@ impl Opener for Stream {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::AtLeastOnce
-    }
-
-    fn describe(&self) -> String {
-        format!("stream {}", self.name)
     }
 }
 
@@ -93,7 +108,6 @@ mod tests {
             .build()
             .unwrap();
         let to = Stream {
-            name: "to".into(),
             producer,
             key: Some(".ticker".parse().unwrap()),
         };

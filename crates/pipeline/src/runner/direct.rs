@@ -26,6 +26,7 @@ pub(super) struct DirectProcessor {
     cuts: Cuts,
     /// Items of records that are taken and not sent yet.
     in_hand: Vec<Item>,
+    in_hand_bytes: usize,
     by_cuts: bool,
     /// Bytes and time of the soonest flush of all sinks.
     flush_bytes: usize,
@@ -43,12 +44,13 @@ impl DirectProcessor {
             shared
                 .sinks
                 .iter()
-                .filter_map(|sink| sink.spec.kind.flush())
+                .filter_map(|sink| sink.spec.sink.flush())
         };
         Self {
             lanes: Lanes::open(&shared, shard_id),
             cuts: Cuts::new(shard_id, None, None),
             in_hand: Vec::new(),
+            in_hand_bytes: 0,
             by_cuts: shared.pipeline.delivers_by_cuts(),
             flush_bytes: flushes()
                 .map(|flush| flush.bytes)
@@ -66,13 +68,14 @@ impl DirectProcessor {
         }
     }
 
-    /// Takes records that are evaluated: rejects what has to be, and sends the rest.
+    /// Takes the first of the records, at least one: rejects what has to be, and sends the rest. How many it took.
     async fn take(
         &mut self,
         records: &[millstream_consumer::Record],
         checkpointer: &Checkpointer,
-    ) -> Result<(), BoxError> {
+    ) -> Result<usize, BoxError> {
         let evaluated = evaluation::items(&self.shared, &self.shard_id, records).await?;
+        let taken = evaluated.len();
         for (record, result) in records.iter().zip(evaluated) {
             if self.cuts.has(&record.place) {
                 continue;
@@ -84,6 +87,7 @@ impl DirectProcessor {
             match result {
                 Ok(values) => {
                     self.shared.progress.read(record.data.len(), values.len());
+                    self.in_hand_bytes += values.iter().map(|item| item.bytes).sum::<usize>();
                     self.in_hand.extend(values);
                 }
                 Err(cause) => {
@@ -96,8 +100,18 @@ impl DirectProcessor {
             }
             self.cuts.take(&record.place);
             self.cut_began.get_or_insert_with(Instant::now);
+            // A cut is no larger than it has to be, however much a record becomes.
+            if self.by_cuts && self.is_full() && self.cuts.may_cut() {
+                self.send().await?;
+                self.cut(checkpointer).await?;
+            }
         }
-        self.send().await
+        self.send().await?;
+        Ok(taken)
+    }
+
+    fn is_full(&self) -> bool {
+        self.lanes.unflushed_bytes() + self.in_hand_bytes >= self.flush_bytes
     }
 
     async fn send(&mut self) -> Result<(), BoxError> {
@@ -105,6 +119,7 @@ impl DirectProcessor {
             return Ok(());
         };
         self.is_torn = true;
+        self.in_hand_bytes = 0;
         let sent = self
             .lanes
             .send(std::mem::take(&mut self.in_hand), up_to)
@@ -140,7 +155,7 @@ impl DirectProcessor {
     /// Cuts where it is due, or checkpoints what has arrived.
     async fn keep_up(&mut self, checkpointer: &Checkpointer) -> Result<(), BoxError> {
         if self.by_cuts {
-            let full = self.lanes.unflushed_bytes() >= self.flush_bytes;
+            let full = self.is_full();
             let old = self
                 .cut_began
                 .is_some_and(|began| began.elapsed() >= self.flush_time);
@@ -222,7 +237,7 @@ impl RecordProcessor for DirectProcessor {
                 taken = self.take(chunk, checkpointer) => Some(taken),
                 () = &mut out_of_time => None,
             };
-            match taken {
+            let taken = match taken {
                 Some(taken) => taken.map_err(|error| Failure::retry_after(STOPPING, error))?,
                 // Whoever comes next begins at the checkpoint.
                 None => {
@@ -230,8 +245,8 @@ impl RecordProcessor for DirectProcessor {
                     rest.iter().for_each(|record| batch.later(record));
                     return Ok(());
                 }
-            }
-            rest = &rest[chunk.len()..];
+            };
+            rest = &rest[taken..];
             self.keep_up(checkpointer)
                 .await
                 .map_err(|error| Failure::retry_after(CHECKPOINT_INTERVAL, error))?;

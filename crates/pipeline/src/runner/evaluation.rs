@@ -8,17 +8,20 @@ use millstream_connectors::{Item, Origin};
 use millstream_consumer::Record;
 
 use super::Shared;
-use crate::value;
+use crate::transform::StepBroken;
+use crate::value::{self, NotJson};
 use crate::window::{Moment, Plan, Sample, Sampler};
 
 /// Records that are evaluated at a time.
 pub(super) const RECORDS_MAX: usize = 512;
 /// Bytes of records that are evaluated at a time, but for the last of them.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
-/// Largest value that goes to a sink, as JSON.
-const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of values of one record on their way to the sinks, in memory.
+const RECORD_ITEMS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Once the values of some records have so many bytes, the other records wait.
+const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What records become, in their order; an error is the cause of a rejection.
+/// What the first of the records become, in their order; an error is the cause of a rejection.
 pub(super) type Evaluated<T> = Vec<Result<Vec<T>, String>>;
 
 /// The first records, so many that they can be evaluated at a time.
@@ -43,36 +46,57 @@ pub(super) fn arrived_ms(record: &Record) -> i64 {
     })
 }
 
-/// The items that the records become.
+/// The items that the first of the records become, at least one.
+///
+/// # Errors
+/// If the pipeline must stop, which it is told.
 pub(super) async fn items(
     shared: &Arc<Shared>,
     shard_id: &str,
     records: &[Record],
 ) -> Result<Evaluated<Item>, String> {
     let (pipeline, shard_id) = (Arc::clone(&shared.pipeline), shard_id.to_owned());
-    let records = records.to_vec();
-    let job = move || {
-        let of_record = |record: &Record| {
-            let values = pipeline
-                .transform
-                .apply(&record.data)
-                .map_err(|error| error.to_string())?;
-            let origin = Arc::new(origin(&shard_id, record));
-            let item = |(index, value): (usize, &Val)| {
-                item(&pipeline.source.stream, &origin, index, value)
-            };
-            values.iter().enumerate().map(item).collect()
-        };
-        records
-            .iter()
-            .map(|record| guarded(|| of_record(record)))
-            .collect()
+    let of_record = move |record: &Record, values: &[Val]| {
+        let origin = Arc::new(origin(&shard_id, record));
+        let mut left = RECORD_ITEMS_BYTES_MAX;
+        let item = |(index, value)| item(&pipeline.source.stream, &origin, index, value, &mut left);
+        let items: Result<Vec<Item>, String> = values.iter().enumerate().map(item).collect();
+        items.map(|items| (items, RECORD_ITEMS_BYTES_MAX - left))
     };
-    shared
-        .evaluator
-        .run(job)
-        .await
-        .map_err(|error| error.to_string())
+    evaluate(shared, records, of_record).await
+}
+
+/// Takes records through all steps, on the threads for that.
+async fn evaluate<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    records: &[Record],
+    of_record: impl Fn(&Record, &[Val]) -> Result<(Vec<T>, usize), String> + Send + 'static,
+) -> Result<Evaluated<T>, String> {
+    let (pipeline, records) = (Arc::clone(&shared.pipeline), records.to_vec());
+    let job = move || {
+        let data: Vec<_> = records.iter().map(|record| record.data.clone()).collect();
+        let (mut evaluated, mut bytes) = (Vec::with_capacity(records.len()), 0);
+        while evaluated.len() < records.len() && bytes < ITEMS_BYTES_MAX {
+            let begun = evaluated.len();
+            let transformed = pipeline.transform.apply(&data[begun..])?;
+            for (record, values) in records[begun..].iter().zip(transformed) {
+                let of_record = values
+                    .map_err(|rejection| rejection.to_string())
+                    .and_then(|values| of_record(record, &values));
+                evaluated.push(of_record.map(|(made, made_bytes)| {
+                    bytes += made_bytes;
+                    made
+                }));
+            }
+        }
+        Ok::<_, StepBroken>(evaluated)
+    };
+    let evaluated = shared.evaluator.run(job).await;
+    let evaluated = evaluated.map_err(|error| error.to_string())?;
+    evaluated.map_err(|broken| {
+        shared.fatal.fail(&broken.to_string());
+        broken.to_string()
+    })
 }
 
 fn origin(shard_id: &str, record: &Record) -> Origin {
@@ -86,13 +110,29 @@ fn origin(shard_id: &str, record: &Record) -> Origin {
     }
 }
 
-fn item(stream: &str, origin: &Arc<Origin>, index: usize, value: &Val) -> Result<Item, String> {
+fn item(
+    stream: &str,
+    origin: &Arc<Origin>,
+    index: usize,
+    value: &Val,
+    left: &mut usize,
+) -> Result<Item, String> {
+    /// What an item takes beside its value.
+    const ITEM_BYTES: usize = 256;
     let raw = match value {
         Val::BStr(bytes) => Some((**bytes).clone()),
         _ => None,
     };
-    let json = value::to_json(value, ITEM_BYTES_MAX).map_err(|error| error.to_string())?;
-    let bytes = origin.data.len() + estimate(&json) + 256;
+    let before = *left;
+    let json = value::to_json_within(value, left).map_err(|error| match error {
+        NotJson::TooLarge(_) => {
+            format!("the record's values take more than {RECORD_ITEMS_BYTES_MAX} bytes in memory")
+        }
+        other => other.to_string(),
+    })?;
+    // The record's own bytes are there once.
+    let own = if index == 0 { origin.data.len() } else { 0 };
+    let bytes = before - *left + own + ITEM_BYTES;
     Ok(Item::of_record(
         stream,
         Arc::clone(origin),
@@ -119,55 +159,47 @@ pub(super) fn estimate(value: &serde_json::Value) -> usize {
     }
 }
 
-/// The samples that the records become.
+/// The samples that the first of the records become, at least one.
+///
+/// # Errors
+/// As for [`items`].
 pub(super) async fn samples(
     shared: &Arc<Shared>,
     plan: &Arc<Plan>,
     shard_id: &str,
     records: &[Record],
 ) -> Result<Evaluated<Sample>, String> {
-    let (pipeline, plan, shard_id) = (
-        Arc::clone(&shared.pipeline),
+    let (limits, plan, shard_id) = (
+        shared.pipeline.transform.limits.clone(),
         Arc::clone(plan),
         shard_id.to_owned(),
     );
-    let records = records.to_vec();
-    let job = move || {
-        let sampler = Sampler::new(&plan, &pipeline.transform.limits);
-        let of_record = |record: &Record| {
-            let values = pipeline
-                .transform
-                .apply(&record.data)
-                .map_err(|error| error.to_string())?;
-            let arrived_ms = arrived_ms(record);
-            let sample = |(index, value): (usize, &Val)| {
-                let moment = Moment {
-                    time_ms: arrived_ms,
-                    shard_id: shard_id.clone(),
-                    place: padded(record, index),
-                };
-                sampler
-                    .sample(value, &moment, arrived_ms)
-                    .map_err(|error| error.to_string())
+    let of_record = move |record: &Record, values: &[Val]| {
+        let sampler = Sampler::new(&plan, &limits);
+        let arrived_ms = arrived_ms(record);
+        let sample = |(index, value): (usize, &Val)| {
+            let moment = Moment {
+                time_ms: arrived_ms,
+                shard_id: shard_id.clone(),
+                place: padded(record, index),
             };
-            values.iter().enumerate().map(sample).collect()
+            sampler
+                .sample(value, &moment, arrived_ms)
+                .map_err(|error| error.to_string())
         };
-        records
-            .iter()
-            .map(|record| guarded(|| of_record(record)))
-            .collect()
+        let samples: Result<Vec<Sample>, String> = values.iter().enumerate().map(sample).collect();
+        let bytes = |samples: &Vec<Sample>| {
+            let of_sample = |sample: &Sample| {
+                sample.by.len() + sample.values.iter().map(estimate).sum::<usize>() + 256
+            };
+            samples.iter().map(of_sample).sum::<usize>()
+        };
+        samples.map(|samples| {
+            let bytes = bytes(&samples);
+            (samples, bytes)
+        })
     };
-    shared
-        .evaluator
-        .run(job)
-        .await
-        .map_err(|error| error.to_string())
-}
-
-/// A step that panics rejects its record.
-fn guarded<T>(evaluate: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(evaluate));
-    caught.unwrap_or_else(|_| Err("a step has panicked".to_owned()))
+    evaluate(shared, records, of_record).await
 }
 
 /// A record's place, as text that sorts as places do.

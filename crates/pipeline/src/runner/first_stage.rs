@@ -67,13 +67,15 @@ impl FirstStage {
         Ok(())
     }
 
+    /// Counts the first of the records, at least one; how many.
     async fn take(
         &mut self,
         records: &[Record],
         checkpointer: &Checkpointer,
-    ) -> Result<(), BoxError> {
+    ) -> Result<usize, BoxError> {
         let evaluated =
             evaluation::samples(&self.shared, &self.plan, &self.shard_id, records).await?;
+        let taken = evaluated.len();
         for (record, result) in records.iter().zip(evaluated) {
             if self.tally.has_counted(&record.place) {
                 continue;
@@ -102,7 +104,7 @@ impl FirstStage {
         if self.tally.is_prepared() && self.tally.may_cut() && self.tally.has_records() {
             self.cut(checkpointer).await?;
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Notes how far the shard has passed, if it is read up to its tip.
@@ -165,8 +167,8 @@ impl RecordProcessor for FirstStage {
             }
             let chunk = evaluation::chunk(rest);
             let taken = self.take(chunk, checkpointer).await;
-            taken.map_err(|error| Failure::retry_after(RETRY, error))?;
-            rest = &rest[chunk.len()..];
+            let taken = taken.map_err(|error| Failure::retry_after(RETRY, error))?;
+            rest = &rest[taken..];
             // The batch in hand may be long: what it has passed need not wait for its end.
             let ticked = self.tick(checkpointer).await;
             ticked.map_err(|error| Failure::retry_after(RETRY, error))?;

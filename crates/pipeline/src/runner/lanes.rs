@@ -29,10 +29,7 @@ impl Lanes {
                 is_optional: sink.spec.is_optional,
                 ..LaneSettings::default()
             };
-            let (opened, by_cuts) = (
-                sink.opener.open(shard_id),
-                sink.spec.kind.delivers_by_cuts(),
-            );
+            let (opened, by_cuts) = (sink.opener.open(shard_id), sink.spec.delivers_by_cuts());
             Lane::start(
                 &sink.spec.name,
                 opened,

@@ -82,8 +82,26 @@ impl SecondStage {
         why.to_owned().into()
     }
 
+    fn state_names(&self) -> String {
+        format!("windows/{}/", self.shard_id)
+    }
+
     fn state_name(&self, place: &ExtendedSequenceNumber) -> String {
-        format!("windows/{}/{}", self.shard_id, cuts::name(place))
+        format!("{}{}", self.state_names(), cuts::name(place))
+    }
+
+    /// Forgets what those who died have left: no state before the checkpoint counts, now or ever.
+    async fn sweep(&self, place: &ExtendedSequenceNumber) {
+        let swept = self
+            .states
+            .sweep(&self.state_names(), &self.state_name(place))
+            .await;
+        match swept {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "rows of states that do not count any more are gone"),
+            // They cost room and nothing else; the next one who starts tries again.
+            Err(error) => tracing::warn!(%error, "states that do not count any more stay"),
+        }
     }
 
     fn now_ms(&self) -> i64 {
@@ -273,6 +291,7 @@ impl RecordProcessor for SecondStage {
             None => Merger::new(),
             Some(place) => {
                 let state = self.states.load(&self.state_name(place)).await?;
+                self.sweep(place).await;
                 serde_json::from_slice(&state)?
             }
         };

@@ -65,6 +65,10 @@ pub trait StateStore: Send + Sync + fmt::Debug {
 
     /// Forgets a state, if it is there.
     fn remove(&self, name: &str) -> StateFuture<()>;
+
+    /// Forgets all states, and parts of states, whose names begin with `prefix` and come before `before` in the order of
+    /// texts; how many rows that were.
+    fn sweep(&self, prefix: &str, before: &str) -> StateFuture<usize>;
 }
 
 /// States in a table of the DynamoDB API.
@@ -185,7 +189,7 @@ impl StateTable {
         let writer = format!("{:016x}", rand::random::<u64>());
         for (index, part) in parts.iter().enumerate().skip(1) {
             self.put(
-                &part_name(&writer, index),
+                &part_name(name, &writer, index),
                 parts.len(),
                 &writer,
                 part,
@@ -224,7 +228,7 @@ impl StateTable {
         let mut packed = data(&first)?;
         for index in 1..parts {
             let row = self
-                .row(&part_name(&writer, index))
+                .row(&part_name(name, &writer, index))
                 .await?
                 .ok_or_else(missing)?;
             packed.extend(data(&row)?);
@@ -251,22 +255,59 @@ impl StateTable {
             .cloned()
             .unwrap_or_default();
         let mut names = vec![name.to_owned()];
-        names.extend((1..parts.unwrap_or(1)).map(|index| part_name(&writer, index)));
+        names.extend((1..parts.unwrap_or(1)).map(|index| part_name(name, &writer, index)));
         for name in names {
-            let removed = self
-                .client
-                .delete_item()
-                .table_name(&self.table)
-                .key("name", AttributeValue::S(name))
-                .send();
-            removed.await.map_err(|error| table_error(&error))?;
+            self.delete(name).await?;
         }
         Ok(())
     }
+
+    async fn delete(&self, name: String) -> Result<(), StateError> {
+        let removed = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("name", AttributeValue::S(name))
+            .send();
+        removed.await.map_err(|error| table_error(&error))?;
+        Ok(())
+    }
+
+    async fn sweep_rows(&self, prefix: &str, before: &str) -> Result<usize, StateError> {
+        let (mut from, mut swept) = (None, 0);
+        loop {
+            let scan = self
+                .client
+                .scan()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .projection_expression("#n")
+                .filter_expression("begins_with(#n, :prefix) AND #n < :before")
+                .expression_attribute_names("#n", "name")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .expression_attribute_values(":before", AttributeValue::S(before.to_owned()))
+                .set_exclusive_start_key(from)
+                .send();
+            let page = scan.await.map_err(|error| table_error(&error))?;
+            let names = page
+                .items()
+                .iter()
+                .filter_map(|row| row.get("name")?.as_s().ok());
+            for name in names {
+                self.delete(name.clone()).await?;
+                swept += 1;
+            }
+            from = page.last_evaluated_key().cloned();
+            if from.is_none() {
+                return Ok(swept);
+            }
+        }
+    }
 }
 
-fn part_name(writer: &str, index: usize) -> String {
-    format!("part/{writer}/{index}")
+/// Sorts behind the state, and before those of later places.
+fn part_name(name: &str, writer: &str, index: usize) -> String {
+    format!("{name}/{writer}/{index}")
 }
 
 fn pack(state: &[u8]) -> Result<Vec<u8>, StateError> {
@@ -289,6 +330,11 @@ impl StateStore for StateTable {
     fn remove(&self, name: &str) -> StateFuture<()> {
         let (table, name) = (self.clone(), name.to_owned());
         Box::pin(async move { table.remove_parts(&name).await })
+    }
+
+    fn sweep(&self, prefix: &str, before: &str) -> StateFuture<usize> {
+        let (table, prefix, before) = (self.clone(), prefix.to_owned(), before.to_owned());
+        Box::pin(async move { table.sweep_rows(&prefix, &before).await })
     }
 }
 
@@ -320,5 +366,12 @@ impl StateStore for MemoryStates {
     fn remove(&self, name: &str) -> StateFuture<()> {
         self.0.lock().remove(name);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn sweep(&self, prefix: &str, before: &str) -> StateFuture<usize> {
+        let mut states = self.0.lock();
+        let all = states.len();
+        states.retain(|name, _| !name.starts_with(prefix) || &**name >= before);
+        Box::pin(std::future::ready(Ok(all - states.len())))
     }
 }

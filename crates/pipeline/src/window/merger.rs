@@ -9,7 +9,7 @@ use millstream_consumer::ExtendedSequenceNumber;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::aggregate::{NotAggregated, Partial};
+use super::partial::{NotAggregated, Partial};
 use super::piece::{Group, Piece, place};
 use super::plan::Plan;
 

@@ -3,7 +3,7 @@
 use millstream_consumer::ExtendedSequenceNumber;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::Partial;
+use super::partial::Partial;
 
 /// Version of the form in which pieces travel.
 const VERSION: u32 = 1;

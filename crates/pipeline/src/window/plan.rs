@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::aggregate::{Function, Partial};
+use super::function::Function;
+use super::partial::Partial;
 use crate::jq::Program;
 
 /// One value of a window.

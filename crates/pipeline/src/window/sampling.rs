@@ -3,7 +3,7 @@
 use jaq_json::Val;
 use serde_json::Value;
 
-use super::aggregate::{Moment, NotAggregated, VALUE_BYTES_MAX};
+use super::partial::{Moment, NotAggregated, VALUE_BYTES_MAX};
 use super::plan::Plan;
 use super::tally::Sample;
 use crate::jq::{Limits, Program, RunError};
@@ -165,7 +165,7 @@ impl<'a> Sampler<'a> {
                 results: results.len(),
             });
         };
-        let json = value::to_json(result, VALUE_BYTES_MAX * 2);
+        let json = value::to_json(result, VALUE_BYTES_MAX * 64);
         json.map_err(|cause| NotSampled::TooLarge {
             what: what.to_owned(),
             cause,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use millstream_consumer::ExtendedSequenceNumber;
 use serde_json::Value;
 
-use super::aggregate::{Moment, Partial};
+use super::partial::{Moment, Partial};
 use super::piece::{Group, Piece};
 use super::plan::Plan;
 

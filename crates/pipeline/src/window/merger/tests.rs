@@ -5,7 +5,8 @@ use proptest::sample::Index;
 use serde_json::json;
 
 use super::*;
-use crate::window::aggregate::{Function, Moment};
+use crate::window::function::Function;
+use crate::window::partial::Moment;
 use crate::window::plan::Aggregate;
 use crate::window::tally::{Sample, Tally};
 
