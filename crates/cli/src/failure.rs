@@ -16,6 +16,7 @@ Exit codes of the client commands:
   5  not done within the deadline: some records were not accepted, or a stream is not ACTIVE yet
   6  an input or output of the command failed (a file, stdin, stdout)
   7  stopped by Ctrl-C or SIGTERM before all of the input was written
+  8  the pipeline stopped: a record cannot be processed and the file has no [dead_letter], or its state is broken
 
 stdout carries data, stderr everything else.";
 
@@ -47,6 +48,9 @@ pub(crate) enum Failure {
     /// A signal came before the end of the input.
     #[error("{0}")]
     Stopped(String),
+    /// A pipeline must not go on.
+    #[error("{0}")]
+    Pipeline(String),
     /// A file, stdin or stdout failed.
     #[error("{what}: {source}")]
     Local { what: String, source: io::Error },
@@ -147,6 +151,7 @@ impl Failure {
             Self::Late(_) => 5,
             Self::Local { .. } => 6,
             Self::Stopped(_) => 7,
+            Self::Pipeline(_) => 8,
         }
     }
 
@@ -164,6 +169,7 @@ impl Failure {
             | Self::Setup(_)
             | Self::Late(_)
             | Self::Stopped(_)
+            | Self::Pipeline(_)
             | Self::Local { .. }
             | Self::StdoutClosed => None,
         }

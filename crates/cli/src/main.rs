@@ -8,6 +8,7 @@ mod keys;
 mod moment;
 mod multilang;
 mod output;
+mod pipeline;
 mod progress;
 mod records;
 mod repair;
@@ -52,6 +53,8 @@ enum Command {
     Records(records::Arguments),
     /// Run record processors in Python, Node.js, Ruby or .NET: the MultiLangDaemon of the KCL without Java
     Multilang(multilang::Arguments),
+    /// Check, try, run and watch declared pipelines, on Millstream or AWS
+    Pipeline(Box<pipeline::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -65,5 +68,6 @@ fn main() -> ExitCode {
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),
         Command::Multilang(arguments) => multilang::run(arguments),
+        Command::Pipeline(arguments) => client::run(pipeline::run(*arguments)),
     }
 }

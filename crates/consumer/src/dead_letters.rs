@@ -72,6 +72,25 @@ struct Head {
 pub struct InvalidDeadLetter(String);
 
 impl ParkedRecord {
+    /// A dead letter of a processor that parks records itself. A long cause is cut to what fits.
+    pub fn new(
+        application: impl Into<String>,
+        stream: impl Into<String>,
+        shard_id: impl Into<String>,
+        record: Record,
+        cause: impl Into<String>,
+        attempts: u32,
+    ) -> Self {
+        Self {
+            application: application.into(),
+            stream: stream.into(),
+            shard_id: shard_id.into(),
+            record,
+            cause: Self::cut(cause.into()),
+            attempts,
+        }
+    }
+
     /// The dead letter: one line of JSON with where the record came from and why it is here, and after the line feed
     /// the record's own bytes, unchanged.
     pub fn to_bytes(&self) -> Vec<u8> {

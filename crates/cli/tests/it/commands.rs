@@ -201,6 +201,12 @@ impl Running {
         (self.child.wait().unwrap(), said)
     }
 
+    /// Ends it at once (SIGKILL).
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ctrl-C; how the command ended, and what it still printed.
     pub(crate) fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
         let id = rustix::process::Pid::from_child(&self.child);

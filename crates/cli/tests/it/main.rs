@@ -10,6 +10,8 @@ mod idle_connections;
 mod keys;
 mod log_status;
 mod multilang;
+mod pipeline_files;
+mod pipeline_runs;
 mod records_get;
 mod records_put;
 mod records_tail;

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod part;
+mod pipeline;
 mod place;
 
 use std::collections::BTreeMap;

@@ -111,7 +111,7 @@ impl Place {
     }
 }
 
-fn server_binary() -> PathBuf {
+pub(crate) fn server_binary() -> PathBuf {
     if let Some(path) = std::env::var_os("MILLSTREAM_BIN") {
         return path.into();
     }

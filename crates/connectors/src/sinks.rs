@@ -1,0 +1,12 @@
+//! The sinks, each behind a feature of its name.
+
+#[cfg(any(feature = "dynamodb", test))]
+pub mod dynamodb;
+#[cfg(any(feature = "files", test))]
+pub mod files;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
+#[cfg(any(feature = "stdout", test))]
+pub mod stdout;
+#[cfg(any(feature = "stream", test))]
+pub mod stream;

@@ -1,0 +1,62 @@
+//! `files = { folder = "out", ... }`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use millstream_connectors::format::{Compression, Format};
+use millstream_connectors::sinks::files::Files;
+use millstream_connectors::{Guarantee, Opener};
+
+use super::{DeclaredSink, Flush, Kind, options};
+use crate::clients::Clients;
+use crate::file::reader::{Reader, Section};
+
+pub(super) const KIND: Kind = Kind {
+    word: "files",
+    example: "files = { folder = \"out\" }",
+    read,
+};
+
+#[derive(Debug)]
+struct Declared {
+    folder: PathBuf,
+    format: Format,
+    compression: Compression,
+    flush: Flush,
+}
+
+fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
+    let folder = section.required(reader, "folder", "\"out\"");
+    let format = options::format(reader, &mut section);
+    let compression = options::compression(reader, &mut section);
+    let flush = options::flush(reader, &mut section);
+    section.finish(reader);
+    Some(Arc::new(Declared {
+        folder: folder?.0.into(),
+        format: format?,
+        compression: compression?,
+        flush,
+    }))
+}
+
+impl DeclaredSink for Declared {
+    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+        Ok(Arc::new(Files {
+            folder: self.folder.clone(),
+            format: self.format.clone(),
+            compression: self.compression,
+        }))
+    }
+
+    fn flush(&self) -> Option<Flush> {
+        Some(self.flush)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+
+    fn describe(&self) -> String {
+        format!("files in {}", self.folder.display())
+    }
+}

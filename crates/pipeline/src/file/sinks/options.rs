@@ -1,0 +1,107 @@
+//! Options that several sinks have.
+
+use std::time::Duration;
+
+use millstream_connectors::FieldPath;
+use millstream_connectors::format::{Compression, Format};
+
+use super::Flush;
+use crate::file::reader::{Reader, Section};
+
+const FLUSH_BYTES: usize = 16 * 1024 * 1024;
+const FLUSH_TIME: Duration = Duration::from_secs(60);
+
+pub(super) fn format(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Format> {
+    let columns = section.texts(reader, "columns");
+    let Some((text, at)) = section.text(reader, "format") else {
+        return Some(Format::Json);
+    };
+    match text.as_str() {
+        "json" => Some(Format::Json),
+        "csv" if columns.is_empty() => {
+            let path = section.path_of("columns");
+            reader.problem(at, format!("{path} is missing: CSV needs to know its fields: write columns = [\"ticker\", \"price\"]"));
+            None
+        }
+        "csv" => Some(Format::Csv { columns }),
+        "raw" => Some(Format::Raw),
+        _ => {
+            let path = section.path_of("format");
+            reader.problem(
+                at,
+                format!("{path} {text:?} is not known: write json, csv or raw"),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn compression(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+) -> Option<Compression> {
+    let Some((text, at)) = section.text(reader, "compression") else {
+        return Some(Compression::None);
+    };
+    match text.as_str() {
+        "none" => Some(Compression::None),
+        "gzip" => Some(Compression::Gzip),
+        "zstd" => Some(Compression::Zstd),
+        _ => {
+            let path = section.path_of("compression");
+            reader.problem(
+                at,
+                format!("{path} {text:?} is not known: write none, gzip or zstd"),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn flush(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Flush {
+    let mut flush = Flush {
+        bytes: FLUSH_BYTES,
+        time: FLUSH_TIME,
+    };
+    let Some(mut inner) = section.section(reader, "flush") else {
+        return flush;
+    };
+    if let Some((bytes, at)) = inner.bytes(reader, "bytes") {
+        flush.bytes = bytes;
+        if !(1..=1 << 30).contains(&bytes) {
+            let path = inner.path_of("bytes");
+            reader.problem(
+                at,
+                format!("{path} must be 1 byte to 1 GiB, which each shard takes in memory"),
+            );
+        }
+    }
+    if let Some((time, at)) = inner.duration(reader, "time") {
+        flush.time = time;
+        if !(Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&time) {
+            let path = inner.path_of("time");
+            reader.problem(at, format!("{path} must be 100 ms to 1 hour"));
+        }
+    }
+    inner.finish(reader);
+    flush
+}
+
+/// A path to a field that may be left out.
+pub(super) fn field(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    name: &str,
+) -> Option<Option<FieldPath>> {
+    let Some((text, at)) = section.text(reader, name) else {
+        return Some(None);
+    };
+    match text.parse() {
+        Ok(path) => Some(Some(path)),
+        Err(error) => {
+            let path = section.path_of(name);
+            reader.problem(at, format!("{path}: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use super::*;
+
+const WHOLE: &str = r#"
+name = "trades"
+[source]
+stream = "StockTradeStream"
+start = "trim-horizon"
+decode = "json"
+[[step]]
+filter = ".quantity > 0"
+[[step]]
+map = "{ticker: .tickerSymbol, price, quantity}"
+[window]
+every = "1m"
+by = ".ticker"
+values = { trades = "count", shares = "sum .quantity", p99 = "p99 .price", top = "top 3 .ticker" }
+[[sink]]
+files = { folder = "out", format = "csv", columns = ["by", "trades"], compression = "gzip", flush = { bytes = "1 MiB", time = "5s" } }
+[[sink]]
+stream = { name = "TradeStats", key = ".by" }
+optional = true
+[dead_letter]
+stream = "trades-rejected"
+"#;
+
+fn problems(text: &str) -> Vec<String> {
+    match Pipeline::parse(text) {
+        Ok(_) => Vec::new(),
+        Err(InvalidFile(problems)) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_whole_file() {
+    let pipeline = Pipeline::parse(WHOLE).unwrap();
+    let plan = pipeline.window.as_ref().unwrap();
+    let names: Vec<&str> = plan
+        .values
+        .iter()
+        .map(|value| value.name.as_str())
+        .collect();
+    assert_eq!(names, ["trades", "shares", "p99", "top"]);
+    assert_eq!((pipeline.transform.steps.len(), plan.every_ms), (2, 60_000));
+    assert!(pipeline.delivers_by_cuts() && pipeline.sinks[1].is_optional);
+    assert_eq!(
+        pipeline.dead_letter_stream.as_deref(),
+        Some("trades-rejected")
+    );
+    assert_eq!(
+        problems("name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\nstdout = {}\n"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn all_mistakes_at_once_each_with_its_place_and_what_would_be_right() {
+    let text = r#"name = "x y"
+[source]
+steram = "S"
+start = "yesterday"
+decode = "xml"
+[[step]]
+filter = ".a |"
+[[step]]
+[window]
+every = "0s"
+late = "5s"
+values = { n = "avg .x", s = "sum", by = "count", m = "sum nosuch" }
+[[sink]]
+files = { format = "csv", flush = { bytes = "lots" } }
+[[sink]]
+kafka = {}
+[dead_letter]
+strm = 1
+"#;
+    let found = problems(text);
+    let expected = [
+        (1, 8, "3 to 100 letters"),
+        (2, 1, "source.stream is missing: write stream ="),
+        (3, 1, "source.steram is not known: did you mean stream?"),
+        (4, 9, "\"trim-horizon\", \"latest\" or a time"),
+        (5, 10, "write json, csv, text or raw"),
+        (7, 15, "step[1].filter is no jq program"),
+        (8, 1, "a step does nothing: write filter"),
+        (10, 9, "1 second to 7 days"),
+        (11, 8, "write time = \".at\" too"),
+        (12, 16, "write one of count, sum"),
+        (12, 30, "of what?"),
+        (12, 37, "choose another name"),
+        (12, 60, "is not defined"),
+        (14, 9, "folder is missing"),
+        (14, 20, "columns is missing"),
+        (14, 45, "is no size"),
+        (16, 1, "kafka is not known"),
+        (17, 1, "stream is missing"),
+        (18, 1, "strm is not known"),
+    ];
+    for (line, column, says) in expected {
+        let place = format!("{line}:{column}: ");
+        let hit = found
+            .iter()
+            .any(|problem| problem.starts_with(&place) && problem.contains(says));
+        assert!(hit, "{place}{says} is not among\n{}", found.join("\n"));
+    }
+    assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
+}
+
+#[test]
+fn what_is_no_toml_is_told_beside_the_rest() {
+    let found = problems("name = \"abc\nfoo = 1\n");
+    assert!(
+        found.iter().any(|problem| problem.starts_with("1:")),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|problem| problem.contains("[source] is missing")),
+        "{found:?}"
+    );
+}
