@@ -19,6 +19,7 @@ mod field_path;
 pub mod format;
 mod item;
 mod lane;
+pub mod moment;
 mod sink;
 pub mod sinks;
 mod status;

@@ -52,7 +52,6 @@ pub mod drawing;
 pub mod evaluator;
 mod file;
 pub mod jq;
-pub mod moment;
 pub mod runner;
 pub mod step;
 mod transform;
@@ -61,4 +60,5 @@ pub mod value;
 pub mod window;
 
 pub use file::{DeclaredSink, Flush, InvalidFile, Pipeline, Problem, SinkSpec, Source, Start};
+pub use millstream_connectors::moment;
 pub use transform::{Rejection, StepBroken, Transform, Transformed};
