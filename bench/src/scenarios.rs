@@ -1,6 +1,7 @@
 //! What is measured; one file per theme.
 
 mod control;
+mod encryption;
 mod gets;
 mod latency;
 mod memory;
@@ -51,7 +52,16 @@ impl Plan {
 
 /// The scenarios by name, in the order of the table.
 pub const NAMES: &[&str] = &[
-    "puts", "gets", "latency", "producer", "memory", "shards", "control", "start", "tables",
+    "puts",
+    "gets",
+    "encryption",
+    "latency",
+    "producer",
+    "memory",
+    "shards",
+    "control",
+    "start",
+    "tables",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -62,6 +72,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
     match name {
         "puts" => puts::run(plan).await,
         "gets" => gets::run(plan).await,
+        "encryption" => encryption::run(plan).await,
         "latency" => latency::run(plan).await,
         "producer" => producer::run(plan).await,
         "memory" => memory::run(plan).await,

@@ -9,6 +9,7 @@ const ORDER: &[&str] = &[
     "policy",
     "log",
     "log-local",
+    "sealing",
     "catalog",
     "streams",
     "tables",
@@ -35,6 +36,7 @@ const CLIENTS: &[&str] = &[
 const SERVER_SIDE: &[&str] = &[
     "log",
     "log-local",
+    "sealing",
     "catalog",
     "streams",
     "tables",

@@ -170,7 +170,7 @@ function Settings({ stream, now, again }: { stream: string; now: StreamDescripti
         <Setting
           name="Encryption"
           now={now.EncryptionType === "KMS" ? `KMS, key ${now.KeyId ?? ""}` : "None"}
-          hint="Millstream keeps and shows this setting; it does not encrypt what is on the disk."
+          hint="Encrypts records on the disk if the server has a master key (--master-key). Without one this setting is kept and shown, and nothing is encrypted."
           begin={{ isOn: now.EncryptionType === "KMS", key: now.KeyId ?? "alias/aws/kinesis" }}
           form={({ value, set }) => (
             <SpaceBetween size="m">

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use millstream_types::SystemClock;
 
-use crate::verify::{CANNOT_EXIT_CODE, print, read, refuse};
+use crate::verify::{CANNOT_EXIT_CODE, MasterKeyArguments, print, read, refuse};
 
 const EXIT_CODES: &str = "\
 Says what is lost, asks, then writes a manifest, a snapshot of the catalog, and segments with what is whole of damaged
@@ -15,7 +15,7 @@ the two newest.
 
 Exit codes:
   0  the folder is repaired, or nothing was wrong
-  1  nothing was done: the answer was not yes, or there was nobody to ask
+  1  nothing was done: the answer was not yes, or there was nobody to ask, or only keys are missing
   2  the command line is wrong
   3  the folder cannot be looked at or written: not there, in use by a server, or written by a newer version";
 
@@ -30,21 +30,27 @@ pub(crate) struct Arguments {
         default_value = "./data"
     )]
     data_dir: PathBuf,
+    #[command(flatten)]
+    key: MasterKeyArguments,
     /// Do not ask
     #[arg(long)]
     yes: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let folder = match read(&arguments.data_dir) {
+    let folder = match read(&arguments.data_dir, &arguments.key) {
         Ok(folder) => folder,
-        Err(error) => return refuse(&error, CANNOT_EXIT_CODE),
+        Err(error) => return refuse(&*error, CANNOT_EXIT_CODE),
     };
     if folder.is_sound() {
         eprintln!("nothing to repair: {}", folder.summary());
         return ExitCode::SUCCESS;
     }
     print(&folder.report());
+    if !folder.is_repairable() {
+        eprintln!("nothing was done: what is not readable is whole, and only its key is missing");
+        return ExitCode::FAILURE;
+    }
     if !arguments.yes && !is_agreed() {
         eprintln!("nothing was done; --yes repairs without asking");
         return ExitCode::FAILURE;

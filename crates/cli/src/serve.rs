@@ -82,7 +82,12 @@ async fn serve(settings: Settings) -> Result<Ended, OpenError> {
     let admin = server.admin_address().map_or_else(String::new, |address| {
         format!("  admin         {scheme}://{address}: /health and /metrics without a key\n")
     });
-    say(&(text + &admin + server.connections_start_text() + &server.log_start_text()));
+    let encryption = server.encryption_start_text();
+    say(&(text
+        + &admin
+        + &encryption
+        + server.connections_start_text()
+        + &server.log_start_text()));
     let (stop, stopped) = oneshot::channel::<()>();
     let running = server.run(listener, async {
         // A sender that is gone is a signal too.

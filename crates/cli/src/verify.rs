@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use millstream_server::{DataFolder, DataFolderError};
+use millstream_server::{DataFolder, MasterKeySource};
 
 use crate::progress::Progress;
 
@@ -34,12 +34,30 @@ pub(crate) struct Arguments {
         default_value = "./data"
     )]
     data_dir: PathBuf,
+    #[command(flatten)]
+    key: MasterKeyArguments,
+}
+
+/// How the master key of an encrypted folder is given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MasterKeyArguments {
+    /// File with the master key, if the folder is encrypted
+    #[arg(long, env = "MILLSTREAM_MASTER_KEY", value_name = "FILE")]
+    master_key: Option<PathBuf>,
+    /// Command for sh that prints the master key
+    #[arg(
+        long,
+        env = "MILLSTREAM_MASTER_KEY_COMMAND",
+        value_name = "COMMAND",
+        conflicts_with = "master_key"
+    )]
+    master_key_command: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let folder = match read(&arguments.data_dir) {
+    let folder = match read(&arguments.data_dir, &arguments.key) {
         Ok(folder) => folder,
-        Err(error) => return refuse(&error, CANNOT_EXIT_CODE),
+        Err(error) => return refuse(&*error, CANNOT_EXIT_CODE),
     };
     if !print(&folder.report()) {
         return ExitCode::from(CANNOT_EXIT_CODE);
@@ -47,6 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     if folder.is_sound() {
         eprintln!("sound: {}", folder.summary());
         return ExitCode::SUCCESS;
+    }
+    if !folder.is_repairable() {
+        eprintln!("keys are missing: {}", folder.summary());
+        return ExitCode::FAILURE;
     }
     eprintln!(
         "damaged: {}. `millstream repair --data-dir {}` makes a folder of the rest",
@@ -57,11 +79,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Reads a folder and shows how far it is where somebody looks.
-pub(crate) fn read(folder: &Path) -> Result<DataFolder, DataFolderError> {
+pub(crate) fn read(folder: &Path, key: &MasterKeyArguments) -> Result<DataFolder, Box<dyn Error>> {
+    let key = MasterKeySource::of(key.master_key.clone(), key.master_key_command.clone());
+    let key = key.map(|key| key.read()).transpose()?;
     let mut progress = Progress::new("reading");
-    let read = DataFolder::read(folder, &mut |done, total| progress.show(done, total));
+    let read = DataFolder::read(folder, key.as_ref(), &mut |done, total| {
+        progress.show(done, total);
+    });
     progress.end();
-    read
+    Ok(read?)
 }
 
 /// Whether stdout took the lines.

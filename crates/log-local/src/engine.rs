@@ -89,6 +89,11 @@ impl LocalEngine {
         Some(LocalSnapshots::new(Arc::clone(&self.shared.disk), lock))
     }
 
+    /// The place of a log, whether or not it is there.
+    pub fn place(group: GroupId, log: LogId) -> Place {
+        LogKey::new(group, log).place()
+    }
+
     /// Holds what is durable now, for a copy of the folder: everything that was answered before this was called, and
     /// nothing that is torn. Blocks: makes a manifest, and reads the snapshots.
     ///

@@ -20,9 +20,9 @@ use bytes::Bytes;
 use millstream_log::{Entry, GroupId, LogId, Snapshot};
 use millstream_types::TimestampMs;
 
-use crate::disk::{Disk, OsDisk, Waiting};
+use crate::disk::{Disk, DiskFile, OsDisk, Waiting};
 use crate::format::{
-    LogKey, Manifest, ManifestError, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tombstones,
+    LogKey, Manifest, ManifestError, RunRef, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tombstones,
 };
 use crate::format::{SEGMENTS, segment_path};
 use crate::recovery::{MANIFEST, OFFSETS_SKIPPED, OpenError};
@@ -199,23 +199,41 @@ impl Salvage {
                 continue;
             };
             for run in contents.runs.iter().filter(|run| run.key == key) {
-                let read = segment::read_run(&**file, contents.number, &run.run)?;
-                let Some((header, bytes)) = read else {
-                    continue;
-                };
-                let bytes = Bytes::from(bytes);
-                for stored in header.entries(&bytes).into_iter().flatten().flatten() {
-                    let entry = Entry {
-                        offset: stored.offset,
-                        time: TimestampMs(stored.time),
-                        kind: stored.kind,
-                        payload: bytes.slice(stored.payload),
-                    };
+                show_run(&**file, contents.number, &run.run, &mut |entry| {
                     entries.insert(entry.offset, entry);
-                }
+                })?;
             }
         }
         Ok(entries.into_values().collect())
+    }
+
+    /// Shows every whole entry that a log still has; one that stands in two files may come twice. Reads everything once
+    /// more, a segment at a time.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn each_entry(&self, show: &mut dyn FnMut(GroupId, LogId, Entry)) -> io::Result<()> {
+        let listed = self.manifest.iter().flat_map(|manifest| &manifest.segments);
+        let listed: BTreeMap<u32, _> = listed.map(|segment| (segment.number, segment)).collect();
+        for number in self.segments.keys() {
+            let listed = listed.get(number).copied();
+            let contents = segment::read_with_runs(&*self.disk, *number, listed);
+            let Some(file) = &contents.file else {
+                continue;
+            };
+            for run in &contents.runs {
+                let Some(row) = self.rows.get(&run.key) else {
+                    continue;
+                };
+                let (group, log) = (GroupId(run.key.group), LogId(run.key.log));
+                show_run(&**file, *number, &run.run, &mut |entry| {
+                    if (row.first..row.next).contains(&entry.offset) {
+                        show(group, log, entry);
+                    }
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn find(&mut self, file: impl Into<String>, position: u64, what: impl Into<String>) {
@@ -346,6 +364,28 @@ impl Salvage {
         self.snapshots
             .sort_by_key(|snapshot| std::cmp::Reverse(snapshot.offset));
     }
+}
+
+/// Shows the entries of a run; none if it is damaged.
+fn show_run(
+    file: &dyn DiskFile,
+    number: u32,
+    run: &RunRef,
+    show: &mut dyn FnMut(Entry),
+) -> io::Result<()> {
+    let Some((header, bytes)) = segment::read_run(file, number, run)? else {
+        return Ok(());
+    };
+    let bytes = Bytes::from(bytes);
+    for stored in header.entries(&bytes).into_iter().flatten().flatten() {
+        show(Entry {
+            offset: stored.offset,
+            time: TimestampMs(stored.time),
+            kind: stored.kind,
+            payload: bytes.slice(stored.payload),
+        });
+    }
+    Ok(())
 }
 
 /// Whether a segment has entries that are nowhere else, as far as a manifest tells.

@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use millstream_log::EngineError;
+use millstream_sealing::KeyRingError;
 use millstream_tables::TablesCopyError;
 
 pub use ask::{AskError, ask_for_backup};
@@ -60,6 +61,9 @@ pub enum BackupError {
     /// The log cannot be held.
     #[error("the log cannot be copied")]
     Log(#[source] EngineError),
+    /// The data keys cannot be copied.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
     /// Tables cannot be copied.
     #[error(transparent)]
     Tables(TablesCopyError),

@@ -1,17 +1,22 @@
 //! A data folder on which no server runs: what is wrong in it, what that costs, and a folder of the rest.
 
+mod sealed;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use millstream_catalog::{InvalidCatalog, SalvagedCatalog, ShardLog};
 use millstream_log::{GroupId, LogId};
 use millstream_log_local::{Loss, Repair, Salvage};
+use millstream_sealing::{KeyRing, KeyRingError, MasterKey, is_sealed, seal_snapshot};
 use millstream_tables::SalvagedTables;
 use millstream_types::{TimestampMs, WallClock};
 
 use crate::backup::{self, BackupError, BackupList, Unseen, refuse_unfinished};
+use sealed::Unopened;
 
 /// The command log, in the group of commands.
 const COMMAND_LOG: LogId = LogId(0);
@@ -34,6 +39,9 @@ pub enum DataFolderError {
     /// It is a backup, or being restored, and not whole.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// It is encrypted, and its keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
     /// Something in it was written by a newer version.
     #[error("the catalog in {folder} cannot be understood by this version")]
     Catalog {
@@ -54,20 +62,35 @@ pub struct DataFolder {
     tables: SalvagedTables,
     /// What is wrong with the files of a backup, by its list; `None` if the folder is none.
     backup: Option<Vec<String>>,
+    /// Of a folder that is encrypted.
+    keys: Option<Arc<KeyRing>>,
+    /// What does not open although its sum is right: of the catalog, and of the logs.
+    sealed: Vec<String>,
+    unopened: Vec<Unopened>,
+}
+
+/// What is looked at of a folder that is encrypted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Depth<'a> {
+    /// Everything; the master key is needed.
+    Everything(Option<&'a MasterKey>),
+    /// All but what is encrypted in the catalog.
+    Sums,
 }
 
 impl DataFolder {
-    /// Reads everything in a folder, of a backup also whether its files are those that were made. `progress` is told how
-    /// many bytes of how many were read.
+    /// Reads everything in a folder, of a backup also whether its files are those that were made; of one that is encrypted
+    /// with its master key. `progress` is told how many bytes of how many were read.
     ///
     /// # Errors
     /// See [`DataFolderError`].
     pub fn read(
         folder: &Path,
+        master: Option<&MasterKey>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, DataFolderError> {
         refuse_unfinished(folder)?;
-        let mut read = Self::read_log_and_tables(folder, progress)?;
+        let mut read = Self::read_log_and_tables(folder, Depth::Everything(master), progress)?;
         if folder.join(backup::LIST).exists() {
             read.backup = Some(match BackupList::read(folder) {
                 Ok(list) => list.findings(folder, &mut Unseen)?,
@@ -81,6 +104,7 @@ impl DataFolder {
     /// As [`read`](Self::read), without a look at a backup's list.
     pub(crate) fn read_log_and_tables(
         folder: &Path,
+        depth: Depth<'_>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, DataFolderError> {
         use millstream_log_local::OpenError;
@@ -94,14 +118,39 @@ impl DataFolder {
         })?;
         let commands = salvage.commands(COMMAND_LOG);
         let commands = commands.map_err(|error| failed(Box::new(error)))?;
-        let end = salvage.next_offset(GroupId::COMMANDS, COMMAND_LOG);
-        let catalog = SalvagedCatalog::read(salvage.snapshots(), &commands, end, &|first, next| {
-            salvage.given(GroupId::COMMANDS, COMMAND_LOG, first, next)
-        });
+        let keys = match depth {
+            Depth::Everything(master) => KeyRing::read_only(folder, master)?.map(Arc::new),
+            Depth::Sums => None,
+        };
+        let mut sealed = Vec::new();
+        let catalog = match depth {
+            Depth::Sums if KeyRing::is_in(folder)? => {
+                SalvagedCatalog::read(&[], &[], 0, &|_, _| Vec::new())
+            }
+            Depth::Everything(_) | Depth::Sums => {
+                let snapshots = salvage.snapshots().to_vec();
+                let is_any_sealed = snapshots.iter().any(|one| is_sealed(&one.state))
+                    || commands.iter().any(|entry| is_sealed(&entry.payload));
+                if keys.is_none() && is_any_sealed {
+                    return Err(KeyRingError::Lost(folder.to_owned()).into());
+                }
+                let (snapshots, commands) =
+                    sealed::opened(keys.as_deref(), snapshots, commands, &mut sealed);
+                let end = salvage.next_offset(GroupId::COMMANDS, COMMAND_LOG);
+                SalvagedCatalog::read(&snapshots, &commands, end, &|first, next| {
+                    salvage.given(GroupId::COMMANDS, COMMAND_LOG, first, next)
+                })
+            }
+        };
         let catalog = catalog.map_err(|source| DataFolderError::Catalog {
             folder: folder.to_owned(),
             source,
         })?;
+        let unopened = match &keys {
+            Some(keys) => sealed::unopened(&salvage, keys),
+            None => Ok(Vec::new()),
+        };
+        let unopened = unopened.map_err(|error| failed(Box::new(error)))?;
         let tables = SalvagedTables::read(folder);
         Ok(Self {
             tables: tables.map_err(|error| failed(Box::new(error)))?,
@@ -109,17 +158,27 @@ impl DataFolder {
             salvage,
             catalog,
             backup: None,
+            keys,
+            sealed,
+            unopened,
         })
     }
 
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
         let is_as_made = self.backup.as_ref().is_none_or(Vec::is_empty);
-        is_as_made && self.is_log_sound() && self.tables.is_sound()
+        is_as_made && self.is_log_sound() && self.tables.is_sound() && self.unopened.is_empty()
+    }
+
+    /// Whether a repair would change anything: what does not open for want of its key, no repair brings back.
+    pub fn is_repairable(&self) -> bool {
+        let is_as_made = self.backup.as_ref().is_none_or(Vec::is_empty);
+        !(is_as_made && self.is_log_sound() && self.tables.is_sound())
     }
 
     fn is_log_sound(&self) -> bool {
-        self.salvage.findings().is_empty() && self.catalog.missing().is_empty()
+        let is_open = self.sealed.is_empty();
+        is_open && self.salvage.findings().is_empty() && self.catalog.missing().is_empty()
     }
 
     /// What is wrong and what it costs, line by line.
@@ -130,6 +189,7 @@ impl DataFolder {
             .iter()
             .map(|found| format!("{} at byte {}: {}", found.file, found.position, found.what))
             .collect();
+        lines.extend(self.sealed.iter().cloned());
         lines.extend(self.backup.iter().flatten().cloned());
         lines.extend(self.tables.report());
         let shards = self.catalog.shard_logs();
@@ -143,6 +203,7 @@ impl DataFolder {
             "lost"
         };
         lines.extend(losses.map(|loss| format!("{how}: {}", describe(loss, &shards))));
+        lines.extend(self.unopened.iter().map(|found| found.describe(&shards)));
         for (first, next) in self.catalog.missing() {
             let last = next - 1;
             lines.push(format!(
@@ -207,10 +268,15 @@ impl DataFolder {
         let mut logs: Vec<_> = open.map(|shard| (shard.group, shard.log)).collect();
         logs.push((GroupId::COMMANDS, COMMAND_LOG));
         let known = self.salvage.logs();
+        let snapshot = self.catalog.into_snapshot(&known);
+        let snapshot = match &self.keys {
+            Some(keys) => seal_snapshot(keys, snapshot),
+            None => snapshot,
+        };
         let repair = Repair {
             kept_in: kept_in.clone(),
             logs,
-            snapshot: Some(self.catalog.into_snapshot(&known)),
+            snapshot: Some(snapshot),
             now,
         };
         if !is_log_sound {

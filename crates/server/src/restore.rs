@@ -7,7 +7,7 @@ use std::path::Path;
 use millstream_types::TimestampMs;
 
 use crate::backup::{BackupError, BackupList, Progress, Target, UNFINISHED_RESTORE, write_file};
-use crate::data_folder::{DataFolder, DataFolderError};
+use crate::data_folder::{DataFolder, DataFolderError, Depth};
 
 const WHY: &str =
     "A backup is being restored here, or that was not finished. No server starts on it.\n";
@@ -82,7 +82,7 @@ fn verify(
     bytes: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<DataFolder, DataFolderError> {
-    let folder = DataFolder::read_log_and_tables(from, &mut |done, _| {
+    let folder = DataFolder::read_log_and_tables(from, Depth::Sums, &mut |done, _| {
         progress(done.min(bytes), bytes * 2);
     });
     let folder = folder?;

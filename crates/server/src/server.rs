@@ -1,5 +1,6 @@
 //! The server as a whole: what it opens, in which order, and how it ends.
 
+mod at_rest;
 mod bind;
 mod watch;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use millstream_cloudwatch::CloudWatch;
 use millstream_log::{EngineStatus, LogEngine};
 use millstream_metrics::StreamMetrics;
+use millstream_sealing::KeyRing as DataKeys;
 use millstream_streams::{AwsLimits, CallHooks, StreamService, StreamSettings};
 use millstream_tables::{TableService, TablesOpenError};
 use millstream_types::{CallRecorder, WallClock};
@@ -32,6 +34,7 @@ use crate::edge::{
 use crate::engines::{self, EngineOpenError, EngineWords, OpenEngine, ServedEngine};
 use crate::http::{ByteBudget, Listening, Shared, Stopping};
 use crate::kinesis::Kinesis;
+use crate::master_key::KeysError;
 use crate::metrics::{CallMetrics, MetricsPage, Watched};
 use crate::process::{connections_within, open_files_limit};
 use crate::services::Services;
@@ -39,6 +42,7 @@ use crate::settings::{HttpSettings, Settings};
 use crate::sts::Sts;
 use crate::tables::TablesEdge;
 use crate::tls::{Tls, TlsError};
+use at_rest::AtRest;
 use watch::{Fault, fault};
 
 pub use bind::bind;
@@ -102,6 +106,9 @@ pub enum OpenError {
     /// The log engine does not open.
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
+    /// The data folder's keys cannot be used.
+    #[error(transparent)]
+    MasterKey(#[from] KeysError),
     /// The files of tables cannot be used.
     #[error(transparent)]
     Tables(#[from] TablesOpenError),
@@ -128,6 +135,7 @@ pub struct Server {
     tables: TableService,
     /// By which backups are asked for.
     control: Option<Control>,
+    keys_at_rest: Option<Arc<DataKeys>>,
     metrics: Keeping,
     reloading: Reloading,
     audit: Arc<Audit>,
@@ -203,6 +211,19 @@ impl Server {
             pin,
         } = served.open(Arc::clone(&clock)).await?;
         // Behind the lock of the data folder.
+        let master = settings.master_key.clone();
+        let sealed = at_rest::seal(master, folder.clone(), &engine, &snapshots).await;
+        let AtRest {
+            engine,
+            snapshots,
+            keys: keys_at_rest,
+        } = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                stop_engine(&*engine).await;
+                return Err(error);
+            }
+        };
         let tables = match open_tables(folder.clone(), &settings).await {
             Ok(tables) => tables,
             Err(error) => {
@@ -217,11 +238,12 @@ impl Server {
             skips_damaged_records: settings.http.skips_damaged_records,
             ..StreamSettings::default()
         };
-        let control = folder.zip(pin).and_then(|(folder, pin)| {
+        let control = folder.clone().zip(pin).and_then(|(folder, pin)| {
             let (tables, clock) = (tables.clone(), Arc::clone(&clock));
             control(Backups {
                 folder,
                 pin,
+                keys: keys_at_rest.clone(),
                 tables,
                 clock,
             })
@@ -233,10 +255,11 @@ impl Server {
             admission: limits.map(|limits| Arc::new(limits) as _),
             recorder: Some(Arc::clone(&metrics.metrics) as _),
             scaling: Some(Arc::<Audit>::clone(&audit)),
+            keys: keys_at_rest.clone(),
         };
         let opened = StreamService::open_with(
             Arc::clone(&engine),
-            snapshots,
+            Arc::clone(&snapshots),
             clock,
             stream_settings,
             hooks,
@@ -245,8 +268,9 @@ impl Server {
         let streams = match opened {
             Ok(streams) => streams,
             Err(error) => {
+                let lost = at_rest::refuse_lost(folder, &*engine, &*snapshots).await;
                 stop_engine(&*engine).await;
-                return Err(OpenError::Streams(error));
+                return Err(lost.err().unwrap_or(OpenError::Streams(error)));
             }
         };
         let stream_metrics = Arc::clone(&metrics.metrics);
@@ -277,6 +301,7 @@ impl Server {
             streams,
             tables,
             control,
+            keys_at_rest,
             metrics,
             reloading: Reloading {
                 keys,
@@ -295,6 +320,14 @@ impl Server {
     /// A line for the start text if there may be fewer connections than are set, else nothing.
     pub fn connections_start_text(&self) -> &str {
         &self.connections_text
+    }
+
+    /// A line for the start text that says what is encrypted; nothing if nobody wants anything to be.
+    pub fn encryption_start_text(&self) -> String {
+        at_rest::start_text(
+            self.keys_at_rest.as_deref(),
+            self.streams.encrypted_streams(),
+        )
     }
 
     /// Lines for the start text if the log takes no records, else nothing.

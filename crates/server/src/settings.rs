@@ -12,6 +12,7 @@ use millstream_types::AccountId;
 
 use crate::choices::{LogFailure, LogFormat};
 use crate::engines::{self, EngineKind, LocalEngineSettings};
+use crate::master_key::MasterKeySettings;
 
 pub use source::{InvalidSettings, SettingsSource};
 
@@ -54,6 +55,8 @@ pub struct Settings {
     /// Most refusals of a second that the audit log tells one by one: those of callers who are not known together, and
     /// those of each who is. The check of the settings says 100.
     pub audit_refusals_per_s_max: u64,
+    /// What is kept is encrypted with; `None` is not at all.
+    pub master_key: Option<MasterKeySettings>,
     /// How connections are encrypted; `None` is not at all.
     pub tls: Option<TlsSettings>,
     /// Bounds of the HTTP edge.

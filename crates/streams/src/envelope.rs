@@ -1,10 +1,13 @@
 //! Record envelopes: the payload of a shard's entries.
 //!
 //! ```text
-//! version u8 = 1 | compression u8 = 0 | flags u16 | encryption key id u32 = 0 | record count u32
+//! version u8 = 1 | compression u8 = 0 | flags u16 | data key's id u32 | record count u32
 //! per record: key length u16 | data length u32 | key | data
 //! ```
-//! Flag 1: put while the stream's encryption was on, which the API shows with each record; the bytes are the same.
+//! Flag 1: put while the stream's encryption was on, which the API shows with each record.
+//! Data key's id: 0, or what stands behind the header is `nonce | records, sealed | tag` (`millstream-sealing`), sealed for
+//! this header and for the log's place. Records are sealed where an envelope is finished and opened where it is read, and
+//! nowhere else.
 //! A key of length 0 is that of a record without a partition key.
 //! Little-endian. Arrival time and number are not inside: they follow from the entry.
 
@@ -12,16 +15,25 @@ use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 use millstream_catalog::ENVELOPE_RECORDS_MAX;
+use millstream_log::Place;
+use millstream_sealing::{DataKey, KeyRing, NotOpened, SEALED_EXTRA_BYTES};
 use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
 
 const VERSION: u8 = 1;
 /// Flag: put while the stream's encryption was on.
 const ENCRYPTED: u16 = 1;
 const HEADER_BYTES: usize = 12;
+/// Where the data key's id stands.
+const KEY_ID: Range<usize> = 4..8;
 const RECORD_HEADER_BYTES: usize = 6;
 
-/// Bytes of an envelope with these records.
-pub(crate) const fn size_bytes(records: usize, keys_and_data_bytes: usize) -> usize {
+/// Most bytes of an envelope with these records, sealed or not.
+pub(crate) const fn size_bytes_max(records: usize, keys_and_data_bytes: usize) -> usize {
+    size_bytes(records, keys_and_data_bytes) + SEALED_EXTRA_BYTES
+}
+
+/// Bytes of an envelope with these records, not sealed.
+const fn size_bytes(records: usize, keys_and_data_bytes: usize) -> usize {
     HEADER_BYTES + records * RECORD_HEADER_BYTES + keys_and_data_bytes
 }
 
@@ -45,7 +57,12 @@ impl EnvelopeWriter {
     pub(crate) fn encrypted(mut self, encryption_type: EncryptionType) -> Self {
         let flags = match encryption_type {
             EncryptionType::None => 0,
-            EncryptionType::Kms => ENCRYPTED,
+            EncryptionType::Kms => {
+                // Sealing moves what is there, and copies it only if there is no room.
+                self.bytes
+                    .reserve_exact(self.bytes.capacity() - HEADER_BYTES + SEALED_EXTRA_BYTES);
+                ENCRYPTED
+            }
         };
         self.bytes[2..4].copy_from_slice(&flags.to_le_bytes());
         self
@@ -89,9 +106,13 @@ impl EnvelopeWriter {
         self.bytes.len() - size_bytes(self.records(), 0)
     }
 
-    /// The envelope.
-    pub(crate) fn finish(mut self) -> Bytes {
+    /// The envelope, sealed for a log if there is a key.
+    pub(crate) fn finish(mut self, sealing: Option<(&DataKey, Place)>) -> Bytes {
         self.bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&self.count.to_le_bytes());
+        if let Some((key, place)) = sealing {
+            self.bytes[KEY_ID].copy_from_slice(&key.id().to_le_bytes());
+            key.seal(&mut self.bytes, HEADER_BYTES, &place.to_bytes());
+        }
         self.bytes.into()
     }
 }
@@ -100,6 +121,52 @@ impl EnvelopeWriter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an entry is not a record envelope that this version knows")]
 pub(crate) struct InvalidEnvelope;
+
+/// Why the records of an entry cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unopened {
+    #[error(transparent)]
+    Envelope(#[from] InvalidEnvelope),
+    #[error(transparent)]
+    NotOpened(#[from] NotOpened),
+}
+
+/// An envelope as it was before it was sealed; one that was not is the same bytes.
+///
+/// # Errors
+/// If there is no such key, or it does not open.
+pub(crate) fn opened(
+    stored: &Bytes,
+    keys: Option<&KeyRing>,
+    place: Place,
+) -> Result<Bytes, Unopened> {
+    let id = stored.get(KEY_ID).ok_or(InvalidEnvelope)?;
+    let id = id.try_into().map_or(0, u32::from_le_bytes);
+    if id == 0 {
+        return Ok(stored.clone());
+    }
+    let key = keys.and_then(|keys| keys.by_id(id));
+    opened_with(stored, &*key.ok_or(NotOpened::NoKey(id))?, place)
+}
+
+/// Whether the records of a shard's entry can be read with these keys; those that were never sealed can.
+///
+/// # Errors
+/// If they are sealed with a key that is not there, or do not open.
+pub fn check_sealed(stored: &Bytes, keys: &KeyRing, place: Place) -> Result<(), NotOpened> {
+    match opened(stored, Some(keys), place) {
+        Err(Unopened::NotOpened(error)) => Err(error),
+        // What is no envelope at all is not a matter of keys.
+        Ok(_) | Err(Unopened::Envelope(_)) => Ok(()),
+    }
+}
+
+/// As [`opened`], of one that was sealed with a key.
+pub(crate) fn opened_with(sealed: &[u8], key: &DataKey, place: Place) -> Result<Bytes, Unopened> {
+    let mut opened = key.open(sealed, HEADER_BYTES, &place.to_bytes())?;
+    opened[KEY_ID].fill(0);
+    Ok(opened.into())
+}
 
 /// Where key and data of one record lie in the envelope's bytes, the data right behind the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,9 +242,11 @@ impl<'a> EnvelopeReader<'a> {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
+    use std::sync::Arc;
 
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
+    use millstream_log::GroupId;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -197,18 +266,21 @@ mod tests {
             &[1, 0, 2, 0, 0, 0, b'k', 9, 8],
             &[2, 0, 0, 0, 0, 0, b'a', b'b'],
         ];
-        let bytes = writer.finish();
+        let bytes = writer.finish(None);
         assert_eq!(bytes[..], expected.concat()[..]);
         assert_eq!(bytes.len(), size_bytes(2, 5));
         let writer = EnvelopeWriter::with_room(0, 0).encrypted(EncryptionType::Kms);
-        assert_eq!(writer.finish()[..], [1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            writer.finish(None)[..],
+            [1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        );
     }
 
     #[test]
     fn unknown_versions_and_torn_bytes_are_refused() {
         let mut writer = EnvelopeWriter::with_room(1, 2);
         writer.push(b"k", &raw(b"v")).unwrap();
-        let good = writer.finish();
+        let good = writer.finish(None);
         for byte in 0..8 {
             let mut bad = good.to_vec();
             bad[byte] ^= 2;
@@ -227,6 +299,50 @@ mod tests {
         assert_eq!(read_all(&longer), Err(InvalidEnvelope));
     }
 
+    fn ring() -> Arc<KeyRing> {
+        let text = BASE64_STANDARD.encode([1; 32]);
+        let master = millstream_sealing::MasterKey::from_base64(&text).unwrap();
+        let ring = KeyRing::open(None, master, None).unwrap();
+        ring.begin_epoch(GroupId(1)).unwrap();
+        Arc::new(ring)
+    }
+
+    #[test]
+    fn sealed_records_open_with_their_key_in_their_log_and_nowhere_else() {
+        let ring = ring();
+        let key = ring.of(GroupId(1)).unwrap();
+        let [here, elsewhere] = [1, 2].map(|byte| Place::from_bytes([byte; Place::BYTES]));
+        let write = || {
+            let mut writer = EnvelopeWriter::with_room(1, 7).encrypted(EncryptionType::Kms);
+            writer.push(b"k", &raw(b"secret")).unwrap();
+            writer
+        };
+        let plain = write().finish(None);
+        let sealed = write().finish(Some((&key, here)));
+        assert_eq!(sealed.len(), size_bytes_max(1, 7));
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+        // What only knows plain ones stops.
+        assert!(EnvelopeReader::new(&sealed).is_err());
+        assert_eq!(opened(&sealed, Some(&ring), here), Ok(plain.clone()));
+        assert_eq!(opened_with(&sealed, &key, here), Ok(plain.clone()));
+        assert_eq!(opened(&plain, None, here), Ok(plain));
+        assert_eq!(
+            opened(&sealed, Some(&ring), elsewhere),
+            Err(NotOpened::Damaged.into())
+        );
+        let id = key.id();
+        assert_eq!(
+            opened(&sealed, None, here),
+            Err(NotOpened::NoKey(id).into())
+        );
+        for at in (0..sealed.len()).filter(|at| !KEY_ID.contains(at)) {
+            let mut flipped = sealed.to_vec();
+            flipped[at] ^= 1;
+            let found = opened(&flipped.into(), Some(&ring), here);
+            assert_eq!(found, Err(NotOpened::Damaged.into()), "byte {at}");
+        }
+    }
+
     proptest! {
         #[test]
         fn round_trips(records in vec((vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..200)), 0..50)) {
@@ -239,7 +355,7 @@ mod tests {
                 let data = if index % 2 == 0 { base64 } else { raw(data) };
                 prop_assert_eq!(writer.push(key, &data).map(usize::from), Ok(index));
             }
-            let envelope = writer.finish();
+            let envelope = writer.finish(None);
             prop_assert_eq!(envelope.len(), size_bytes(records.len(), bytes));
             let mut reader = EnvelopeReader::new(&envelope).unwrap();
             for (key, data) in &records {

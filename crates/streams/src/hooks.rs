@@ -1,10 +1,11 @@
-//! Who is asked before a call is served, and who is told of it afterwards: where limits and metrics have their place.
+//! Who is asked before a call is served, and who is told of it afterwards: where limits, metrics and keys have their place.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_catalog::{ConsumerKey, Stream};
+use millstream_sealing::KeyRing;
 use millstream_types::{AccountId, CallRecorder, Region, ScalingRecorder, ShardId};
 use millstream_wire::Operation;
 
@@ -19,6 +20,9 @@ pub struct CallHooks {
     pub recorder: Option<Arc<dyn CallRecorder>>,
     /// Hears of shards of on-demand streams that are split or merged.
     pub scaling: Option<Arc<dyn ScalingRecorder>>,
+    /// What the records of encrypted streams are sealed with. None: they are stored as they are, and only the API shows
+    /// that a stream is encrypted.
+    pub keys: Option<Arc<KeyRing>>,
 }
 
 /// Lets calls in, or refuses them: each call once it is known whether its caller may (who may not do something does not

@@ -29,6 +29,7 @@ mod on_demand;
 mod operations;
 mod put;
 mod read;
+mod record_keys;
 mod refusals;
 mod retention;
 mod rules;
@@ -43,6 +44,7 @@ mod view;
 
 pub use asked::Asked;
 pub use caller::{AccessDenied, Caller, Identity, User};
+pub use envelope::check_sealed;
 pub use failure::Failure;
 pub use hooks::{Admission, Asking, AskingRecord, AtShard, CallHooks, EventRoom, Quotas};
 pub use limits::{AwsLimits, InvalidLimit, LimitOverride, LimitOverrides};

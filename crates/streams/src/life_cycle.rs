@@ -21,6 +21,7 @@ pub(crate) use consumers::ConsumerLifeCycle;
 
 use crate::changing::Changing;
 use crate::command_log::{CommandLog, ProposeError};
+use crate::record_keys::RecordKeys;
 use crate::tasks::Tasks;
 use crate::view::View;
 use steps::StepError;
@@ -33,6 +34,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct LifeCycle {
     pub(crate) engine: Arc<dyn LogEngine>,
+    pub(crate) record_keys: RecordKeys,
     pub(crate) view: Arc<View>,
     pub(crate) commands: CommandLog,
     pub(crate) changing: Arc<Changing>,

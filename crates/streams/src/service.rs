@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_catalog::{ServiceCommand, TokenKey};
+use millstream_catalog::{ServiceCommand, Stream, TokenKey};
 use millstream_log::{EngineError, LogEngine, SnapshotStore};
+use millstream_sealing::KeyRingError;
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
 use millstream_types::{
-    AccountId, CallRecorder, MetricsName, Region, Reshards, StreamName, WallClock,
+    AccountId, CallRecorder, EncryptionType, MetricsName, Region, Reshards, StreamName, WallClock,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use crate::life_cycle::{ConsumerLifeCycle, LifeCycle};
 use crate::on_demand::{Keeper, Traffic};
 use crate::put::Spread;
 use crate::read::{Damage, ReadTurns};
+use crate::record_keys::RecordKeys;
 use crate::retention::Retention;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Tasks;
@@ -54,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) read_turns: ReadTurns,
     pub(crate) damage: Damage,
     pub(crate) spread: Spread,
+    pub(crate) record_keys: RecordKeys,
     pub(crate) traffic: Arc<Traffic>,
     keeper: Arc<Keeper>,
     pub(crate) subscriptions: Arc<Subscriptions>,
@@ -105,6 +108,9 @@ pub enum OpenError {
     /// The engine's own check failed.
     #[error("the log engine")]
     Engine(#[from] EngineError),
+    /// A key of an encrypted stream cannot be kept.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
 }
 
 impl From<CommandLogError> for OpenError {
@@ -165,8 +171,10 @@ impl StreamService {
         ));
         let tasks = Arc::clone(&workers);
         workers.spawn("consumer changes", |stop| consumers.supervise(tasks, stop));
+        let record_keys = RecordKeys::open(hooks.keys, &view).await?;
         let life_cycle = Arc::new(LifeCycle {
             engine: Arc::clone(&engine),
+            record_keys: record_keys.clone(),
             view: Arc::clone(&view),
             commands: commands.clone(),
             changing,
@@ -207,6 +215,7 @@ impl StreamService {
             tokens: tokens.map_err(OpenError::Randomness)?,
             retention,
             spread: Spread::default(),
+            record_keys,
             traffic,
             keeper,
             subscriptions,
@@ -282,6 +291,13 @@ impl StreamService {
         self.inner.damage.skipped()
     }
 
+    /// How many streams are shown as encrypted. Without [`CallHooks::keys`] none of them is.
+    pub fn encrypted_streams(&self) -> usize {
+        let is_shown = |stream: &&Arc<Stream>| stream.encryption_type() == EncryptionType::Kms;
+        let view = &self.inner.view;
+        view.read(|catalog| catalog.streams().filter(is_shown).count())
+    }
+
     /// The metrics of single shards that are switched on for a stream; none if it is not there.
     pub fn shard_level_metrics(
         &self,
@@ -314,7 +330,7 @@ impl StreamService {
 }
 
 fn check(engine: &dyn LogEngine) -> Result<(), OpenError> {
-    let entry_bytes = envelope::size_bytes(PUT_RECORDS_COUNT_MAX, PUT_RECORDS_BYTES_MAX);
+    let entry_bytes = envelope::size_bytes_max(PUT_RECORDS_COUNT_MAX, PUT_RECORDS_BYTES_MAX);
     let caps = engine.caps();
     if caps.entry_bytes_max < entry_bytes || caps.append_ids_kept == 0 {
         return Err(OpenError::Caps { entry_bytes });

@@ -282,6 +282,7 @@ impl Subscription {
             patience: TURN_PATIENCE,
             damage: &inner.damage,
             stream: &stream.key,
+            keys: inner.record_keys.ring(),
         };
         let read = read_shard(with, shard, self.position, horizon, limits).await;
         let read = match read {

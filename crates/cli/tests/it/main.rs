@@ -5,6 +5,7 @@
 mod backup;
 mod commands;
 mod descriptors;
+mod encryption;
 mod exit_codes;
 mod idle_connections;
 mod keys;

@@ -108,6 +108,20 @@ impl Contents {
 
 /// Reads a segment; `listed` is what a whole manifest says of it.
 pub(super) fn read(disk: &dyn Disk, number: u32, listed: Option<&ManifestSegment>) -> Contents {
+    let mut contents = read_with_runs(disk, number, listed);
+    if contents.whole.is_some() {
+        contents.runs.retain(|run| run.key.group == COMMANDS);
+        contents.runs.shrink_to_fit();
+    }
+    contents
+}
+
+/// As [`read`], with all runs.
+pub(super) fn read_with_runs(
+    disk: &dyn Disk,
+    number: u32,
+    listed: Option<&ManifestSegment>,
+) -> Contents {
     let mut contents = Contents::new(number);
     if let Some(listed) = listed {
         contents.kind = listed.kind;
@@ -121,10 +135,6 @@ pub(super) fn read(disk: &dyn Disk, number: u32, listed: Option<&ManifestSegment
     }
     for ids in contents.ids.values_mut() {
         ids.sort_by_key(|id| id.offset);
-    }
-    if contents.whole.is_some() {
-        contents.runs.retain(|run| run.key.group == COMMANDS);
-        contents.runs.shrink_to_fit();
     }
     contents
 }

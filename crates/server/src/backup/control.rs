@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use millstream_log::EngineError;
 use millstream_log_local::Pinned;
+use millstream_sealing::KeyRing;
 use millstream_tables::TableService;
 use millstream_types::WallClock;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,8 @@ pub(super) fn socket_path(folder: &Path) -> io::Result<(PathBuf, Option<File>)> 
 pub(crate) struct Backups {
     pub(crate) folder: PathBuf,
     pub(crate) pin: Arc<dyn Fn() -> Result<Pinned, EngineError> + Send + Sync>,
+    /// Of a folder that is encrypted.
+    pub(crate) keys: Option<Arc<KeyRing>>,
     pub(crate) tables: TableService,
     pub(crate) clock: Arc<dyn WallClock>,
 }
@@ -265,7 +268,18 @@ impl Backups {
         {
             return Err(BackupError::Inside(to.to_owned()));
         }
-        make(to, &*self.pin, &self.tables, begun, tell)
+        make(to, &|| self.pin(), &self.tables, begun, tell)
+    }
+
+    /// The log as of a moment, and the file of data keys of that moment: of a stream that is deleted meanwhile both its
+    /// records and its keys are there, of one that is encrypted meanwhile neither.
+    fn pin(&self) -> Result<(Pinned, Option<Vec<u8>>), BackupError> {
+        let Some(keys) = &self.keys else {
+            let pinned = (self.pin)().map_err(BackupError::Log)?;
+            return Ok((pinned, None));
+        };
+        let (pinned, file) = keys.while_unchanged(|| (self.pin)())?;
+        Ok((pinned.map_err(BackupError::Log)?, Some(file)))
     }
 }
 

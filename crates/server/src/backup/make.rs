@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use millstream_log::EngineError;
 use millstream_log_local::Pinned;
+use millstream_sealing::KeyRing;
 use millstream_tables::TableService;
 use millstream_types::TimestampMs;
 
@@ -17,12 +17,13 @@ use super::{BackupError, Made};
 const WHY: &str = "A backup is being made here, or was not finished. It cannot be restored.\n";
 
 /// Makes a backup in a folder that is not there or empty: everything that was acknowledged before this was called, of the
-/// log as of one moment. Blocks. What was written is removed again if it fails.
+/// log as of one moment: `pin` holds it, and answers with it the file of data keys, wrapped as they are, if there is one.
+/// Blocks. What was written is removed again if it fails.
 ///
 /// Tables come first: a checkpoint in them is never ahead of the records, so that no application skips any.
 pub(super) fn make(
     folder: &Path,
-    pin: &dyn Fn() -> Result<Pinned, EngineError>,
+    pin: &dyn Fn() -> Result<(Pinned, Option<Vec<u8>>), BackupError>,
     tables: &TableService,
     made: TimestampMs,
     tell: &mut dyn FnMut(u64, u64) -> bool,
@@ -32,7 +33,7 @@ pub(super) fn make(
         error if error.is_for_want_of_room() => BackupError::NoRoom(folder.to_owned()),
         error => BackupError::Tables(error),
     })?;
-    let pinned = pin().map_err(BackupError::Log)?;
+    let (pinned, keys) = pin()?;
     let held = pinned.files().iter().map(|file| file.held_bytes());
     let mut progress = Progress {
         done_bytes: 0,
@@ -55,6 +56,16 @@ pub(super) fn make(
         let lengths = (file.held_bytes(), file.bytes());
         let listed = write_file(folder, path, lengths, &source, &mut progress)?;
         files.insert(path.to_owned(), listed);
+    }
+    if let Some(keys) = keys {
+        let source = |buffer: &mut [u8], position: u64| {
+            let start = position as usize;
+            buffer.copy_from_slice(&keys[start..start + buffer.len()]);
+            Ok(())
+        };
+        let lengths = (keys.len() as u64, keys.len() as u64);
+        let listed = write_file(folder, KeyRing::FILE, lengths, &source, &mut Unseen)?;
+        files.insert(KeyRing::FILE.to_owned(), listed);
     }
     target.sync_names(files.keys().map(String::as_str))?;
     let list = BackupList { made, files };

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::{HttpSettings, Settings, TlsSettings};
 use crate::choices::{DamagedRecords, DamagedTables, Limits, LogFailure, LogFormat, Switch};
 use crate::engines::{Durability, EngineKind, LocalEngineSettings};
+use crate::master_key::{MasterKeySettings, MasterKeySource};
 
 /// Shortest time that a client, or a queue, may be given.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -73,6 +74,11 @@ pub enum InvalidSettings {
         /// The setting's name.
         setting: &'static str,
     },
+    /// Two master keys, or an old one without a new one.
+    #[error(
+        "--master-key and --master-key-command are two ways to one key, and --master-key-before needs one of them"
+    )]
+    MasterKey,
     /// One half of a certificate, or two certificates.
     #[error("--tls-cert and --tls-key belong together, and neither goes with --tls-self-signed")]
     Tls,
@@ -107,6 +113,17 @@ pub struct SettingsSource {
     /// Opened by its name again at SIGHUP.
     #[arg(long, env = "MILLSTREAM_AUDIT_LOG", value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
+    /// File with the master key: 32 bytes in base64, mode 0600. Default none: what is kept is not encrypted. With it the
+    /// records of streams whose encryption is started, and all of commands, snapshots and metrics, are (tables are not). It
+    /// cannot be done without again: losing the key is losing what is encrypted.
+    #[arg(long, env = "MILLSTREAM_MASTER_KEY", value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
+    /// Command for sh that prints the master key, instead of a file.
+    #[arg(long, env = "MILLSTREAM_MASTER_KEY_COMMAND", value_name = "COMMAND")]
+    pub master_key_command: Option<String>,
+    /// File with the master key that the data folder's keys are still under: they are wrapped with --master-key anew.
+    #[arg(long, env = "MILLSTREAM_MASTER_KEY_BEFORE", value_name = "FILE")]
+    pub master_key_before: Option<PathBuf>,
     /// Certificate in PEM, with its intermediates. Default none: no encryption. Needs --tls-key. Read again at SIGHUP.
     #[arg(long, env = "MILLSTREAM_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -281,6 +298,9 @@ impl SettingsSource {
             admin_listen,
             access_keys,
             audit_log,
+            master_key,
+            master_key_command,
+            master_key_before,
             tls_cert,
             tls_key,
             tls_self_signed,
@@ -324,6 +344,7 @@ impl SettingsSource {
         let http = self.check_http()?;
         let tables = self.check_tables()?;
         let tls = self.check_tls()?;
+        let master_key = self.check_master_key()?;
         let local = LocalEngineSettings::or_defaults(
             self.durability,
             self.disk_free_bytes_min,
@@ -368,10 +389,22 @@ impl SettingsSource {
             access_keys: self.access_keys,
             audit_log: self.audit_log,
             audit_refusals_per_s_max: 100,
+            master_key,
             tls,
             http,
             tables,
         })
+    }
+
+    fn check_master_key(&self) -> Result<Option<MasterKeySettings>, InvalidSettings> {
+        let is_twice = self.master_key.is_some() && self.master_key_command.is_some();
+        let now = MasterKeySource::of(self.master_key.clone(), self.master_key_command.clone());
+        let before = self.master_key_before.clone().map(MasterKeySource::File);
+        match now {
+            Some(_) if is_twice => Err(InvalidSettings::MasterKey),
+            None if before.is_some() => Err(InvalidSettings::MasterKey),
+            now => Ok(now.map(|now| MasterKeySettings { now, before })),
+        }
     }
 
     fn check_tls(&self) -> Result<Option<TlsSettings>, InvalidSettings> {

@@ -225,7 +225,8 @@ async fn a_data_folder_of_version_0_1_is_opened_and_everything_in_it_read() {
     assert!(unpacked.success());
     let expected = fs::read(frozen.join("v0.1.json")).unwrap();
     let mut expected: Value = serde_json::from_slice(&expected).unwrap();
-    let verified = millstream_server::DataFolder::read(folder.path(), &mut |_, _| ()).unwrap();
+    let verified =
+        millstream_server::DataFolder::read(folder.path(), None, &mut |_, _| ()).unwrap();
     assert!(verified.is_sound(), "{:?}", verified.report());
     drop(verified);
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use millstream_catalog::{
-    Change, ClosedShard, CreatedLog, NewShard, Shard, ShardCommand, Stream, StreamCommand, StreamId,
+    Change, ClosedShard, CreatedLog, NewShard, Setting, Shard, ShardCommand, Stream, StreamCommand,
+    StreamId,
 };
 use millstream_log::{
     Append, AppendError, AppendId, EngineError, EntryKind, LogSpec, NotWritten, Place, ReadFrom,
     ReadOutcome,
 };
+use millstream_sealing::KeyRingError;
 use millstream_types::ShardId;
 use millstream_wire::shapes::StreamStatus;
 
@@ -34,6 +36,8 @@ pub(super) enum StepError {
     EndNotFound(ShardId),
     #[error("the stream has no {0}")]
     NoSuchShard(ShardId),
+    #[error("the stream's data keys: {0}")]
+    Keys(#[from] KeyRingError),
     #[error(transparent)]
     Propose(#[from] ProposeError),
 }
@@ -48,7 +52,12 @@ impl LifeCycle {
             Some(change @ (Change::Reshard { .. } | Change::Scale { .. })) => {
                 self.reshard(stream, &change.reshards()).await
             }
-            Some(Change::Update { .. }) => {
+            Some(Change::Update { setting }) => {
+                // Before any record can be one of the new epoch. What a crash, or an answer that did not come, repeats is
+                // a key that nobody uses.
+                if let Setting::Encryption { key_id: Some(_) } = setting {
+                    self.record_keys.begin_epoch(stream.id.group()).await?;
+                }
                 let finish = StreamCommand::FinishUpdateSetting { id: stream.id };
                 self.commands.propose(finish).await?;
                 Ok(())
@@ -66,6 +75,8 @@ impl LifeCycle {
 
     async fn delete(&self, id: StreamId) -> Result<(), StepError> {
         self.engine.delete_group(id.group()).await?;
+        // Once no start finds the logs again, and before the name is free.
+        self.record_keys.forget(id.group()).await?;
         let finish = StreamCommand::FinishDeleteStream { id };
         self.commands.propose(finish).await?;
         Ok(())

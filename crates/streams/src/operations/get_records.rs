@@ -59,6 +59,7 @@ async fn get_records(
         patience: TURN_PATIENCE,
         damage: &call.inner().damage,
         stream: &stream.key,
+        keys: call.inner().record_keys.ring(),
     };
     let horizon = stream.trim_horizon(now);
     let read = read_shard(with, shard, iterator.position, horizon, limits).await;

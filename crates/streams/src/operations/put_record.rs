@@ -81,7 +81,9 @@ fn submit(call: &Call<'_>, request: &PutRecordRequest<'_>) -> Result<Submitted, 
         routing.admit(&**admission);
     }
     let records = std::iter::once(stored(record));
-    let submitted = routing.submit(records, &inner.view, &inner.engine, &inner.traffic);
+    let key = inner.record_keys.of_put(&stream)?;
+    let (view, engine) = (&inner.view, &inner.engine);
+    let submitted = routing.submit(records, view, engine, &inner.traffic, key);
     submitted.map_err(refusals::not_base64)
 }
 

@@ -61,7 +61,9 @@ fn submit(call: &Call<'_>, request: &PutRecordsRequest<'_>) -> Result<Submitted,
         routing.admit(&**admission);
     }
     let records = request.records.iter().map(stored);
-    let submitted = routing.submit(records, &inner.view, &inner.engine, &inner.traffic);
+    let key = inner.record_keys.of_put(&stream)?;
+    let (view, engine) = (&inner.view, &inner.engine);
+    let submitted = routing.submit(records, view, engine, &inner.traffic, key);
     submitted.map_err(refusals::not_base64)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use millstream_catalog::Stream;
 use millstream_log::LogEngine;
+use millstream_sealing::DataKey;
 use millstream_types::{HashKey, StreamMode};
 use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
 
@@ -181,7 +182,8 @@ impl Routing {
         }
     }
 
-    /// Writes the envelopes and submits them. `records` yields the records in the order in which they were added.
+    /// Writes the envelopes, seals them if there is a key, and submits them. `records` yields the records in the order in
+    /// which they were added.
     ///
     /// # Errors
     /// If data is not base64 although it should have been checked; nothing is submitted then.
@@ -191,6 +193,7 @@ impl Routing {
         view: &Arc<View>,
         engine: &Arc<dyn LogEngine>,
         traffic: &Traffic,
+        key: Option<Arc<DataKey>>,
     ) -> Result<Submitted, InvalidRecordData> {
         let encryption_type = self.stream.encryption_type();
         let writer = |target: &Target| {
@@ -207,7 +210,7 @@ impl Routing {
             self.count(traffic);
         }
         let (refused, written) = self.targets.split_at(self.refused);
-        let mut submitted = Submitted::new(self.stream, view, engine, self.routed);
+        let mut submitted = Submitted::new(self.stream, view, engine, key, self.routed);
         for target in refused {
             submitted.refuse(target.position, target.records);
         }

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_catalog::{ShardNumbers, Stream};
-use millstream_log::{Append, AppendError, Appended, EntryKind, LogEngine, LogFuture, NotWritten};
+use millstream_log::{
+    Append, AppendError, Appended, EntryKind, LogEngine, LogFuture, NotWritten, Place,
+};
+use millstream_sealing::DataKey;
 use millstream_types::{EncryptionType, HashKey, SequenceNumber, ShardUse};
 use millstream_wire::shapes::RecordData;
 use tokio::time::Instant;
 
 use super::PutFailure;
-use crate::envelope::{EnvelopeReader, EnvelopeWriter};
+use crate::envelope::{EnvelopeReader, EnvelopeWriter, opened_with};
 use crate::view::View;
 
 /// How long a put that meets a closing shard waits for the children.
@@ -37,6 +40,8 @@ pub(crate) struct Submitted {
     routed: Vec<Routed>,
     /// As the stream was when the records came.
     encryption_type: EncryptionType,
+    /// What they are sealed with.
+    key: Option<Arc<DataKey>>,
     envelopes: Vec<Envelope>,
     /// How many envelopes are answered; `answers` is about the rest.
     answered: usize,
@@ -48,8 +53,9 @@ struct Envelope {
     /// How many records it has, and the bytes of their keys and data; 0 once they are in others.
     records: usize,
     record_bytes: usize,
-    /// Kept for the children, if the shard turns out to be closed.
+    /// Kept for the children, if the shard turns out to be closed. Sealed for this place, if there is a key.
     payload: Bytes,
+    place: Place,
     answer: Answer,
 }
 
@@ -118,12 +124,14 @@ impl Submitted {
         stream: Arc<Stream>,
         view: &Arc<View>,
         engine: &Arc<dyn LogEngine>,
+        key: Option<Arc<DataKey>>,
         routed: Vec<Routed>,
     ) -> Self {
         Self {
             view: Arc::clone(view),
             engine: Arc::clone(engine),
             encryption_type: stream.encryption_type(),
+            key,
             stream,
             envelopes: Vec::new(),
             routed,
@@ -136,11 +144,13 @@ impl Submitted {
     /// the first envelope that is.
     pub(super) fn refuse(&mut self, position: usize, records: usize) {
         debug_assert_eq!(self.answered, self.envelopes.len(), "nothing was submitted");
+        let shard = &self.stream.open_shards()[position];
         self.envelopes.push(Envelope {
-            shard: self.stream.open_shards()[position].numbers(),
+            shard: shard.numbers(),
             records,
             record_bytes: 0,
             payload: Bytes::new(),
+            place: shard.place,
             answer: Answer::Failed(PutFailure::Busy),
         });
         self.answered += 1;
@@ -154,7 +164,8 @@ impl Submitted {
         for (position, writer) in envelopes {
             let shard = &self.stream.open_shards()[position];
             let (records, record_bytes) = (writer.records(), writer.record_bytes());
-            let payload = writer.finish();
+            let key = self.key.as_deref();
+            let payload = writer.finish(key.map(|key| (key, shard.place)));
             appends.push(Append {
                 place: shard.place,
                 kind: EntryKind::Data,
@@ -166,6 +177,7 @@ impl Submitted {
                 records,
                 record_bytes,
                 payload,
+                place: shard.place,
                 // Stands if the engine should not answer for the entry.
                 answer: Answer::Failed(PutFailure::Unknown),
             });
@@ -246,16 +258,25 @@ impl Submitted {
         }
     }
 
+    /// The records of an envelope that a closed shard did not take.
+    fn kept(&self, envelope: &Envelope) -> Option<Bytes> {
+        match (envelope.answer, &self.key) {
+            (Answer::Closed, None) => Some(envelope.payload.clone()),
+            (Answer::Closed, Some(key)) => {
+                let opened = opened_with(&envelope.payload, key, envelope.place);
+                Some(opened.expect("it was sealed here"))
+            }
+            (Answer::Stored(_) | Answer::Failed(_), _) => None,
+        }
+    }
+
     /// Sends the records of closed envelopes, in their order, to the shards that take them now.
     fn resubmit(&mut self) {
         let first = self.envelopes.len();
-        let mut readers: Vec<Option<EnvelopeReader<'_>>> = self
-            .envelopes
+        let closed: Vec<Option<Bytes>> = self.envelopes.iter().map(|one| self.kept(one)).collect();
+        let mut readers: Vec<Option<EnvelopeReader<'_>>> = closed
             .iter()
-            .map(|envelope| match envelope.answer {
-                Answer::Closed => EnvelopeReader::new(&envelope.payload).ok(),
-                Answer::Stored(_) | Answer::Failed(_) => None,
-            })
+            .map(|closed| EnvelopeReader::new(closed.as_ref()?).ok())
             .collect();
         let mut targets: Vec<(usize, EnvelopeWriter)> = Vec::new();
         for routed in &mut self.routed {
@@ -273,7 +294,7 @@ impl Submitted {
                 targets.push((position, writer.encrypted(self.encryption_type)));
                 targets.len() - 1
             });
-            let payload = &self.envelopes[from].payload;
+            let payload = closed[from].as_ref().expect("its reader reads it");
             let data = RecordData::Raw((&payload[record.data]).into());
             let index = targets[number].1.push(&payload[record.key], &data);
             routed.index = index.expect("raw data needs no decoding");

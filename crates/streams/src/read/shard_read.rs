@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use millstream_catalog::{Shard, ShardNumbers, ShardState, StreamKey};
-use millstream_log::{Entry, EntryKind, LogEngine, ReadFrom, ReadOutcome};
-use millstream_types::{EncryptionType, ShardId, ShardUse, TimestampMs};
+use millstream_log::{Entry, EntryKind, LogEngine, Place, ReadFrom, ReadOutcome};
+use millstream_sealing::KeyRing;
+use millstream_types::{ShardId, ShardUse, TimestampMs};
 use millstream_wire::shapes::Record;
 
 use super::damage::Damage;
 use super::read_turns::{NoTurn, ReadTurns, Turn};
-use crate::envelope::{EnvelopeReader, InvalidEnvelope, RecordRanges};
+use crate::envelope::{EnvelopeReader, Unopened, opened};
 use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for at most.
@@ -78,6 +80,8 @@ pub(crate) struct ReadWith<'a> {
     pub(crate) damage: &'a Damage,
     /// Whose shard it is.
     pub(crate) stream: &'a StreamKey,
+    /// What records are opened with that were sealed.
+    pub(crate) keys: Option<&'a KeyRing>,
 }
 
 /// How much one read returns.
@@ -151,7 +155,7 @@ pub(crate) async fn read_shard(
                 if entries.is_empty() {
                     reading.move_to(bounds.next.max(reading.position.offset));
                 }
-                match reading.take(&entries)? {
+                match reading.take(&entries, with.keys, shard.place)? {
                     Taken::Full => return Ok(reading.part()),
                     Taken::Close => return Ok(reading.at_end()),
                     Taken::All if reading.position.offset >= bounds.next => {
@@ -250,7 +254,12 @@ impl Reading {
         Ok(is_ahead)
     }
 
-    fn take(&mut self, entries: &[Entry]) -> Result<Taken, ReadShardError> {
+    fn take(
+        &mut self,
+        entries: &[Entry],
+        keys: Option<&KeyRing>,
+        place: Place,
+    ) -> Result<Taken, ReadShardError> {
         for entry in entries {
             // The position's own entry is lost, or was never there: what follows is read from its first record.
             if entry.offset > self.position.offset {
@@ -265,10 +274,16 @@ impl Reading {
                 self.move_to(entry.offset + 1);
                 continue;
             }
-            let is_whole = self.take_envelope(entry).map_err(|InvalidEnvelope| {
-                ReadShardError::Failed(format!("entry {}: {InvalidEnvelope}", entry.offset))
-            })?;
-            if !is_whole {
+            let failed = |error: Unopened| {
+                ReadShardError::Failed(format!("entry {}: {error}", entry.offset))
+            };
+            let envelope = match opened(&entry.payload, keys, place) {
+                Ok(envelope) => envelope,
+                // What was read before is answered first.
+                Err(_) if !self.records.is_empty() => return Ok(Taken::Full),
+                Err(error) => return Err(failed(error)),
+            };
+            if !self.take_envelope(entry, &envelope).map_err(failed)? {
                 return Ok(Taken::Full);
             }
             self.move_to(entry.offset + 1);
@@ -276,10 +291,10 @@ impl Reading {
         Ok(Taken::All)
     }
 
-    /// Takes the records of one entry from the position on; false if the answer is full before all are taken.
-    fn take_envelope(&mut self, entry: &Entry) -> Result<bool, InvalidEnvelope> {
-        let payload = &entry.payload;
-        let mut reader = EnvelopeReader::new(payload)?;
+    /// Takes the records of one entry, whose envelope is open, from the position on; false if the answer is full before
+    /// all are taken.
+    fn take_envelope(&mut self, entry: &Entry, envelope: &Bytes) -> Result<bool, Unopened> {
+        let mut reader = EnvelopeReader::new(envelope)?;
         let mut index = 0;
         while let Some(ranges) = reader.next()? {
             if index >= self.position.index {
@@ -294,32 +309,21 @@ impl Reading {
                 self.bytes += size_bytes;
                 self.record_bytes += ranges.size_bytes();
                 self.last = Some(entry.time);
-                let record = self.record(entry, index, reader.encryption_type, &ranges);
+                let key_and_data = envelope.slice(ranges.key.start..ranges.data.end);
+                let key_bytes = ranges.key.len();
+                let record = Record::new(
+                    self.numbers
+                        .sequence_number(entry.offset, index, entry.time),
+                    entry.time,
+                    key_and_data,
+                    key_bytes,
+                    reader.encryption_type,
+                );
                 self.records.push(record);
             }
             index += 1;
         }
         Ok(true)
-    }
-
-    fn record(
-        &self,
-        entry: &Entry,
-        index: u16,
-        encryption_type: EncryptionType,
-        ranges: &RecordRanges,
-    ) -> Record {
-        let number = self
-            .numbers
-            .sequence_number(entry.offset, index, entry.time);
-        let key_and_data = entry.payload.slice(ranges.key.start..ranges.data.end);
-        Record::new(
-            number,
-            entry.time,
-            key_and_data,
-            ranges.key.len(),
-            encryption_type,
-        )
     }
 
     fn at_tip(self) -> ShardRead {

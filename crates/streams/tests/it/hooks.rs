@@ -65,7 +65,7 @@ async fn guarded() -> (World, Arc<Doorkeeper>) {
     let world = with_hooks(|_| CallHooks {
         admission: Some(doorkeeper.clone()),
         recorder: Some(doorkeeper.clone()),
-        scaling: None,
+        ..CallHooks::default()
     });
     (world.await, doorkeeper)
 }
@@ -154,8 +154,7 @@ async fn an_operation_never_answers_an_error_that_it_does_not_have() {
 
     let hooks = CallHooks {
         admission: Some(Arc::new(Wrong)),
-        recorder: None,
-        scaling: None,
+        ..CallHooks::default()
     };
     let world = with_hooks(|_| hooks).await;
     world.create("meters", 1).await;

@@ -5,6 +5,7 @@ mod account;
 mod consumers;
 mod control_plane;
 mod damage;
+mod encryption;
 mod faults;
 mod faulty_engine;
 mod gateways;

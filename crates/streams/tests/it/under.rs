@@ -19,8 +19,9 @@ const SECOND: &str = "MILLSTREAM_TEST_SECOND_SERVICE";
 const OF_ONE_SERVICE: [&str; 2] = ["faults::", "reshard::"];
 
 /// What looks at the offsets of the engine in memory or at what it has at hand, or brings an engine of its own.
-const NOT_AGAIN: [&str; 8] = [
+const NOT_AGAIN: [&str; 9] = [
     "damage::",
+    "encryption::",
     "gateways::",
     "hooks::",
     "no_room::",
