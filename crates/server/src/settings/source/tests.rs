@@ -1,4 +1,8 @@
 use super::*;
+use millstream_streams::LimitOverrides;
+
+use crate::master_key::MasterKeySource;
+use crate::settings::Settings;
 
 fn listen(text: &str) -> Result<Settings, InvalidSettings> {
     SettingsSource {
@@ -175,4 +179,29 @@ fn limits_are_off_unless_asked_for_and_checked_in_any_case() {
     assert_eq!(refused.to_string(), text);
     let unknown = toml::from_str::<SettingsSource>("[[limit]]\nwrites = 1\n").unwrap_err();
     assert!(unknown.to_string().contains("unknown field `writes`"));
+}
+
+#[test]
+fn a_master_key_comes_from_one_place_and_an_old_one_only_beside_it() {
+    let keys = |file: Option<&str>, command: Option<&str>, before: Option<&str>| {
+        let source = SettingsSource {
+            master_key: file.map(PathBuf::from),
+            master_key_command: command.map(str::to_owned),
+            master_key_before: before.map(PathBuf::from),
+            ..SettingsSource::default()
+        };
+        source.check().map(|settings| settings.master_key)
+    };
+    assert_eq!(keys(None, None, None).unwrap(), None);
+    let file = keys(Some("new"), None, Some("old")).unwrap().unwrap();
+    assert_eq!(file.now, MasterKeySource::File("new".into()));
+    assert_eq!(file.before, Some(MasterKeySource::File("old".into())));
+    let command = keys(None, Some("cat new"), None).unwrap().unwrap();
+    assert_eq!(command.now, MasterKeySource::Command("cat new".into()));
+    for refused in [
+        keys(Some("new"), Some("cat new"), None),
+        keys(None, None, Some("old")),
+    ] {
+        assert!(matches!(refused, Err(InvalidSettings::MasterKey)));
+    }
 }
