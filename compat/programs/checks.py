@@ -104,6 +104,12 @@ def repeats(visits):
     return deliveries - len(first_deliveries(visits))
 
 
+def begun_with(visits, begins_again_ms):
+    """Names of the records that the visits of one process began with."""
+    records = sorted((record for visit in visits for record in visit.records), key=lambda record: record.at_ms)
+    return {(record.key, record.number) for record in records if record.at_ms < records[0].at_ms + begins_again_ms}
+
+
 def unexplained_repeats(visits, checkpoint_every_ms=None, apart_from=frozenset()):
     """A record comes twice only where one of the deliveries was in doubt when its worker was killed or lost the lease.
 

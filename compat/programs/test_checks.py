@@ -94,6 +94,16 @@ def test_a_repeat_of_what_was_checkpointed_is_red(puts):
     assert checks.unexplained_repeats([killed, heir]) == ["key-2:1 came 2 times, each time for good"]
 
 
+def test_what_a_program_begins_with_may_come_again_where_that_is_said(puts):
+    heir = run_of(puts, "shard-0", "b", start=4, at_ms=5_000)
+    heir.records += [ledger.Record(record.key, record.number, 9_000) for record in heir.records[:2]]
+    apart_from = checks.begun_with([heir], begins_again_ms=2)
+    assert checks.unexplained_repeats([heir], apart_from=apart_from) == []
+    heir.records.append(ledger.Record(heir.records[2].key, heir.records[2].number, 9_000))
+    assert checks.unexplained_repeats([heir], apart_from=apart_from) == ["key-0:3 came 2 times, each time for good"]
+    assert checks.begun_with([heir], 0) == set()
+
+
 def test_a_repeat_after_a_graceful_stop_is_red(puts):
     stopped = run_of(puts, "shard-0", end=6, ended="stop", checkpointed=4)
     heir = run_of(puts, "shard-0", "b", start=5, at_ms=5_000)

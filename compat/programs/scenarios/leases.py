@@ -147,6 +147,8 @@ def judge(program, here, puts, outcome):
     if waits_for == "all":
         outcome.findings += checks.order_in_keys(visits)
     apart_from = {(put.key, put.number) for put in puts if program.get("repeats_ended_shards") and put.shard in ended}
+    for process in here.processes[1:]:
+        apart_from |= checks.begun_with(process.visits(), program.get("begins_again_ms", 0))
     outcome.findings += checks.unexplained_repeats(visits, program.get("checkpoint_every_ms"), apart_from)
     if program.get("tells_ends", True):
         waited_for = {child: names[:1] if waits_for == "first" else names for child, names in parents.items()}
