@@ -19,11 +19,12 @@ const ORDER: &[&str] = &[
     "aggregation",
     "producer",
     "consumer",
+    "scaling",
     "cli",
 ];
 
 /// Clients must work against AWS too, so they never see the server's inside.
-const CLIENTS: &[&str] = &["aggregation", "producer", "consumer"];
+const CLIENTS: &[&str] = &["aggregation", "producer", "consumer", "scaling"];
 const SERVER_SIDE: &[&str] = &[
     "log",
     "log-local",
