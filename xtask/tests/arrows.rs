@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "consumer",
     "connectors",
     "pipeline",
+    "scaling",
     "cli",
 ];
 
@@ -32,6 +33,7 @@ const CLIENTS: &[&str] = &[
     "consumer",
     "connectors",
     "pipeline",
+    "scaling",
 ];
 const SERVER_SIDE: &[&str] = &[
     "log",

@@ -24,7 +24,7 @@ use crate::edge::{
     is_media_type, target, text_header,
 };
 use crate::http::{ByteBudget, Holder, hold};
-use dispatch::Call;
+use dispatch::{BEHIND, Call};
 
 /// What stands before the operation's name in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
@@ -132,6 +132,7 @@ impl PortService for Kinesis {
             encoding,
             operation,
             caller,
+            counts_behind: text_header(request.head, BEHIND) == "count",
             body: request.body,
         })
         .await

@@ -215,6 +215,17 @@ impl<'a> EnvelopeReader<'a> {
         })
     }
 
+    /// Records that have not been read yet.
+    pub(crate) fn records_left(&self) -> u32 {
+        self.left
+    }
+
+    /// Bytes of the keys and data of all records, as the envelope's size says before any of them is read.
+    pub(crate) fn record_bytes(&self) -> u64 {
+        let without = size_bytes(self.left as usize, 0);
+        self.bytes.len().saturating_sub(without) as u64
+    }
+
     /// The next record; `None` after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<RecordRanges>, InvalidEnvelope> {
         if self.left == 0 {

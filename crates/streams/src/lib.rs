@@ -48,7 +48,7 @@ pub use envelope::check_sealed;
 pub use failure::Failure;
 pub use hooks::{Admission, Asking, AskingRecord, AtShard, CallHooks, EventRoom, Quotas};
 pub use limits::{AwsLimits, InvalidLimit, LimitOverride, LimitOverrides};
-pub use read::SkippedDamage;
+pub use read::{Behind, SkippedDamage};
 pub use service::{OpenError, StreamService};
 pub use settings::StreamSettings;
 pub use subscription::{Lifetime, Subscription};

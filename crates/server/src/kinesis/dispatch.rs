@@ -4,7 +4,8 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use millstream_streams::{Caller, StreamService};
+use http::{HeaderName, HeaderValue};
+use millstream_streams::{Behind, Caller, StreamService};
 use millstream_wire::{ApiError, Encoding, Operation, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,21 +20,47 @@ pub(super) struct Call<'a> {
     pub(super) operation: Operation,
     pub(super) caller: &'a Caller,
     pub(super) body: RequestBody,
+    /// Whether a reader asks how much lies behind what it gets.
+    pub(super) counts_behind: bool,
 }
 
 /// The body of a success, and how many records were stored or are handed out.
 pub(super) struct Done {
     pub(super) body: Bytes,
     pub(super) records: usize,
+    /// What lies behind them, where the reader asked.
+    pub(super) behind: Option<Behind>,
 }
 
 impl Done {
     fn answer(self, encoding: Encoding) -> Answer {
-        Answer {
+        let mut answer = Answer {
             records: self.records as u64,
             ..Answer::success(encoding, self.body)
+        };
+        if let Some(behind) = self.behind {
+            answer
+                .extra
+                .insert(HeaderName::from_static(BEHIND), header(behind));
         }
+        answer
     }
+}
+
+/// Of this server alone: a GetRecords with the value `count` is answered with the number of records behind those that it
+/// answers, and of their bytes. AWS's clients neither send nor read it.
+pub(super) const BEHIND: &str = "x-millstream-behind";
+
+/// `records=12; bytes=3456`, and `; estimated` if so.
+fn header(behind: Behind) -> HeaderValue {
+    let Behind {
+        records,
+        bytes,
+        is_exact,
+    } = behind;
+    let estimated = if is_exact { "" } else { "; estimated" };
+    let text = format!("records={records}; bytes={bytes}{estimated}");
+    HeaderValue::from_str(&text).expect("digits and words")
 }
 
 impl Kinesis {
@@ -162,7 +189,11 @@ impl Kinesis {
             | Operation::SubscribeToShard => unreachable!("these are answered in place"),
         }?;
         let body = self.hold(&call.caller.account, body)?;
-        Ok(Done { body, records: 0 })
+        Ok(Done {
+            body,
+            records: 0,
+            behind: None,
+        })
     }
 }
 

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use millstream_catalog::{Shard, ShardState, Stream};
 use millstream_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_COUNT_MAX};
-use millstream_types::{StreamArn, TimestampMs};
-use millstream_wire::ErrorCode;
+use millstream_types::{ShardId, StreamArn, TimestampMs};
 use millstream_wire::shapes::{GetRecordsRequest, GetRecordsResponse};
+use millstream_wire::{ErrorCode, Operation};
 
 use crate::call::{Call, operation};
 use crate::descriptions::describe_child;
-use crate::read::{ReadLimits, ReadShardError, ReadWith, ShardRead, read_shard};
-use crate::tokens::{IteratorError, ShardIterator};
+use crate::read::{
+    Behind, ReadLimits, ReadShardError, ReadWith, ShardRead, count_behind, read_shard,
+};
+use crate::tokens::{IteratorError, Position, ShardIterator};
 use crate::unverified_texts as texts;
-use crate::{Failure, refusals};
+use crate::{Caller, Failure, StreamService, refusals};
 
 /// How long a read waits for its turn among those that wait for the disk.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,10 +29,73 @@ operation! {
     GetRecords: get_records(GetRecordsRequest) -> GetRecordsResponse
 }
 
+impl StreamService {
+    /// [`get_records`](Self::get_records), and how much lies behind the records that it answers, up to the tip: what AWS
+    /// does not tell. One more read of what lies there, of 64 MiB at most.
+    ///
+    /// # Errors
+    /// Those of GetRecords.
+    pub async fn get_records_counting(
+        &self,
+        caller: &Caller,
+        request: GetRecordsRequest,
+    ) -> Result<(GetRecordsResponse, Behind), Failure> {
+        let call = self.enter(caller, Operation::GetRecords);
+        let answer = match call.begun() {
+            Ok(()) => get_and_count(&call, request).await,
+            Err(failure) => Err(failure),
+        };
+        call.end(answer)
+    }
+}
+
+async fn get_and_count(
+    call: &Call<'_>,
+    request: GetRecordsRequest,
+) -> Result<(GetRecordsResponse, Behind), Failure> {
+    let (answer, reached) = get(call, request).await?;
+    let Reached {
+        stream,
+        shard,
+        position,
+    } = reached;
+    let Some(shard) = stream.shard(shard) else {
+        return Ok((answer, Behind::default()));
+    };
+    let horizon = stream.trim_horizon(call.now());
+    let behind = count_behind(read_with(call, &stream), &shard, position, horizon).await;
+    Ok((answer, behind))
+}
+
 async fn get_records(
     call: &Call<'_>,
     request: GetRecordsRequest,
 ) -> Result<GetRecordsResponse, Failure> {
+    Ok(get(call, request).await?.0)
+}
+
+/// How far a read came.
+struct Reached {
+    stream: Arc<Stream>,
+    shard: ShardId,
+    position: Position,
+}
+
+fn read_with<'a>(call: &Call<'a>, stream: &'a Stream) -> ReadWith<'a> {
+    ReadWith {
+        engine: &*call.inner().engine,
+        turns: &call.inner().read_turns,
+        patience: TURN_PATIENCE,
+        damage: &call.inner().damage,
+        stream: &stream.key,
+        keys: call.inner().record_keys.ring(),
+    }
+}
+
+async fn get(
+    call: &Call<'_>,
+    request: GetRecordsRequest,
+) -> Result<(GetRecordsResponse, Reached), Failure> {
     let now = call.now();
     let opened = call
         .inner()
@@ -53,14 +118,7 @@ async fn get_records(
         bytes: GET_RECORDS_BYTES_MAX,
         bytes_per_record: 0,
     };
-    let with = ReadWith {
-        engine: &*call.inner().engine,
-        turns: &call.inner().read_turns,
-        patience: TURN_PATIENCE,
-        damage: &call.inner().damage,
-        stream: &stream.key,
-        keys: call.inner().record_keys.ring(),
-    };
+    let with = read_with(call, &stream);
     let horizon = stream.trim_horizon(now);
     let read = read_shard(with, shard, iterator.position, horizon, limits).await;
     let read = read.map_err(|error| match error {
@@ -75,13 +133,19 @@ async fn get_records(
     let behind_ms = read.behind.map_or(0, |time| now.ms_since(time));
     call.note_read(read.shard_use(shard.id), behind_ms);
     call.count_read(&stream, shard.id, read.bytes as u64);
+    let reached = Reached {
+        stream: Arc::clone(&stream),
+        shard: shard.id,
+        position: read.next,
+    };
     if let ShardState::Closed { end, closed_ms } = shard.state
         && read.records.is_empty()
         && read.next.offset >= end
     {
-        return Ok(end_of_shard(&stream, shard, now.ms_since(closed_ms)));
+        let answer = end_of_shard(&stream, shard, now.ms_since(closed_ms));
+        return Ok((answer, reached));
     }
-    Ok(page(call, iterator, read, now))
+    Ok((page(call, iterator, read, now), reached))
 }
 
 fn page(

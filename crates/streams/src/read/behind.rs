@@ -1,0 +1,164 @@
+//! How much lies behind a place in a shard: records and bytes, counted in the log.
+
+use std::time::Duration;
+
+use millstream_catalog::Shard;
+use millstream_log::{Entry, EntryKind, ReadFrom, ReadOutcome};
+use millstream_types::TimestampMs;
+
+use super::read_turns::Turn;
+use super::shard_read::ReadWith;
+use crate::envelope::EnvelopeReader;
+use crate::tokens::Position;
+
+/// Bytes that one read of the log asks for.
+const PIECE_BYTES: usize = 1024 * 1024;
+/// Reads of the log for one count: what lies further on is estimated.
+const PIECES_MAX: usize = 64;
+
+/// How much lies behind a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Records, each as it was put: an aggregated one is one.
+    pub records: u64,
+    /// Bytes of their data and partition keys.
+    pub bytes: u64,
+    /// Whether both are exact, as of some moment during the call. Otherwise all that lies beyond the first 64 MiB is
+    /// estimated from what was counted, or could not be read.
+    pub is_exact: bool,
+}
+
+/// Counts what lies at or behind a place and is no older than `horizon`. Holds a turn for one read of the disk at a time:
+/// readers go first.
+pub(crate) async fn count_behind(
+    with: ReadWith<'_>,
+    shard: &Shard,
+    from: Position,
+    horizon: TimestampMs,
+) -> Behind {
+    let mut count = Count {
+        from,
+        floor: horizon.max(from.not_before),
+        next: from.offset,
+        behind: Behind::default(),
+    };
+    let mut bounds_next = None;
+    for _ in 0..PIECES_MAX {
+        let read = ReadFrom {
+            place: shard.place,
+            from: count.next,
+            bytes_max: PIECE_BYTES,
+        };
+        let outcome = match with.engine.read_now(read) {
+            Some(outcome) => outcome,
+            None => {
+                let mut turn: Option<Turn<'_>> = None;
+                if with.turns.take(&mut turn, with.patience).await.is_err() {
+                    break;
+                }
+                let outcome = with
+                    .engine
+                    .read_many(vec![read], Duration::ZERO)
+                    .await
+                    .pop();
+                outcome.unwrap_or(ReadOutcome::NoSuchLog)
+            }
+        };
+        tokio::task::yield_now().await;
+        match outcome {
+            ReadOutcome::Entries { entries, bounds } => {
+                if entries.is_empty() {
+                    return count.exact();
+                }
+                for entry in &entries {
+                    match count.take(entry) {
+                        Taken::Counted => {}
+                        Taken::End => return count.exact(),
+                        Taken::Unknown => return count.behind,
+                    }
+                }
+                if count.next >= bounds.next {
+                    return count.exact();
+                }
+                bounds_next = Some(bounds.next);
+            }
+            ReadOutcome::OutOfRange(bounds) if count.next < bounds.first => {
+                count.next = bounds.first;
+            }
+            ReadOutcome::OutOfRange(_) | ReadOutcome::NoSuchLog => return count.exact(),
+            ReadOutcome::Unreadable { .. } => return count.behind,
+        }
+    }
+    count.estimated(bounds_next)
+}
+
+struct Count {
+    from: Position,
+    floor: TimestampMs,
+    /// The next offset to count.
+    next: u64,
+    behind: Behind,
+}
+
+enum Taken {
+    Counted,
+    /// Nothing will ever follow.
+    End,
+    Unknown,
+}
+
+impl Count {
+    fn take(&mut self, entry: &Entry) -> Taken {
+        if entry.kind == EntryKind::Close {
+            return Taken::End;
+        }
+        self.next = entry.offset + 1;
+        if entry.time < self.floor {
+            return Taken::Counted;
+        }
+        let Ok(mut reader) = EnvelopeReader::new(&entry.payload) else {
+            return Taken::Unknown;
+        };
+        if entry.offset != self.from.offset || self.from.index == 0 {
+            self.behind.records += u64::from(reader.records_left());
+            self.behind.bytes += reader.record_bytes();
+            return Taken::Counted;
+        }
+        let mut index = 0;
+        loop {
+            match reader.next() {
+                Ok(Some(ranges)) => {
+                    if index >= self.from.index {
+                        self.behind.records += 1;
+                        self.behind.bytes += ranges.size_bytes() as u64;
+                    }
+                    index += 1;
+                }
+                Ok(None) => return Taken::Counted,
+                Err(_) => return Taken::Unknown,
+            }
+        }
+    }
+
+    fn exact(self) -> Behind {
+        Behind {
+            is_exact: true,
+            ..self.behind
+        }
+    }
+
+    /// The rest is taken to be like what was counted.
+    fn estimated(self, bounds_next: Option<u64>) -> Behind {
+        let counted = self.next.saturating_sub(self.from.offset).max(1);
+        let rest = bounds_next.map_or(0, |next| next.saturating_sub(self.next));
+        let scaled = |value: u64| {
+            let more = u128::from(value) * u128::from(rest) / u128::from(counted);
+            value.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
+        };
+        Behind {
+            records: scaled(self.behind.records),
+            bytes: scaled(self.behind.bytes),
+            is_exact: false,
+        }
+    }
+}
