@@ -1,8 +1,10 @@
 //! The `millstream` binary: the commands, and nothing of what they do.
 
+mod apps;
 mod backup;
 mod client;
 mod connection;
+mod cost;
 mod failure;
 mod keys;
 mod moment;
@@ -13,6 +15,7 @@ mod progress;
 mod records;
 mod repair;
 mod restore;
+mod scale;
 mod serve;
 mod stop_signals;
 mod streams;
@@ -51,6 +54,12 @@ enum Command {
     Streams(streams::Arguments),
     /// Write, read and follow records, on Millstream or AWS
     Records(records::Arguments),
+    /// List applications, and show how far behind they are, on Millstream or AWS
+    Apps(apps::Arguments),
+    /// Scale an application's workers and its stream's shards by how long the rest will take
+    Scale(scale::Arguments),
+    /// Delete what an application made, once nobody uses it
+    Finish(apps::FinishArguments),
     /// Run record processors in Python, Node.js, Ruby or .NET: the MultiLangDaemon of the KCL without Java
     Multilang(multilang::Arguments),
     /// Check, try, run and watch declared pipelines, on Millstream or AWS
@@ -67,6 +76,9 @@ fn main() -> ExitCode {
         Command::Keys(arguments) => keys::run(arguments),
         Command::Streams(arguments) => client::run(streams::run(arguments)),
         Command::Records(arguments) => client::run(records::run(arguments)),
+        Command::Apps(arguments) => client::run(apps::run(arguments)),
+        Command::Scale(arguments) => scale::run(arguments),
+        Command::Finish(arguments) => client::run(apps::run_finish(arguments)),
         Command::Multilang(arguments) => multilang::run(arguments),
         Command::Pipeline(arguments) => client::run(pipeline::run(*arguments)),
     }

@@ -1,19 +1,22 @@
 //! `millstream streams`: streams and their shards.
 
-mod consumers;
+pub(crate) mod consumers;
 mod create;
 mod delete;
 mod describe;
+mod hot;
 mod list;
 mod merge;
 mod retention;
 pub(crate) mod shards;
 mod split;
-mod wait;
+pub(crate) mod wait;
 
 use clap::Subcommand;
 
+use crate::apps::Clients;
 use crate::connection::Connection;
+use crate::cost;
 use crate::failure::{EXIT_CODES, Failure};
 use crate::output::Format;
 
@@ -26,6 +29,8 @@ Examples:
   millstream streams split orders 0               # shard 0 into two halves
   millstream streams merge orders 4 5             # and back
   millstream streams retention orders 168
+  millstream streams hot orders                   # the keys that take most of the last minute
+  millstream streams cost orders                  # on AWS, by mode
   millstream streams delete orders
 
 ";
@@ -58,11 +63,25 @@ enum Command {
     Merge(merge::Arguments),
     /// Show or change how long records are kept
     Retention(retention::Arguments),
+    /// Show the keys that take most, and what splits would do
+    Hot(hot::Arguments),
+    /// Show what the stream would cost on AWS, by mode
+    Cost(CostArguments),
+}
+
+/// Arguments of `millstream streams cost`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CostArguments {
+    /// Name of the stream
+    stream: String,
+    #[command(flatten)]
+    options: cost::Options,
 }
 
 /// Runs one of the commands.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let client = arguments.connection.client().await?;
+    let connection = arguments.connection;
+    let client = connection.client().await?;
     let format = arguments.format;
     match arguments.command {
         Command::Create(arguments) => create::run(&client, format, &arguments).await,
@@ -71,6 +90,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Delete(arguments) => delete::run(&client, format, &arguments).await,
         Command::Split(arguments) => split::run(&client, format, &arguments).await,
         Command::Merge(arguments) => merge::run(&client, format, &arguments).await,
+        Command::Hot(arguments) => hot::run(&client, format, &arguments).await,
+        Command::Cost(arguments) => {
+            let clients = Clients {
+                kinesis: client,
+                dynamodb: connection.dynamodb_client().await?,
+            };
+            cost::of_stream(&clients, format, &arguments.stream, &arguments.options).await
+        }
         Command::Retention(arguments) => retention::run(&client, format, &arguments).await,
     }
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::moment;
 
 /// All consumers, page by page.
-pub(super) async fn list_consumers(
+pub(crate) async fn list_consumers(
     client: &Client,
     stream_arn: &str,
 ) -> Result<Vec<Consumer>, Failure> {

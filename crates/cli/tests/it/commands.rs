@@ -185,6 +185,16 @@ impl Running {
         self.child.wait().unwrap()
     }
 
+    /// Waits until the command has ended by itself; how, and what it printed.
+    pub(crate) fn output(mut self) -> (ExitStatus, String) {
+        let mut printed = String::new();
+        while let Ok(line) = self.lines.recv_timeout(DEADLINE) {
+            printed.push_str(&line);
+            printed.push('\n');
+        }
+        (self.child.wait().unwrap(), printed)
+    }
+
     /// Writes to the command's stdin, which stays open.
     pub(crate) fn say(&mut self, text: &str) {
         let stdin = self.child.stdin.as_mut().unwrap();

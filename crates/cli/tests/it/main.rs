@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod apps;
 mod backup;
 mod commands;
 mod descriptors;
@@ -17,6 +18,7 @@ mod records_get;
 mod records_put;
 mod records_tail;
 mod repair;
+mod scale;
 mod scripted_service;
 mod serve;
 mod streams;

@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::commands::World;
 
 const DEADLINE: Duration = Duration::from_secs(90);
-const HALF: &str = "170141183460469231731687303715884105728";
+pub(crate) const HALF: &str = "170141183460469231731687303715884105728";
 
 /// Tells the test every message, and checkpoints after each batch.
-const PROGRAM: &str = r#"
+pub(crate) const PROGRAM: &str = r#"
 answer() { printf '{"action":"status","responseFor":"%s"}\n' "$1"; }
 while read -r line; do
   printf '%s\n' "$line" > "$1"
@@ -32,10 +32,10 @@ done
 "#;
 
 /// What the programs of a daemon hear.
-struct Heard(mpsc::Receiver<Value>);
+pub(crate) struct Heard(mpsc::Receiver<Value>);
 
 impl Heard {
-    fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let path = folder.join("heard");
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         // Open for both, so that it never ends.
@@ -57,7 +57,7 @@ impl Heard {
     }
 
     /// Everything until this record has come; its data is Base64.
-    fn until_record(&self, data: &str) -> Vec<Value> {
+    pub(crate) fn until_record(&self, data: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
             let message = self.0.recv_timeout(DEADLINE).expect("the record comes");
@@ -71,7 +71,7 @@ impl Heard {
     }
 }
 
-fn properties(folder: &Path, more: &str) -> String {
+pub(crate) fn properties(folder: &Path, more: &str) -> String {
     let path = folder.join("worker.properties");
     let text = format!(
         "executableName = sh {0}/program.sh {0}/heard\nstreamName = orders\napplicationName = till\n\

@@ -238,3 +238,42 @@ fn a_description_has_the_consumers() {
     assert!(consumers.starts_with("alarms    ACTIVE  "), "{text}");
     assert_eq!(consumers.lines().count(), 2);
 }
+
+#[test]
+fn the_keys_that_take_most_are_named() {
+    let world = World::new();
+    world.stream("meters", 2);
+    // "k" has shard 0 for itself; "small" comes often.
+    for _ in 0..40 {
+        world.put("meters", "0123456789012345678901234567890123456789", "0");
+    }
+    let input = "x\n".repeat(60);
+    let done = world.done(
+        &[
+            "records",
+            "put",
+            "meters",
+            "--partition-key",
+            "small",
+            "--quiet",
+        ],
+        input.as_bytes(),
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let hot = world
+        .json(&["streams", "hot", "meters", "--over", "1h"])
+        .remove(0);
+    assert_eq!(hot["Records"], 100);
+    let named =
+        |key: &str, weight: u64| json!({"PartitionKey": key, "AtLeast": weight, "AtMost": weight});
+    assert_eq!(
+        hot["ByRecords"],
+        json!([named("small", 60), named("k", 40)])
+    );
+    assert_eq!(
+        hot["ByBytes"],
+        json!([named("k", 40 * 41), named("small", 60 * 6)])
+    );
+    let text = world.run(&["streams", "hot", "meters", "--over", "1h"]);
+    assert!(text.contains("does not help: one key has 100 %"), "{text}");
+}

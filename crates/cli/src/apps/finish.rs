@@ -1,0 +1,319 @@
+//! `millstream finish`: deletes what an application made, once nobody uses it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable};
+use millstream_scaling::lag::{LagReader, related_tables, stream_of};
+use millstream_types::{SystemClock, WallClock};
+use serde_json::json;
+
+use super::{Application, Clients, failure};
+use crate::connection::Connection;
+use crate::failure::{EXIT_CODES, Failure};
+use crate::output::{self, Format};
+use crate::streams::consumers::list_consumers;
+use crate::streams::wait::summary;
+
+const EXAMPLES: &str = "\
+Shows what there is of an application and of the stream that it reads, and who uses it still: workers that renew a lease
+and producers that put a record while --look passes. Nothing is stopped, and nothing is deleted without --yes.
+Then in this order: the stream with its fan-out consumers (so that nobody reads what is being deleted), the tables. What is
+still used remains, unless --used says otherwise. Metrics stay: they end by themselves.
+Examples:
+  millstream finish till                   # look only
+  millstream finish till --yes
+  millstream finish till --keep-stream --yes
+
+";
+
+/// Arguments of `millstream finish`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}{EXIT_CODES}"))]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    application: Application,
+    /// Delete it
+    #[arg(long)]
+    yes: bool,
+    /// Leave the stream as it is, with its fan-out consumers
+    #[arg(long)]
+    keep_stream: bool,
+    /// Delete also what is still used
+    #[arg(long)]
+    used: bool,
+    /// How long to look for workers and producers: longer than a worker's time between two renewals
+    #[arg(long, value_name = "DURATION", default_value = "12s", value_parser = humantime::parse_duration)]
+    look: Duration,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Something that goes with the application.
+#[derive(Debug)]
+struct Part {
+    kind: Kind,
+    name: String,
+    about: String,
+    /// Who uses it still.
+    used_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Stream,
+    Table,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Table => "table",
+        }
+    }
+}
+
+/// Looks, and deletes if that is asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let clients = Clients::new(&arguments.connection).await?;
+    let parts = parts(&clients, &arguments).await?;
+    if parts.is_empty() {
+        output::say(&format!(
+            "nothing is there of {}",
+            arguments.application.application
+        ));
+        return Ok(());
+    }
+    let mut remains = 0;
+    // A table that is gone is made again by a worker that reads the stream: what is used is kept together.
+    let is_used = parts.iter().any(|part| !part.used_by.is_empty());
+    for part in &parts {
+        let what = match (arguments.yes, is_used && !arguments.used) {
+            (false, _) => "there",
+            (true, true) => "kept",
+            (true, false) => match delete(&clients, part).await? {
+                true => "deleted",
+                false => "was not there any more",
+            },
+        };
+        remains += usize::from(what == "there" || what == "kept");
+        tell(part, what, arguments.format)?;
+    }
+    match (remains, arguments.yes) {
+        (0, _) => Ok(()),
+        (_, false) => {
+            output::say("nothing was deleted: say --yes");
+            Ok(())
+        }
+        (count, true) => Err(Failure::Late(format!(
+            "{count} remain because they are still used: stop workers and producers first, or say --used"
+        ))),
+    }
+}
+
+fn tell(part: &Part, what: &str, format: Format) -> Result<(), Failure> {
+    let Part {
+        kind,
+        name,
+        about,
+        used_by,
+    } = part;
+    if format.json {
+        return output::print_json(&json!({
+            "Kind": kind.name(), "Name": name, "About": about, "UsedBy": used_by, "State": what,
+        }));
+    }
+    let users = match used_by.is_empty() {
+        true => String::new(),
+        false => format!("; still used by {}", used_by.join(", ")),
+    };
+    output::print_line(&format!("{what}: {} {name} ({about}){users}", kind.name()))
+}
+
+/// What there is, in the order in which it goes.
+async fn parts(clients: &Clients, arguments: &Arguments) -> Result<Vec<Part>, Failure> {
+    let application = &arguments.application.application;
+    let table = DynamoDbLeaseTable::new(clients.dynamodb.clone(), application);
+    let mut tables = Vec::new();
+    for name in std::iter::once(application.clone()).chain(related_tables(application)) {
+        if is_there(clients, &name).await? {
+            tables.push(name);
+        }
+    }
+    let has_leases = tables.first() == Some(application);
+    let leases = match has_leases {
+        true => table.list().await.map_err(|error| failure(error.into()))?,
+        false => Vec::new(),
+    };
+    let named = arguments.application.stream.clone();
+    let stream = match (named, has_leases && !leases.is_empty()) {
+        (Some(stream), _) => Some(stream),
+        (None, true) if !arguments.keep_stream => {
+            let found = stream_of(&clients.kinesis, application, &leases).await;
+            Some(found.map_err(failure)?)
+        }
+        (None, _) => None,
+    };
+    let used = look(clients, arguments, &table, &leases, stream.as_deref()).await?;
+    let mut parts = Vec::new();
+    if let Some(stream) = stream.filter(|_| !arguments.keep_stream)
+        && let Some(about) = about_stream(clients, &stream).await?
+    {
+        parts.push(Part {
+            kind: Kind::Stream,
+            name: stream,
+            about,
+            used_by: used.producers,
+        });
+    }
+    parts.extend(tables.into_iter().map(|name| Part {
+        kind: Kind::Table,
+        about: match name == *application {
+            true => format!("{} leases", leases.len()),
+            false => format!("belongs to {application}"),
+        },
+        used_by: used.workers.clone(),
+        name,
+    }));
+    Ok(parts)
+}
+
+async fn is_there(clients: &Clients, table: &str) -> Result<bool, Failure> {
+    match clients
+        .dynamodb
+        .describe_table()
+        .table_name(table)
+        .send()
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
+        Err(error) => Err(Failure::of("DescribeTable", error)),
+    }
+}
+
+async fn about_stream(clients: &Clients, stream: &str) -> Result<Option<String>, Failure> {
+    let stream = match summary(&clients.kinesis, stream).await {
+        Ok(stream) => stream,
+        Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let consumers = match stream.consumer_count {
+        None | Some(0) => Vec::new(),
+        Some(_) => list_consumers(&clients.kinesis, &stream.stream_arn).await?,
+    };
+    let names: Vec<String> = consumers
+        .into_iter()
+        .map(|consumer| consumer.consumer_name)
+        .collect();
+    let fan_out = match names.is_empty() {
+        true => String::new(),
+        false => format!(", fan-out consumers {}", names.join(" ")),
+    };
+    Ok(Some(format!(
+        "{} open shards{fan_out}",
+        stream.open_shard_count
+    )))
+}
+
+/// Who was seen.
+#[derive(Debug, Default)]
+struct Used {
+    workers: Vec<String>,
+    producers: Vec<String>,
+}
+
+/// Looks twice: a lease whose counter rises has a worker, and a shard with more behind its checkpoint has a producer.
+async fn look(
+    clients: &Clients,
+    arguments: &Arguments,
+    table: &DynamoDbLeaseTable,
+    before: &[Lease],
+    stream: Option<&str>,
+) -> Result<Used, Failure> {
+    let mut used = Used::default();
+    let application = &arguments.application.application;
+    let mut reader = stream.filter(|_| !before.is_empty()).map(|stream| {
+        LagReader::new(
+            clients.kinesis.clone(),
+            clients.dynamodb.clone(),
+            application,
+            Some(stream.to_owned()),
+        )
+    });
+    if before.is_empty() {
+        return Ok(used);
+    }
+    if let Some(reader) = &mut reader {
+        ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))?;
+    }
+    output::say(&format!(
+        "looking for workers and producers for {}",
+        humantime::format_duration(arguments.look)
+    ));
+    tokio::time::sleep(arguments.look).await;
+    let counters: HashMap<&str, u64> = before
+        .iter()
+        .map(|lease| (lease.lease_key.as_str(), lease.lease_counter))
+        .collect();
+    for lease in table.list().await.map_err(|error| failure(error.into()))? {
+        let rose = counters.get(lease.lease_key.as_str()) != Some(&lease.lease_counter);
+        if let (true, Some(owner)) = (rose, lease.lease_owner) {
+            used.workers.push(format!("worker {owner}"));
+        }
+    }
+    used.workers.sort_unstable();
+    used.workers.dedup();
+    if let Some(reader) = &mut reader
+        && let Some(lag) = ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))?
+    {
+        let comes = |shard: &&millstream_scaling::lag::ShardLag| {
+            shard
+                .incoming
+                .is_some_and(|incoming| incoming.records_per_s > 0.0)
+        };
+        let shards = lag.shards.iter().filter(comes);
+        used.producers = shards
+            .map(|shard| format!("a producer at {}", shard.shard_id))
+            .collect();
+    }
+    Ok(used)
+}
+
+/// A stream that is not there has no lag.
+fn ignore_gone<T>(looked: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match looked {
+        Ok(looked) => Ok(Some(looked)),
+        Err(error) if error.is("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether it was there.
+async fn delete(clients: &Clients, part: &Part) -> Result<bool, Failure> {
+    match part.kind {
+        Kind::Stream => {
+            let request = clients.kinesis.delete_stream().stream_name(&part.name);
+            match request.enforce_consumer_deletion(true).send().await {
+                Ok(_) => Ok(true),
+                Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
+                Err(error) => Err(Failure::of("DeleteStream", error)),
+            }
+        }
+        Kind::Table => match clients
+            .dynamodb
+            .delete_table()
+            .table_name(&part.name)
+            .send()
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
+            Err(error) => Err(Failure::of("DeleteTable", error)),
+        },
+    }
+}

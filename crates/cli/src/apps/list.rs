@@ -1,0 +1,64 @@
+//! `millstream apps list`.
+
+use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable, LeaseTableError};
+use millstream_scaling::lag::{LagError, lease_tables, stream_of};
+use serde_json::json;
+
+use super::{Clients, failure, show};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+pub(super) async fn run(clients: &Clients, format: Format) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for application in lease_tables(&clients.dynamodb).await.map_err(failure)? {
+        let table = DynamoDbLeaseTable::new(clients.dynamodb.clone(), &application);
+        let leases = match table.list().await {
+            Ok(leases) => leases,
+            Err(LeaseTableError::Missing(_)) => continue,
+            Err(error) => return Err(failure(error.into())),
+        };
+        let stream = match stream_of(&clients.kinesis, &application, &leases).await {
+            Ok(stream) => Some(stream),
+            Err(LagError::WhichStream { .. }) => None,
+            Err(error) => return Err(failure(error)),
+        };
+        let workers = workers(&leases);
+        let finished = leases.iter().filter(|lease| lease.is_finished()).count();
+        if format.json {
+            output::print_json(&json!({
+                "Application": application,
+                "Stream": stream,
+                "Leases": leases.len(),
+                "Finished": finished,
+                "Workers": workers,
+            }))?;
+        } else {
+            rows.push(vec![
+                application,
+                stream.unwrap_or_else(|| show::UNKNOWN.to_owned()),
+                (leases.len() - finished).to_string(),
+                finished.to_string(),
+                workers.len().to_string(),
+            ]);
+        }
+    }
+    if format.json {
+        return Ok(());
+    }
+    if rows.is_empty() {
+        output::say("no applications: one makes its table when its first worker starts");
+        return Ok(());
+    }
+    let header = ["APPLICATION", "STREAM", "LEASES", "FINISHED", "WORKERS"];
+    output::print_all(&output::table(&header, &rows))
+}
+
+fn workers(leases: &[Lease]) -> Vec<&str> {
+    let owners = leases
+        .iter()
+        .filter_map(|lease| lease.lease_owner.as_deref());
+    let mut owners: Vec<&str> = owners.collect();
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}
