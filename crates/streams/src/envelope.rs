@@ -168,6 +168,20 @@ pub(crate) fn opened_with(sealed: &[u8], key: &DataKey, place: Place) -> Result<
     Ok(opened.into())
 }
 
+/// How many records an envelope has, and the bytes of their keys and data, as its header and its size say: sealed or not.
+pub(crate) fn totals(stored: &[u8]) -> Result<(u64, u64), InvalidEnvelope> {
+    let mut header = stored.get(..HEADER_BYTES).ok_or(InvalidEnvelope)?;
+    let (version, compression, _flags) = (header.get_u8(), header.get_u8(), header.get_u16_le());
+    let (key_id, records) = (header.get_u32_le(), header.get_u32_le());
+    if version != VERSION || compression != 0 || records as usize > ENVELOPE_RECORDS_MAX {
+        return Err(InvalidEnvelope);
+    }
+    let sealed_bytes = if key_id == 0 { 0 } else { SEALED_EXTRA_BYTES };
+    let without = size_bytes(records as usize, 0) + sealed_bytes;
+    let bytes = stored.len().checked_sub(without).ok_or(InvalidEnvelope)?;
+    Ok((u64::from(records), bytes as u64))
+}
+
 /// Where key and data of one record lie in the envelope's bytes, the data right behind the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordRanges {
@@ -213,17 +227,6 @@ impl<'a> EnvelopeReader<'a> {
             left,
             encryption_type,
         })
-    }
-
-    /// Records that have not been read yet.
-    pub(crate) fn records_left(&self) -> u32 {
-        self.left
-    }
-
-    /// Bytes of the keys and data of all records, as the envelope's size says before any of them is read.
-    pub(crate) fn record_bytes(&self) -> u64 {
-        let without = size_bytes(self.left as usize, 0);
-        self.bytes.len().saturating_sub(without) as u64
     }
 
     /// The next record; `None` after the last one.
@@ -334,6 +337,7 @@ mod tests {
         assert!(!sealed.windows(6).any(|part| part == b"secret"));
         // What only knows plain ones stops.
         assert!(EnvelopeReader::new(&sealed).is_err());
+        assert_eq!((totals(&plain), totals(&sealed)), (Ok((1, 7)), Ok((1, 7))));
         assert_eq!(opened(&sealed, Some(&ring), here), Ok(plain.clone()));
         assert_eq!(opened_with(&sealed, &key, here), Ok(plain.clone()));
         assert_eq!(opened(&plain, None, here), Ok(plain));
@@ -368,6 +372,7 @@ mod tests {
             }
             let envelope = writer.finish(None);
             prop_assert_eq!(envelope.len(), size_bytes(records.len(), bytes));
+            prop_assert_eq!(totals(&envelope), Ok((records.len() as u64, bytes as u64)));
             let mut reader = EnvelopeReader::new(&envelope).unwrap();
             for (key, data) in &records {
                 let ranges = reader.next().unwrap().unwrap();

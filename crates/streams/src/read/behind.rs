@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use millstream_catalog::Shard;
-use millstream_log::{Entry, EntryKind, ReadFrom, ReadOutcome};
+use millstream_log::{Entry, EntryKind, Place, ReadFrom, ReadOutcome};
+use millstream_sealing::KeyRing;
 use millstream_types::TimestampMs;
 
 use super::read_turns::Turn;
 use super::shard_read::ReadWith;
-use crate::envelope::EnvelopeReader;
+use crate::envelope::{EnvelopeReader, Unopened, opened, totals};
 use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for.
@@ -71,7 +72,7 @@ pub(crate) async fn count_behind(
                     return count.exact();
                 }
                 for entry in &entries {
-                    match count.take(entry) {
+                    match count.take(entry, with.keys, shard.place) {
                         Taken::Counted => {}
                         Taken::End => return count.exact(),
                         Taken::Unknown => return count.behind,
@@ -100,6 +101,20 @@ struct Count {
     behind: Behind,
 }
 
+/// Records of an open envelope from an index on, and their bytes.
+fn rest_of(envelope: &[u8], from: u16) -> Result<(u64, u64), Unopened> {
+    let mut reader = EnvelopeReader::new(envelope)?;
+    let (mut records, mut bytes, mut index) = (0, 0, 0);
+    while let Some(ranges) = reader.next()? {
+        if index >= from {
+            records += 1;
+            bytes += ranges.size_bytes() as u64;
+        }
+        index += 1;
+    }
+    Ok((records, bytes))
+}
+
 enum Taken {
     Counted,
     /// Nothing will ever follow.
@@ -108,7 +123,7 @@ enum Taken {
 }
 
 impl Count {
-    fn take(&mut self, entry: &Entry) -> Taken {
+    fn take(&mut self, entry: &Entry, keys: Option<&KeyRing>, place: Place) -> Taken {
         if entry.kind == EntryKind::Close {
             return Taken::End;
         }
@@ -116,28 +131,18 @@ impl Count {
         if entry.time < self.floor {
             return Taken::Counted;
         }
-        let Ok(mut reader) = EnvelopeReader::new(&entry.payload) else {
+        let counted = match entry.offset == self.from.offset && self.from.index > 0 {
+            // Sizes of single records are known only of what is open.
+            true => opened(&entry.payload, keys, place)
+                .and_then(|envelope| rest_of(&envelope, self.from.index)),
+            false => totals(&entry.payload).map_err(Unopened::from),
+        };
+        let Ok((records, bytes)) = counted else {
             return Taken::Unknown;
         };
-        if entry.offset != self.from.offset || self.from.index == 0 {
-            self.behind.records += u64::from(reader.records_left());
-            self.behind.bytes += reader.record_bytes();
-            return Taken::Counted;
-        }
-        let mut index = 0;
-        loop {
-            match reader.next() {
-                Ok(Some(ranges)) => {
-                    if index >= self.from.index {
-                        self.behind.records += 1;
-                        self.behind.bytes += ranges.size_bytes() as u64;
-                    }
-                    index += 1;
-                }
-                Ok(None) => return Taken::Counted,
-                Err(_) => return Taken::Unknown,
-            }
-        }
+        self.behind.records += records;
+        self.behind.bytes += bytes;
+        Taken::Counted
     }
 
     fn exact(self) -> Behind {
