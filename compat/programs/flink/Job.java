@@ -12,7 +12,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.streaming.api.environment.CheckpointConfig.ExternalizedCheckpointCleanup;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.streaming.api.functions.sink.DiscardingSink;
 import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
 import org.apache.flink.streaming.connectors.kinesis.serialization.KinesisDeserializationSchema;
 
@@ -39,9 +38,8 @@ public final class Job {
             // Otherwise a stop takes the consumer away first, and its shards count as read to their ends in the savepoint.
             source.setProperty("flink.stream.efo.registration", "EAGER");
         }
-        environment.addSource(new FlinkKinesisConsumer<>(System.getenv("STREAM"), new Telling(), source))
-                .uid("source")
-                .addSink(new DiscardingSink<>());
+        Sinks.addTo(environment.addSource(new FlinkKinesisConsumer<>(System.getenv("STREAM"), new Telling(), source))
+                .uid("source"));
         var job = environment.executeAsync();
         Runtime.getRuntime().addShutdownHook(new Thread(
                 () -> job.stopWithSavepoint(false, STATE.toUri().toString(), SavepointFormatType.CANONICAL).join()));
