@@ -63,6 +63,9 @@ class World:
             "ENDPOINT_HOST": endpoint.split("://")[1],
             **(trusting(verify, folder) if verify else {}),
         }
+        # What is killed leaves its files, some of them tens of megabytes; a folder of a run is emptied by the next.
+        self.env["TMPDIR"] = str(folder)
+        self.env["JAVA_TOOL_OPTIONS"] = f"{self.env.get('JAVA_TOOL_OPTIONS', '')} -Djava.io.tmpdir={folder}".strip()
         self.make_stream(self.stream, SHARDS)
         if keys := program.get("table_keys"):
             self.make_table(keys)
