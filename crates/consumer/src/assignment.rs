@@ -13,7 +13,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use tokio::time::Instant;
 
-use crate::Lease;
+use crate::{ExtendedSequenceNumber, Lease};
 
 /// A lease that stayed available for so many failover times is taken by anybody with room, whatever its share.
 const NEGLECTED_AFTER: u32 = 3;
@@ -24,10 +24,18 @@ pub(crate) struct Observations {
     seen: BTreeMap<String, Seen>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Seen {
     counter: u64,
+    /// Which shard the row is of: one that was made anew counts from 0 again.
+    start: Option<ExtendedSequenceNumber>,
     since: Instant,
+}
+
+impl Seen {
+    fn is_of(&self, lease: &Lease) -> bool {
+        self.counter == lease.lease_counter && self.start == lease.starting_sequence_number
+    }
 }
 
 impl Observations {
@@ -36,13 +44,14 @@ impl Observations {
     pub(crate) fn note(&mut self, leases: &[Lease], now: Instant) {
         let mut seen = BTreeMap::new();
         for lease in leases {
-            let fresh = Seen {
+            let known = self.seen.remove(&lease.lease_key);
+            let kept = known.filter(|known| known.is_of(lease));
+            let fresh = || Seen {
                 counter: lease.lease_counter,
+                start: lease.starting_sequence_number.clone(),
                 since: now,
             };
-            let known = self.seen.get(&lease.lease_key).copied();
-            let kept = known.filter(|known| known.counter == fresh.counter);
-            seen.insert(lease.lease_key.clone(), kept.unwrap_or(fresh));
+            seen.insert(lease.lease_key.clone(), kept.unwrap_or_else(fresh));
         }
         self.seen = seen;
     }
@@ -50,9 +59,7 @@ impl Observations {
     /// How long the counter has been seen unchanged.
     pub(crate) fn unchanged_for(&self, lease: &Lease, now: Instant) -> Duration {
         match self.seen.get(&lease.lease_key) {
-            Some(seen) if seen.counter == lease.lease_counter => {
-                now.saturating_duration_since(seen.since)
-            }
+            Some(seen) if seen.is_of(lease) => now.saturating_duration_since(seen.since),
             _ => Duration::ZERO,
         }
     }

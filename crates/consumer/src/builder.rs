@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::processor_threads::ProcessorThreads;
 use crate::shard_consumer::Worksite;
@@ -59,8 +60,15 @@ pub struct ConsumerBuilder {
     seed: Option<u64>,
 }
 
+impl Consumer {
+    /// A consumer of `stream` for `application`, whose name is also that of its lease table.
+    pub fn builder(application: impl Into<String>, stream: impl Into<String>) -> ConsumerBuilder {
+        ConsumerBuilder::new(application.into(), stream.into())
+    }
+}
+
 impl ConsumerBuilder {
-    pub(crate) fn new(application: String, stream: String) -> Self {
+    fn new(application: String, stream: String) -> Self {
         Self {
             application,
             stream,
@@ -183,6 +191,7 @@ impl ConsumerBuilder {
             None => Arc::new(Polling::new(client, &self.stream)),
         };
         let source = self.source.or_else(|| self.client.map(of_client));
+        let source = source.ok_or(BuildError::NoStream)?;
         let threads = self.processor_threads.map(NonZeroUsize::get);
         let threads = threads.map(ProcessorThreads::start).transpose();
         let worker_id = self
@@ -193,7 +202,8 @@ impl ConsumerBuilder {
         let seed = self.seed.unwrap_or_else(rand::random);
         let site = Worksite {
             table: self.table.ok_or(BuildError::NoLeaseTable)?,
-            source: source.ok_or(BuildError::NoStream)?,
+            listed_starts: Arc::new(ListedStarts::new(Arc::clone(&source))),
+            source,
             prefetch: Arc::new(Semaphore::new(self.settings.prefetch_bytes_max / 1024)),
             processor_threads: threads.map_err(BuildError::Threads)?,
             settings: Arc::new(self.settings),

@@ -4,7 +4,6 @@ mod batches;
 mod for_each;
 
 pub use batches::{Batch, Batches};
-pub(crate) use for_each::ForEach;
 
 #[cfg(test)]
 mod tests;

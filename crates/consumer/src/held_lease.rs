@@ -224,7 +224,7 @@ impl HeldLease {
                 }
                 Conditional::Refused(Some(stored))
                     if stored.holder() == row.lease.holder()
-                        && is_same_shard(&row.lease, &stored) =>
+                        && row.lease.is_of_same_shard(&stored) =>
                 {
                     self.has_twin.store(true, Ordering::Relaxed);
                     break;
@@ -242,7 +242,7 @@ fn is_next(row: &Lease, stored: &Lease) -> bool {
     stored.lease_owner == row.lease_owner
         && stored.checkpoint_owner == row.checkpoint_owner
         && stored.lease_counter == row.lease_counter + 1
-        && is_same_shard(row, stored)
+        && row.is_of_same_shard(stored)
 }
 
 /// Whether another worker has asked for the lease since our last write, or since one that was not answered.
@@ -252,12 +252,7 @@ fn is_handed_over(row: &Lease, stored: &Lease, may_have_been_ahead: bool) -> boo
         && stored.checkpoint_owner.is_some()
         && stored.checkpoint_owner == row.lease_owner
         && (ahead == Some(0) || (may_have_been_ahead && ahead == Some(1)))
-        && is_same_shard(row, stored)
-}
-
-/// False once the row was started again for a stream that was created again.
-fn is_same_shard(row: &Lease, stored: &Lease) -> bool {
-    stored.starting_sequence_number == row.starting_sequence_number
+        && row.is_of_same_shard(stored)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::outcome::{Verdict, in_one_line};
-use crate::record::Note;
+use crate::record_batch::Note;
 use crate::settings::Decision;
 use crate::{BoxError, ExtendedSequenceNumber, Failure, FailurePolicy, Record, RecordBatch};
 

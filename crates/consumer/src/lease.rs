@@ -70,6 +70,12 @@ impl Lease {
         self.checkpoint == Checkpoint::ShardEnd
     }
 
+    /// Whether both rows were made for one shard, and not one of them for the shard of that id in a stream that was
+    /// deleted and created again.
+    pub(crate) fn is_of_same_shard(&self, other: &Self) -> bool {
+        self.starting_sequence_number == other.starting_sequence_number
+    }
+
     /// Who processes the shard, if anybody does.
     pub(crate) fn holder(&self) -> Option<&str> {
         let holder = self.checkpoint_owner.as_ref().or(self.lease_owner.as_ref());

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use crate::Lease;
 
 mod dynamodb;
+mod expressions;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod memory;
 mod row;
@@ -55,8 +56,10 @@ pub enum LeaseTableError {
 ///
 /// All writes but [`create`](Self::create) and [`delete_finished`](Self::delete_finished) name the `lease_counter`
 /// that the caller last saw, and all of these but [`hand_over`](Self::hand_over) raise it by one: of two writers that saw
-/// the same row, one wins. Where an operation names the owner, it names both, `lease_owner` and `checkpoint_owner`.
-/// Dropping a future drops only the answer: the write may still be made.
+/// the same row, one wins. All but `create` also name the `starting_sequence_number` that the caller saw: a row that was
+/// removed and made anew, for the shard of that id in a stream that was created again, counts from 0 again, and a write that
+/// arrives late must not find its counter there. Where an operation names the owner, it names both, `lease_owner` and
+/// `checkpoint_owner`. Dropping a future drops only the answer: the write may still be made.
 pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Creates the table unless it exists, and waits until it can be used.
     fn ensure_exists(&self) -> TableFuture<()>;
@@ -81,7 +84,8 @@ pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Makes `worker_id` the owner, whoever held the lease before. Refused unless the counter is that of `lease`.
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional>;
 
-    /// Writes checkpoint, pending checkpoint, children and the moment of LATEST. Refused unless counter and owner are those of `lease`.
+    /// Writes checkpoint, pending checkpoint, children and the moment of LATEST. Refused unless counter and owner are those
+    /// of `lease`.
     fn update(&self, lease: &Lease) -> TableFuture<Conditional>;
 
     /// Removes the checkpoint owner, or the owner where there is none, so that another worker may have the lease at once:
@@ -95,6 +99,6 @@ pub trait LeaseTable: Send + Sync + fmt::Debug {
     /// Removes the row, whoever holds it; tells whether it did. Does nothing unless the counter is that of `seen`.
     fn remove(&self, seen: &Lease) -> TableFuture<bool>;
 
-    /// Removes the row if its checkpoint is SHARD_END; does nothing otherwise.
-    fn delete_finished(&self, lease_key: &str) -> TableFuture<()>;
+    /// Removes the row if its checkpoint is SHARD_END and it was made for the same shard as `seen`; does nothing otherwise.
+    fn delete_finished(&self, seen: &Lease) -> TableFuture<()>;
 }

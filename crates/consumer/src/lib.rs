@@ -100,9 +100,11 @@
 mod assignment;
 mod builder;
 mod checkpoint;
+mod checkpoint_error;
 mod checkpoint_pace;
 mod checkpointer;
 mod consumer;
+mod consumer_error;
 mod dead_letters;
 mod deaggregation;
 mod gone_shard;
@@ -112,12 +114,14 @@ mod in_hand;
 mod incoming;
 mod lease;
 mod lease_table;
+mod listed_starts;
 mod metrics;
 mod outcome;
 mod pacing;
 mod processor;
 mod processor_threads;
 mod record;
+mod record_batch;
 mod run;
 mod settings;
 mod shard_consumer;
@@ -142,8 +146,10 @@ pub use crate::metrics::{
 };
 pub use builder::{BuildError, ConsumerBuilder};
 pub use checkpoint::{Checkpoint, ExtendedSequenceNumber, InvalidCheckpoint, PendingCheckpoint};
-pub use checkpointer::{CheckpointError, Checkpointer};
-pub use consumer::{Consumer, ConsumerError};
+pub use checkpoint_error::CheckpointError;
+pub use checkpointer::Checkpointer;
+pub use consumer::Consumer;
+pub use consumer_error::ConsumerError;
 pub use dead_letters::{
     DeadLetterStream, DeadLetters, InvalidDeadLetter, ParkFuture, ParkedRecord,
 };
@@ -153,7 +159,8 @@ pub use lease_table::{Conditional, DynamoDbLeaseTable, LeaseTable, LeaseTableErr
 pub use millstream_types::{HashKey, HashKeyRange, TimestampMs};
 pub use outcome::{BoxError, Failure, StartOver};
 pub use processor::{RecordProcessor, ShardStart};
-pub use record::{Record, RecordBatch};
+pub use record::Record;
+pub use record_batch::RecordBatch;
 pub use run::Run;
 pub use settings::{CheckpointPolicy, FailurePolicy, InitialPosition, InvalidSettings, Settings};
 pub use source::{

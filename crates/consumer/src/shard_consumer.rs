@@ -23,13 +23,15 @@ use tracing::Instrument;
 use crate::checkpoint_pace::CheckpointPace;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::outcome::in_one_line;
 use crate::processor_threads::ProcessorThreads;
 use crate::settings::Decision;
-use crate::shard_fetcher::{ShardFetcher, in_time};
-use crate::shard_graph::SyncStep;
+use crate::shard_fetcher::ShardFetcher;
+use crate::shard_graph::{OutdatedListing, SyncStep};
 use crate::shard_processor::ProcessorFactory;
+use crate::source::in_time;
 use crate::{
     BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters, Lease,
     LeaseTable, LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, Source,
@@ -68,6 +70,7 @@ pub(crate) struct Worksite {
     pub(crate) settings: Arc<Settings>,
     pub(crate) table: Arc<dyn LeaseTable>,
     pub(crate) source: Arc<dyn Source>,
+    pub(crate) listed_starts: Arc<ListedStarts>,
     /// Memory for reading ahead, in KiB.
     pub(crate) prefetch: Arc<Semaphore>,
     /// Threads of the processors' own, if they have some.
@@ -112,12 +115,23 @@ pub(crate) enum ShardOutcome {
 enum EndError {
     #[error("shards could not be listed: {0}")]
     Stream(#[from] ReadError),
-    #[error("shard {0} follows another shard too, which is not listed yet")]
-    ParentNotListed(String),
+    #[error("shard {0} follows, and is not listed yet")]
+    ChildNotListed(String),
     #[error("leases of children could not be made: {0}")]
-    Table(#[from] LeaseTableError),
+    Sync(#[from] SyncError),
     #[error("the end of the shard could not be stored: {0}")]
     Checkpoint(#[from] CheckpointError),
+}
+
+/// Why leases could not be made as the listed shards want it; each is worth another try.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SyncError {
+    #[error(transparent)]
+    Outdated(#[from] OutdatedListing),
+    #[error("the lease of {0}, of a stream that was deleted, is written by another worker")]
+    Contended(String),
+    #[error(transparent)]
+    Table(#[from] LeaseTableError),
 }
 
 /// Works on one shard until it is finished, lost or to be given back. Dropping this leaves the lease to expire.
@@ -265,6 +279,8 @@ async fn process(
     context.board.enter(held.key(), ShardStep::Starting);
     let fetcher = ShardFetcher {
         source: Arc::clone(&context.source),
+        listed_starts: Arc::clone(&context.listed_starts),
+        start: row.starting_sequence_number.clone(),
         prefetch: Arc::clone(&context.prefetch),
         shard_id: row.lease_key.clone(),
         settings: Arc::clone(&context.settings),
@@ -315,7 +331,14 @@ async fn process(
 async fn finish(context: &ShardContext, held: &HeldLease, children: &[Shard]) -> ShardOutcome {
     context.board.enter(held.key(), ShardStep::Ending);
     loop {
-        match try_finish(context, held, children).await {
+        // Dropping a try leaves nothing half done that the next one would not find: leases that were made, or the end.
+        let tried = tokio::select! {
+            biased;
+            () = held.lost().cancelled() => return ShardOutcome::Lost,
+            () = context.abandon.cancelled() => return ShardOutcome::Released,
+            tried = try_finish(context, held, children) => tried,
+        };
+        match tried {
             Ok(()) => return ShardOutcome::Finished,
             Err(EndError::Checkpoint(CheckpointError::LeaseLost)) => return ShardOutcome::Lost,
             Err(error) => {
@@ -338,8 +361,8 @@ async fn try_finish(
     children: &[Shard],
 ) -> Result<(), EndError> {
     let listed = in_time(context.source.list_shards()).await?;
-    let shards = shard_graph::with_children(listed, held.key(), children)
-        .map_err(EndError::ParentNotListed)?;
+    let shards = shard_graph::with_children(listed, &held.row().await, children)
+        .map_err(EndError::ChildNotListed)?;
     sync_leases(context, &shards, &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()
@@ -364,31 +387,31 @@ pub(crate) async fn sync_leases(
     context: &ShardContext,
     shards: &[Shard],
     suspects: &mut BTreeSet<String>,
-) -> Result<(), LeaseTableError> {
+) -> Result<(), SyncError> {
     let leases = in_table_time(context, context.table.list()).await?;
     let initial = context.settings.initial_position;
-    for step in shard_graph::sync_steps(shards, &leases, initial, suspects) {
-        let (lease_key, done, what) = match step {
+    for step in shard_graph::sync_steps(shards, &leases, initial, suspects)? {
+        match step {
             SyncStep::Create(lease) => {
                 let key = lease.lease_key.clone();
                 if in_table_time(context, context.table.create(lease)).await? {
                     tracing::info!(shard_id = %key, "lease created");
                 }
-                continue;
             }
             SyncStep::Restart { seen, fresh } => {
                 let restarted = context.table.restart(&seen, *fresh);
-                let restarted = in_table_time(context, restarted).await?;
-                let done = matches!(restarted, Conditional::Done(_));
-                (seen.lease_key, done, FORMER_RESTARTED)
+                let Conditional::Done(_) = in_table_time(context, restarted).await? else {
+                    // Children must not get leases beside a row that may still be the former stream's: it would then
+                    // count as that of a parent which has been processed.
+                    return Err(SyncError::Contended(seen.lease_key));
+                };
+                tracing::warn!(shard_id = %seen.lease_key, "{FORMER_RESTARTED}");
             }
             SyncStep::Remove(seen) => {
-                let removed = in_table_time(context, context.table.remove(&seen)).await?;
-                (seen.lease_key, removed, FORMER_REMOVED)
+                if in_table_time(context, context.table.remove(&seen)).await? {
+                    tracing::warn!(shard_id = %seen.lease_key, "{FORMER_REMOVED}");
+                }
             }
-        };
-        if done {
-            tracing::warn!(shard_id = %lease_key, "{what}");
         }
     }
     Ok(())

@@ -12,18 +12,19 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::deaggregation::user_records;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
+use crate::listed_starts::ListedStarts;
 use crate::metrics::{self, Metric, Metrics, Operation};
 use crate::pacing::Pacing;
 use crate::source::{
-    ReadError, ReadFuture, Shard, ShardRead, ShardReads, Source, StartingPosition,
+    READ_TIMEOUT, ReadError, Shard, ShardRead, ShardReads, Source, StartingPosition, in_time,
 };
 use crate::start_position::first_position;
-use crate::{Checkpoint, Lease, Record, RecordBatch, Settings, StatusBoard};
+use crate::{
+    Checkpoint, ExtendedSequenceNumber, Lease, Record, RecordBatch, Settings, StatusBoard,
+};
 
 /// The largest answer of the service, in KiB.
 const READ_KIB_MAX: u32 = 10 * 1024;
-/// How long one call to the stream may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the fetcher hands to the processor.
 #[derive(Debug)]
@@ -42,7 +43,10 @@ pub(crate) enum Fetched {
 #[derive(Debug)]
 pub(crate) struct ShardFetcher {
     pub(crate) source: Arc<dyn Source>,
+    pub(crate) listed_starts: Arc<ListedStarts>,
     pub(crate) shard_id: String,
+    /// Where the shard of the lease starts, if the lease says so.
+    pub(crate) start: Option<ExtendedSequenceNumber>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) board: StatusBoard,
     pub(crate) metrics: Metrics,
@@ -165,6 +169,7 @@ impl ShardFetcher {
             None => {
                 let call = self.source.open(&self.shard_id, position.clone());
                 let opened = in_time(call).await?;
+                self.verify(position).await?;
                 if *position == StartingPosition::Latest {
                     self.fix_latest(opened.opened_at, position);
                 }
@@ -184,6 +189,27 @@ impl ShardFetcher {
         self.metrics
             .timed(metrics::GET_RECORDS, shard_id, began, has_succeeded);
         read
+    }
+
+    /// Fails if what was opened may be the shard of that id in a stream that was created again. Once something has been
+    /// read, its sequence number tells: every shard that starts behind it refuses it. That of a checkpoint does not: a
+    /// worker that knows nothing of former streams, such as the KCL's, may have read the new one's shard.
+    async fn verify(&self, opened: &StartingPosition) -> Result<(), ReadError> {
+        let is_verified = matches!(opened, StartingPosition::AfterSequenceNumber(_));
+        let Some(start) = self.start.as_ref().filter(|_| !is_verified) else {
+            return Ok(());
+        };
+        let opened_at = Instant::now();
+        let same = self
+            .listed_starts
+            .is_start(start, &self.shard_id, opened_at);
+        if same.await? {
+            return Ok(());
+        }
+        Err(ReadError::NotFound(format!(
+            "shard {} that the lease is of: the stream was deleted and created again, or does not list it yet",
+            self.shard_id
+        )))
     }
 
     /// How long to wait after a failed read; closes what cannot be read on from.
@@ -301,10 +327,4 @@ fn keep_only(memory: &mut Option<OwnedSemaphorePermit>, records: &[Record]) {
     let bytes: usize = records.iter().map(Record::size_bytes).sum();
     let surplus = memory.num_permits().saturating_sub(bytes / 1024 + 1);
     drop(memory.split(surplus));
-}
-
-pub(crate) async fn in_time<T>(call: ReadFuture<T>) -> Result<T, ReadError> {
-    timeout(READ_TIMEOUT, call)
-        .await
-        .unwrap_or(Err(ReadError::TimedOut))
 }

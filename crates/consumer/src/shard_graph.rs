@@ -10,29 +10,34 @@ use crate::{Checkpoint, InitialPosition, Lease, Shard};
 
 mod former_stream;
 
-pub(crate) use former_stream::{SyncStep, sync_steps};
+pub(crate) use former_stream::{OutdatedListing, SyncStep, sync_steps};
 
-/// The shards of a listing, which may lag behind, and the children of the shard `ended`.
+/// The shards of a listing, which may lag behind, and those children of the shard of `ended` that are past retention.
 ///
 /// # Errors
-/// The child that is not listed, and of which a parent is not listed either. It must not have a lease yet: the invariant
-/// would have it that the parent needs none, and its records would be skipped. A parent whose child was listed before
-/// is another matter: that one is past retention.
+/// A child that is not listed yet. It must not have a lease before: the end of its parent does not tell where its numbers
+/// start, so the lease could not say of which stream it is, should this one be created again; nor whether its other parent
+/// has a lease, without which that parent's records would be skipped.
 pub(crate) fn with_children(
     mut listed: Vec<Shard>,
-    ended: &str,
+    ended: &Lease,
     children: &[Shard],
 ) -> Result<Vec<Shard>, String> {
-    let mut known: BTreeSet<String> = listed.iter().map(|shard| shard.shard_id.clone()).collect();
-    known.insert(ended.to_owned());
+    let ids: BTreeSet<String> = listed.iter().map(|shard| shard.shard_id.clone()).collect();
     for child in children {
-        if known.contains(&child.shard_id) {
+        if ids.contains(&child.shard_id) {
             continue;
         }
-        if !child.parent_shard_ids.iter().all(|id| known.contains(id)) {
+        // A shard is not past retention before its parents are.
+        let is_past = !ids.contains(&ended.lease_key) && ids.last() > Some(&child.shard_id);
+        if !is_past {
             return Err(child.shard_id.clone());
         }
-        listed.push(child.clone());
+        listed.push(Shard {
+            // It starts later; but this, too, tells its stream from one that is created again.
+            starting_sequence_number: ended.starting_sequence_number.clone(),
+            ..child.clone()
+        });
     }
     Ok(listed)
 }
@@ -68,13 +73,16 @@ pub(crate) fn leases_to_create(
 /// The rows of finished shards that nobody needs any more.
 ///
 /// A row goes once the rows of its own parents are gone and its children have been started on, or once the shard is
-/// not listed any more.
-pub(crate) fn leases_to_delete(shards: &[Shard], leases: &[Lease]) -> Vec<String> {
+/// not listed any more; never while the shard takes records: then it is the row of another shard of that id.
+pub(crate) fn leases_to_delete(shards: &[Shard], leases: &[Lease]) -> Vec<Lease> {
     let rows: BTreeMap<&str, &Lease> = leases
         .iter()
         .map(|lease| (lease.lease_key.as_str(), lease))
         .collect();
-    let listed: BTreeSet<&str> = shards.iter().map(|shard| shard.shard_id.as_str()).collect();
+    let listed: BTreeMap<&str, &Shard> = shards
+        .iter()
+        .map(|shard| (shard.shard_id.as_str(), shard))
+        .collect();
     let has_begun = |child: &String| {
         rows.get(child.as_str()).is_some_and(|lease| {
             matches!(lease.checkpoint, Checkpoint::At(_) | Checkpoint::ShardEnd)
@@ -90,10 +98,12 @@ pub(crate) fn leases_to_delete(shards: &[Shard], leases: &[Lease]) -> Vec<String
                 .all(|parent| !rows.contains_key(parent.as_str()));
             let children = &lease.child_shard_ids;
             let followed = !children.is_empty() && children.iter().all(has_begun);
-            let unlisted = !listed.contains(lease.lease_key.as_str());
-            parents_gone && (followed || unlisted)
+            match listed.get(lease.lease_key.as_str()) {
+                Some(shard) => parents_gone && followed && shard.is_closed,
+                None => parents_gone,
+            }
         })
-        .map(|lease| lease.lease_key.clone())
+        .cloned()
         .collect()
 }
 

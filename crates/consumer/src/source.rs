@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use millstream_types::{HashKeyRange, TimestampMs};
+use tokio::time::timeout;
 
 use crate::{ExtendedSequenceNumber, Record};
 
@@ -105,6 +107,15 @@ pub enum ReadError {
     /// No answer came in time.
     #[error("the stream did not answer in time")]
     TimedOut,
+}
+
+/// How long one call to the stream may take.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) async fn in_time<T>(call: ReadFuture<T>) -> Result<T, ReadError> {
+    timeout(READ_TIMEOUT, call)
+        .await
+        .unwrap_or(Err(ReadError::TimedOut))
 }
 
 pub(crate) mod sealed {

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Lease;
 use crate::assignment::AskedFor;
+use crate::{ExtendedSequenceNumber, Lease};
 
 /// A late write of ours moves a counter once; another worker moves it with every renewal.
 const MOVES_OF_A_TWIN: u32 = 2;
@@ -17,9 +17,11 @@ pub(crate) struct TwinWatch {
     rows: BTreeMap<String, Row>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Row {
     counter: u64,
+    /// Which shard the row is of. Whoever sees that the stream was created again moves the counter, too.
+    start: Option<ExtendedSequenceNumber>,
     moves: u32,
 }
 
@@ -46,11 +48,13 @@ impl TwinWatch {
                 continue;
             }
             let known = self.rows.get(&lease.lease_key);
+            let known = known.filter(|known| known.start == lease.starting_sequence_number);
             let moves = known.map_or(0, |known| {
                 known.moves + u32::from(known.counter != lease.lease_counter)
             });
             let row = Row {
                 counter: lease.lease_counter,
+                start: lease.starting_sequence_number.clone(),
                 moves,
             };
             rows.insert(lease.lease_key.clone(), row);
@@ -124,5 +128,20 @@ mod tests {
         )]);
         assert!(!watch.must_give_way(&[row("a", "w", 6)], "w", &none, &asked_for));
         assert!(!watch.must_give_way(&[row("a", "other", 9)], "w", &none, &no_takes));
+    }
+
+    /// A row that names this worker, and that it has lost, is started again by whoever sees that the stream was created again;
+    /// as often as it is.
+    #[test]
+    fn rows_that_are_started_again_show_no_twin() {
+        let mut watch = TwinWatch::default();
+        let (none, no_takes) = (held(&[]), BTreeMap::new());
+        for stream in 1..5 {
+            let started_again = [Lease {
+                starting_sequence_number: format!("{stream}00").parse().ok(),
+                ..row("a", "w", stream)
+            }];
+            assert!(!watch.must_give_way(&started_again, "w", &none, &no_takes));
+        }
     }
 }

@@ -16,8 +16,8 @@ use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::held_lease::HeldLease;
 use crate::incoming::{Arrival, Incoming};
 use crate::metrics::{self, Metric, Operation};
-use crate::shard_consumer::{self, ShardContext, ShardOutcome, in_table_time};
-use crate::shard_fetcher::in_time;
+use crate::shard_consumer::{self, ShardContext, ShardOutcome, SyncError, in_table_time};
+use crate::source::in_time;
 use crate::twin_watch::TwinWatch;
 use crate::{BoxError, Conditional, ConsumerError, Lease, ShardStep, shard_graph};
 
@@ -306,18 +306,19 @@ impl Worker {
         let synced = shard_consumer::sync_leases(&self.context, &shards, &mut self.suspects);
         if let Err(error) = synced.await {
             tracing::warn!(%error, "leases could not be created");
+            if matches!(error, SyncError::Outdated(_)) {
+                // The next listing decides whether this one was late; it must not be just as late.
+                self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
+            }
             return false;
         }
-        for lease_key in shard_graph::leases_to_delete(&shards, leases) {
-            let deleted = in_table_time(
-                &self.context,
-                self.context.table.delete_finished(&lease_key),
-            )
-            .await;
-            match deleted {
-                Ok(()) => tracing::info!(shard_id = %lease_key, "finished lease removed"),
+        for finished in shard_graph::leases_to_delete(&shards, leases) {
+            let deleted = self.context.table.delete_finished(&finished);
+            let shard_id = &finished.lease_key;
+            match in_table_time(&self.context, deleted).await {
+                Ok(()) => tracing::info!(shard_id, "finished lease removed"),
                 Err(error) => {
-                    tracing::warn!(shard_id = %lease_key, %error, "finished lease could not be removed");
+                    tracing::warn!(shard_id, %error, "finished lease could not be removed");
                 }
             }
         }

@@ -51,6 +51,21 @@ fn a_counter_that_stands_still_for_the_failover_time_is_expired() {
     );
 }
 
+/// A row that was removed and made anew counts from 0 again: its counter has not stood still.
+#[test]
+fn a_row_made_anew_for_another_shard_of_its_id_has_not_expired() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    seen.note(&[owned(0, Some("a"), 1)], start);
+    let anew = [Lease {
+        starting_sequence_number: "4950".parse().ok(),
+        ..owned(0, Some("a"), 1)
+    }];
+    seen.note(&anew, start + FAILOVER);
+    let taken = take("b", &anew, &seen, start + FAILOVER);
+    assert_eq!(taken, Vec::<String>::new());
+}
+
 #[test]
 fn released_leases_and_takes_whose_answer_was_lost_are_taken_at_once() {
     let now = Instant::now();

@@ -12,6 +12,32 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Checkpointer, Consumer, ConsumerError, Failure, RecordBatch, RecordProcessor, Run};
 
+impl Consumer {
+    /// The records as a stream of [`Batch`](crate::Batch)es, at most one of each shard at a time. A batch that is
+    /// acknowledged is done; one that is dropped comes again.
+    ///
+    /// ```
+    /// # use millstream_consumer::*;
+    /// # use millstream_consumer::testing::{MemoryLeaseTable, MemoryStream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stream = MemoryStream::new(1);
+    /// # stream.put("key", "data");
+    /// # let consumer = Consumer::builder("application", "orders").source(stream).lease_table(MemoryLeaseTable::default()).build()?;
+    /// # let stop = tokio::time::sleep(std::time::Duration::from_secs(30));
+    /// let mut batches = consumer.batches().until(stop);
+    /// while let Some(batch) = batches.next().await {
+    ///     let batch = batch?;
+    ///     println!("{} records of {}", batch.records().len(), batch.shard_id());
+    ///     batch.ack();
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn batches(self) -> Batches {
+        Batches::of(self)
+    }
+}
+
 /// Records of one shard, handed to the application until it says what became of them.
 ///
 /// A batch that is dropped without a word has failed as a whole, and comes again as the
@@ -128,7 +154,7 @@ impl fmt::Debug for Batches {
 }
 
 impl Batches {
-    pub(crate) fn of(consumer: Consumer) -> Self {
+    fn of(consumer: Consumer) -> Self {
         let (to_application, batches) = mpsc::channel(1);
         let run = consumer.process(move |_| ToStream {
             batches: to_application.clone(),

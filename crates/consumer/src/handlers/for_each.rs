@@ -8,11 +8,48 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::record::Note;
-use crate::{Checkpointer, Failure, Record, RecordBatch, RecordProcessor};
+use crate::record_batch::Note;
+use crate::{Checkpointer, Consumer, Failure, Record, RecordBatch, RecordProcessor, Run};
+
+impl Consumer {
+    /// Calls `handler` with every record, those of a shard one after the other and in order, those of different shards
+    /// at the same time; [`parallel_keys_max`](crate::Settings::parallel_keys_max) allows more.
+    ///
+    /// `Ok` means that the record is done. A [`Failure`] is handled as it says itself, or as the
+    /// [`FailurePolicy`](crate::FailurePolicy) says; a panic is a failure. While a record waits for its next try, the
+    /// records behind it wait too (with `parallel_keys_max` those of the same key).
+    ///
+    /// ```
+    /// # use millstream_consumer::*;
+    /// # use millstream_consumer::testing::{MemoryLeaseTable, MemoryStream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stream = MemoryStream::new(1);
+    /// # stream.put("key", "data");
+    /// # let consumer = Consumer::builder("application", "orders").source(stream).lease_table(MemoryLeaseTable::default()).build()?;
+    /// # let stop = tokio::time::sleep(std::time::Duration::from_secs(30));
+    /// consumer
+    ///     .for_each(|record| async move {
+    ///         println!("{}: {}", record.partition_key, std::str::from_utf8(&record.data)?);
+    ///         Ok(())
+    ///     })
+    ///     .until(stop)
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn for_each<F, Done>(self, handler: F) -> Run
+    where
+        F: Fn(Record) -> Done + Send + Sync + 'static,
+        Done: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let parallel_max = self.settings().parallel_keys_max;
+        let handler = Arc::new(handler);
+        self.process(move |_| ForEach::new(Arc::clone(&handler), parallel_max))
+    }
+}
 
 /// Calls a closure with each record of a shard.
-pub(crate) struct ForEach<F> {
+struct ForEach<F> {
     handler: Arc<F>,
     parallel_max: usize,
 }
@@ -22,7 +59,7 @@ where
     F: Fn(Record) -> Done + Send + Sync + 'static,
     Done: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    pub(crate) fn new(handler: Arc<F>, parallel_max: usize) -> Self {
+    fn new(handler: Arc<F>, parallel_max: usize) -> Self {
         Self {
             handler,
             parallel_max,

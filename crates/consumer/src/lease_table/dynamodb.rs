@@ -1,21 +1,21 @@
 //! Leases in a DynamoDB table, row by row as the KCL 2.x keeps them.
 //!
-//! Conditions are the KCL's (the counter that was last seen), written as expressions. Renewals, checkpoints and
-//! releases also name the owner, which is never weaker: in this layout nobody changes the owner without raising the
-//! counter.
+//! Conditions are the KCL's (the counter that was last seen), written as expressions, and the shard that the row was made
+//! for: a row that was removed and made anew counts from 0 again. Renewals, checkpoints and releases also name the owner,
+//! which is never weaker: in this layout nobody changes the owner without raising the counter.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ReturnValue,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ReturnValue,
     ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableStatus,
 };
 use futures::FutureExt;
 
+use super::expressions::Expressions;
 use super::row::{self, number, text};
 use super::{Conditional, LeaseTable, LeaseTableError, TableFuture};
 use crate::{Checkpoint, Lease};
@@ -30,59 +30,6 @@ const TABLE_WAIT_MAX: Duration = Duration::from_secs(600);
 pub struct DynamoDbLeaseTable {
     client: Client,
     table: String,
-}
-
-/// An update under construction: `SET`, `REMOVE` and `ADD` clauses with placeholders for every name, because some of
-/// the names may be reserved words.
-#[derive(Default)]
-struct Update {
-    set: Vec<String>,
-    remove: Vec<String>,
-    add: Vec<String>,
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
-}
-
-impl Update {
-    fn name(&mut self, name: &str) -> String {
-        let placeholder = format!("#{name}");
-        self.names.insert(placeholder.clone(), name.to_owned());
-        placeholder
-    }
-
-    fn value(&mut self, label: &str, value: AttributeValue) -> String {
-        let placeholder = format!(":{label}");
-        self.values.insert(placeholder.clone(), value);
-        placeholder
-    }
-
-    fn set(&mut self, name: &str, value: AttributeValue) {
-        let clause = format!("{} = {}", self.name(name), self.value(name, value));
-        self.set.push(clause);
-    }
-
-    fn remove(&mut self, name: &str) {
-        let clause = self.name(name);
-        self.remove.push(clause);
-    }
-
-    fn add(&mut self, name: &str, value: u64) {
-        let clause = format!("{} {}", self.name(name), self.value(name, number(value)));
-        self.add.push(clause);
-    }
-
-    fn expression(&self) -> String {
-        [
-            ("SET", &self.set),
-            ("REMOVE", &self.remove),
-            ("ADD", &self.add),
-        ]
-        .into_iter()
-        .filter(|(_, clauses)| !clauses.is_empty())
-        .map(|(word, clauses)| format!("{word} {}", clauses.join(", ")))
-        .collect::<Vec<_>>()
-        .join(" ")
-    }
 }
 
 /// Whether a write raises the counter.
@@ -101,31 +48,18 @@ impl DynamoDbLeaseTable {
         }
     }
 
-    /// Runs the update if the row's counter (and owner, if `owner_matters`) is that of `seen`; raises the counter if the
-    /// write counts.
+    /// Runs the update if the row's counter and shard (and owner, if `owner_matters`) are those of `seen`; raises the
+    /// counter if the write counts.
     fn write(
         &self,
         seen: &Lease,
         owner_matters: bool,
         counts: Counts,
-        mut update: Update,
+        mut update: Expressions,
     ) -> TableFuture<Conditional> {
-        let seen_counter = update.value("seenCounter", number(seen.lease_counter));
-        let counter = update.name(row::LEASE_COUNTER);
-        let mut condition = format!("{counter} = {seen_counter}");
+        let mut condition = update.is_as_seen(seen);
         if owner_matters {
-            let owners = [
-                (row::LEASE_OWNER, "seenOwner", &seen.lease_owner),
-                (row::CHECKPOINT_OWNER, "seenHolder", &seen.checkpoint_owner),
-            ];
-            for (attribute, label, seen) in owners {
-                let owner = update.name(attribute);
-                let same = match seen {
-                    Some(id) => format!(" AND {owner} = {}", update.value(label, text(id))),
-                    None => format!(" AND attribute_not_exists({owner})"),
-                };
-                condition.push_str(&same);
-            }
+            condition.push_str(&update.has_owners_of(seen));
         }
         if counts == Counts::Yes {
             let next = number(seen.lease_counter.saturating_add(1));
@@ -136,7 +70,7 @@ impl DynamoDbLeaseTable {
             .update_item()
             .table_name(&self.table)
             .key(row::LEASE_KEY, text(&seen.lease_key))
-            .update_expression(update.expression())
+            .update_expression(update.update())
             .condition_expression(condition)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
@@ -320,7 +254,7 @@ impl LeaseTable for DynamoDbLeaseTable {
     }
 
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.write(lease, true, Counts::Yes, Update::default())
+        self.write(lease, true, Counts::Yes, Expressions::default())
     }
 
     fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
@@ -328,7 +262,7 @@ impl LeaseTable for DynamoDbLeaseTable {
             let refused = self.get(&lease.lease_key);
             return async move { Ok(Conditional::Refused(refused.await?)) }.boxed();
         };
-        let mut update = Update::default();
+        let mut update = Expressions::default();
         update.set(row::LEASE_OWNER, text(worker_id));
         update.set(row::CHECKPOINT_OWNER, text(holder));
         let seen = Lease {
@@ -339,7 +273,7 @@ impl LeaseTable for DynamoDbLeaseTable {
     }
 
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
-        let mut update = Update::default();
+        let mut update = Expressions::default();
         update.set(row::LEASE_OWNER, text(worker_id));
         update.remove(row::CHECKPOINT_OWNER);
         if !lease.is_owned_by(worker_id) {
@@ -349,8 +283,8 @@ impl LeaseTable for DynamoDbLeaseTable {
     }
 
     fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
-        let mut update = Update::default();
-        let set_checkpoint = |update: &mut Update, name, sub, checkpoint: &Checkpoint| {
+        let mut update = Expressions::default();
+        let set_checkpoint = |update: &mut Expressions, name, sub, checkpoint: &Checkpoint| {
             update.set(name, text(checkpoint.text()));
             update.set(sub, number(checkpoint.sub_sequence_number()));
         };
@@ -391,7 +325,7 @@ impl LeaseTable for DynamoDbLeaseTable {
     }
 
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
-        let mut update = Update::default();
+        let mut update = Expressions::default();
         if lease.checkpoint_owner.is_some() {
             update.remove(row::CHECKPOINT_OWNER);
             update.add(row::OWNER_SWITCHES, 1);
@@ -409,14 +343,15 @@ impl LeaseTable for DynamoDbLeaseTable {
             lease_counter: seen.lease_counter.saturating_add(1),
             ..fresh
         };
+        let mut expressions = Expressions::default();
         let request = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(row::encode(&fresh)))
-            .condition_expression("#counter = :seen")
-            .expression_attribute_names("#counter", row::LEASE_COUNTER)
-            .expression_attribute_values(":seen", number(seen.lease_counter));
+            .condition_expression(expressions.is_as_seen(seen))
+            .set_expression_attribute_names(Some(expressions.names))
+            .set_expression_attribute_values(Some(expressions.values));
         async move {
             match request.send().await {
                 Ok(_) => Ok(Conditional::Done(fresh)),
@@ -431,14 +366,15 @@ impl LeaseTable for DynamoDbLeaseTable {
 
     fn remove(&self, seen: &Lease) -> TableFuture<bool> {
         let this = self.clone();
+        let mut expressions = Expressions::default();
         let request = self
             .client
             .delete_item()
             .table_name(&self.table)
             .key(row::LEASE_KEY, text(&seen.lease_key))
-            .condition_expression("#counter = :seen")
-            .expression_attribute_names("#counter", row::LEASE_COUNTER)
-            .expression_attribute_values(":seen", number(seen.lease_counter));
+            .condition_expression(expressions.is_as_seen(seen))
+            .set_expression_attribute_names(Some(expressions.names))
+            .set_expression_attribute_values(Some(expressions.values));
         async move {
             match request.send().await {
                 Ok(_) => Ok(true),
@@ -449,16 +385,17 @@ impl LeaseTable for DynamoDbLeaseTable {
         .boxed()
     }
 
-    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+    fn delete_finished(&self, seen: &Lease) -> TableFuture<()> {
         let this = self.clone();
+        let mut expressions = Expressions::default();
         let request = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .key(row::LEASE_KEY, text(lease_key))
-            .condition_expression("#checkpoint = :end")
-            .expression_attribute_names("#checkpoint", row::CHECKPOINT)
-            .expression_attribute_values(":end", text(Checkpoint::ShardEnd.text()));
+            .key(row::LEASE_KEY, text(&seen.lease_key))
+            .condition_expression(expressions.is_finished(seen))
+            .set_expression_attribute_names(Some(expressions.names))
+            .set_expression_attribute_values(Some(expressions.values));
         async move {
             match request.send().await {
                 Ok(_) => Ok(()),

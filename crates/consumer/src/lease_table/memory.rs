@@ -38,7 +38,7 @@ impl MemoryLeaseTable {
             let same_owner = !owner_matters
                 || (row.lease_owner == seen.lease_owner
                     && row.checkpoint_owner == seen.checkpoint_owner);
-            if row.lease_counter != seen.lease_counter || !same_owner {
+            if !is_as_seen(row, seen) || !same_owner {
                 return Conditional::Refused(Some(row.clone()));
             }
             change(row);
@@ -47,6 +47,10 @@ impl MemoryLeaseTable {
         });
         ready(Ok(outcome)).boxed()
     }
+}
+
+fn is_as_seen(row: &Lease, seen: &Lease) -> bool {
+    row.lease_counter == seen.lease_counter && row.is_of_same_shard(seen)
 }
 
 impl LeaseTable for MemoryLeaseTable {
@@ -82,7 +86,7 @@ impl LeaseTable for MemoryLeaseTable {
             let Some(row) = rows.get_mut(&lease.lease_key) else {
                 return Conditional::Refused(None);
             };
-            let is_same = row.lease_counter == lease.lease_counter
+            let is_same = is_as_seen(row, lease)
                 && row.lease_owner == lease.lease_owner
                 && row.checkpoint_owner.is_none();
             if !is_same || row.lease_owner.is_none() {
@@ -141,16 +145,17 @@ impl LeaseTable for MemoryLeaseTable {
         let removed = self.with(|rows| {
             let is_same = rows
                 .get(&seen.lease_key)
-                .is_some_and(|row| row.lease_counter == seen.lease_counter);
+                .is_some_and(|row| is_as_seen(row, seen));
             is_same && rows.remove(&seen.lease_key).is_some()
         });
         ready(Ok(removed)).boxed()
     }
 
-    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
+    fn delete_finished(&self, seen: &Lease) -> TableFuture<()> {
         self.with(|rows| {
-            if rows.get(lease_key).is_some_and(Lease::is_finished) {
-                rows.remove(lease_key);
+            let is_over = |row: &Lease| row.is_finished() && row.is_of_same_shard(seen);
+            if rows.get(&seen.lease_key).is_some_and(is_over) {
+                rows.remove(&seen.lease_key);
             }
         });
         ready(Ok(())).boxed()

@@ -1,13 +1,26 @@
 //! What a shard sync does, also when the stream was deleted and created again under its name.
 //!
-//! Shards of the new stream bear the ids of old ones. A row is known to be the former stream's when its shard starts at
-//! another sequence number than the row says; where a row does not say (the KCL writes none), when its checkpoint lies
-//! before the shard's first number, or when it calls a shard finished that still takes records.
+//! Shards of the new stream bear the ids of old ones. What tells them apart is where their sequence numbers start: a
+//! stream's start above those of every stream of its name before it. So a row whose shard starts higher in the listing is
+//! the former stream's, and where it starts lower, the listing is: an answer may come late. Where a row does not say (the
+//! KCL writes no such attribute), it is the former stream's when its checkpoint lies before the shard's first number, when
+//! it calls a shard finished that still takes records, or when its shard had other hash keys. Where its shard is not listed,
+//! it is the former stream's when a shard with a smaller id was made later.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+
+use millstream_types::SequenceNumber;
 
 use super::{Graph, leases_to_create};
 use crate::{Checkpoint, ExtendedSequenceNumber, InitialPosition, Lease, Shard};
+
+/// The listing is of a stream that was deleted: the lease with this key is of the stream that was created after it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the shards that were listed are those of a stream that was deleted: the lease of {0} is of a newer one"
+)]
+pub(crate) struct OutdatedListing(String);
 
 /// One write of a shard sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +31,7 @@ pub(crate) enum SyncStep {
     Restart {
         /// The row as listed.
         seen: Box<Lease>,
-        /// What it becomes. It keeps its owner, who finds out at its next write; so nobody else begins before.
+        /// What it becomes. It keeps its owners; who holds it finds out at its next write, and nobody else begins before.
         fresh: Box<Lease>,
     },
     /// The row is the former stream's, and no shard has its id any more.
@@ -29,16 +42,20 @@ pub(crate) enum SyncStep {
 ///
 /// The new stream is read from its first record, whatever the initial position says of the newest one: it began after
 /// the application. `suspects` are rows that looked wrong in the listing before, which may have been a stale one.
+///
+/// # Errors
+/// If the listing is older than a lease. At the second look it is the lease that is wrong, after all: a service that has
+/// lost its data may count from the beginning again.
 pub(crate) fn sync_steps(
     shards: &[Shard],
     leases: &[Lease],
     initial: InitialPosition,
     suspects: &mut BTreeSet<String>,
-) -> Vec<SyncStep> {
-    let former = former_rows(shards, leases, suspects);
+) -> Result<Vec<SyncStep>, OutdatedListing> {
+    let former = former_rows(shards, leases, suspects)?;
     if former.is_empty() {
         let missing = leases_to_create(shards, leases, initial);
-        return missing.into_iter().map(SyncStep::Create).collect();
+        return Ok(missing.into_iter().map(SyncStep::Create).collect());
     }
     let initial = match initial {
         InitialPosition::Latest => InitialPosition::TrimHorizon,
@@ -76,80 +93,111 @@ pub(crate) fn sync_steps(
                 seen: Box::new((*seen).clone()),
                 fresh: Box::new(Lease {
                     lease_owner: seen.lease_owner.clone(),
+                    checkpoint_owner: seen.checkpoint_owner.clone(),
                     ..fresh
                 }),
             },
             None => SyncStep::Create(fresh),
         });
     let creations = first.into_iter().map(SyncStep::Create);
-    creations.chain(removals).chain(restarts).collect()
+    Ok(creations.chain(removals).chain(restarts).collect())
 }
 
 fn former_rows<'a>(
     shards: &'a [Shard],
     leases: &'a [Lease],
     suspects: &mut BTreeSet<String>,
-) -> BTreeMap<&'a str, &'a Lease> {
+) -> Result<BTreeMap<&'a str, &'a Lease>, OutdatedListing> {
     let listed: BTreeMap<&str, &Shard> = shards
         .iter()
         .map(|shard| (shard.shard_id.as_str(), shard))
         .collect();
-    let mut seen_now = BTreeSet::new();
+    let seen_before = std::mem::take(suspects);
     let mut former = BTreeMap::new();
+    let mut outdated = None;
     for lease in leases {
         let Some(shard) = listed.get(lease.lease_key.as_str()) else {
             continue;
         };
-        let is_former = match evidence(lease, shard) {
+        let evidence = evidence(lease, shard);
+        if matches!(evidence, Evidence::FormerOrStale | Evidence::Newer) {
+            suspects.insert(lease.lease_key.clone());
+        }
+        let is_former = match evidence {
             Evidence::None => false,
-            Evidence::Certain => true,
-            Evidence::OrStale => {
-                seen_now.insert(lease.lease_key.clone());
-                suspects.contains(&lease.lease_key)
+            Evidence::Former => true,
+            Evidence::FormerOrStale => seen_before.contains(&lease.lease_key),
+            Evidence::Newer => {
+                let is_certain = seen_before.contains(&lease.lease_key);
+                if !is_certain {
+                    outdated = Some(OutdatedListing(lease.lease_key.clone()));
+                }
+                is_certain
             }
         };
         if is_former {
             former.insert(lease.lease_key.as_str(), lease);
         }
     }
-    *suspects = seen_now;
-    let oldest = shards
-        .iter()
-        .filter_map(|shard| shard.starting_sequence_number.as_ref())
-        .min();
-    let newest_id = listed.keys().next_back();
+    if let Some(outdated) = outdated {
+        return Err(outdated);
+    }
     for lease in leases {
-        let is_older = oldest.is_some_and(|oldest| number_of(lease).is_some_and(|n| n < oldest));
-        // In one stream, ids and numbers grow together.
-        let is_younger = newest_id.is_some_and(|newest| lease.lease_key.as_str() > *newest);
-        let is_listed = listed.contains_key(lease.lease_key.as_str());
-        if !is_listed && is_older && (is_younger || !former.is_empty()) {
-            former.insert(lease.lease_key.as_str(), lease);
+        let (key, number) = (lease.lease_key.as_str(), number_of(lease));
+        // In one stream no shard was made before one with a smaller id.
+        let follows_a_younger_one = listed.range(..key).any(|(_, shard)| {
+            let start = shard.starting_sequence_number.as_ref();
+            number
+                .zip(start)
+                .is_some_and(|(number, start)| is_of_older_shard(number, start))
+        });
+        if follows_a_younger_one && !listed.contains_key(key) {
+            former.insert(key, lease);
         }
     }
-    former
+    Ok(former)
+}
+
+/// Whether the shard of `number` was made before the one that starts at `start`. Both numbers tell the second, if they are
+/// AWS's; shards of one second have their numbers in any order.
+fn is_of_older_shard(number: &ExtendedSequenceNumber, start: &ExtendedSequenceNumber) -> bool {
+    let made_at = |place: &ExtendedSequenceNumber| {
+        let number: Option<SequenceNumber> = place.sequence_number().parse().ok();
+        number.map(SequenceNumber::created_s)
+    };
+    match (made_at(number), made_at(start)) {
+        (Some(older), Some(younger)) => older < younger,
+        _ => number < start,
+    }
 }
 
 /// What speaks for a row of a former stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Evidence {
     None,
-    Certain,
+    Former,
     /// The same could be seen in a listing that lags behind.
-    OrStale,
+    FormerOrStale,
+    /// The listing is the former stream's.
+    Newer,
 }
 
 fn evidence(lease: &Lease, shard: &Shard) -> Evidence {
     let Some(start) = &shard.starting_sequence_number else {
         return Evidence::None;
     };
-    match &lease.starting_sequence_number {
-        Some(known) if known == start => return Evidence::None,
-        Some(_) => return Evidence::Certain,
-        None => {}
+    let known = lease.starting_sequence_number.as_ref();
+    match known.map(|known| known.cmp(start)) {
+        Some(Ordering::Less) => return Evidence::Former,
+        Some(Ordering::Greater) => return Evidence::Newer,
+        Some(Ordering::Equal) | None => {}
     }
+    // A shard keeps its hash keys.
+    let ranges = lease.hash_key_range.zip(shard.hash_key_range);
     match &lease.checkpoint {
-        Checkpoint::At(place) if place < start => Evidence::Certain,
-        Checkpoint::ShardEnd if !shard.is_closed => Evidence::OrStale,
+        Checkpoint::At(place) if place < start => Evidence::Former,
+        Checkpoint::ShardEnd if !shard.is_closed => Evidence::FormerOrStale,
+        _ if ranges.is_some_and(|(of_row, listed)| of_row != listed) => Evidence::FormerOrStale,
         _ => Evidence::None,
     }
 }
@@ -163,6 +211,8 @@ fn number_of(lease: &Lease) -> Option<&ExtendedSequenceNumber> {
 
 #[cfg(test)]
 mod tests {
+    use millstream_types::{HashKey, HashKeyRange};
+
     use super::*;
 
     fn place(number: u64) -> ExtendedSequenceNumber {
@@ -182,6 +232,8 @@ mod tests {
     fn row(id: &str, checkpoint: &str, start: Option<u64>) -> Lease {
         Lease {
             lease_owner: Some("w".into()),
+            // It is being handed over.
+            checkpoint_owner: Some("holder".into()),
             starting_sequence_number: start.map(place),
             ..Lease::unowned(id, Checkpoint::parse(checkpoint, 0).unwrap())
         }
@@ -191,11 +243,13 @@ mod tests {
     fn steps(shards: &[Shard], leases: &[Lease], suspects: &mut BTreeSet<String>) -> Vec<String> {
         let steps = sync_steps(shards, leases, InitialPosition::Latest, suspects);
         steps
+            .unwrap()
             .iter()
             .map(|step| match step {
                 SyncStep::Create(lease) => format!("+{} {}", lease.lease_key, lease.checkpoint),
                 SyncStep::Restart { seen, fresh } => {
                     assert_eq!(seen.lease_owner, fresh.lease_owner);
+                    assert_eq!(seen.checkpoint_owner, fresh.checkpoint_owner);
                     format!("!{} {}", fresh.lease_key, fresh.checkpoint)
                 }
                 SyncStep::Remove(lease) => format!("-{}", lease.lease_key),
@@ -253,5 +307,95 @@ mod tests {
         let rows = [row("s0", "SHARD_END", None), row("s1", "200", None)];
         assert!(steps(&shards, &rows, &mut suspects).is_empty());
         assert_eq!(steps(&shards, &rows, &mut suspects), ["!s0 TRIM_HORIZON"]);
+    }
+
+    /// An answer that took its time tells of a stream that was deleted meanwhile. Whoever believed it would put rows of the
+    /// deleted stream in the place of those of the new one.
+    #[test]
+    fn a_listing_that_is_older_than_a_lease_changes_nothing() {
+        let (initial, mut suspects) = (InitialPosition::TrimHorizon, BTreeSet::new());
+        let late = [shard("s0", &[], 10), shard("s1", &[], 11)];
+        // Of three streams of one name: the listing is of the second.
+        let rows = [row("s0", "105", Some(100)), row("s1", "5", Some(1))];
+        let outdated = sync_steps(&late, &rows, initial, &mut suspects);
+        assert_eq!(outdated, Err(OutdatedListing("s0".into())));
+        let in_time = [shard("s0", &[], 100), shard("s1", &[], 101)];
+        let restarted = ["!s1 TRIM_HORIZON"];
+        assert_eq!(steps(&in_time, &rows, &mut suspects), restarted);
+        // The same again and again: the service has lost its data, and counts from the beginning.
+        let outdated = sync_steps(&late, &rows, initial, &mut suspects);
+        assert!(outdated.is_err(), "forgotten since");
+        let restarted = ["!s0 TRIM_HORIZON", "!s1 TRIM_HORIZON"];
+        assert_eq!(steps(&late, &rows, &mut suspects), restarted);
+    }
+
+    /// It would wait for its parents for ever, if the new stream's shard of a parent's id is open; and the new stream's
+    /// children of its own id would wait for it.
+    #[test]
+    fn a_row_of_a_former_stream_is_known_though_the_new_shard_of_its_id_is_past_retention() {
+        let shards = [shard("s1", &[], 101), shard("s4", &["s2", "s3"], 150)];
+        let rows = [
+            row("s1", "120", Some(101)),
+            row("s3", "40", Some(15)),
+            row("s4", "TRIM_HORIZON", Some(150)),
+        ];
+        assert_eq!(steps(&shards, &rows, &mut BTreeSet::new()), ["-s3"]);
+        // Of the same stream.
+        let rows = [row("s0", "105", Some(100)), row("s3", "140", Some(130))];
+        assert_eq!(
+            steps(&shards[1..], &rows, &mut BTreeSet::new()),
+            ["+s4 TRIM_HORIZON"]
+        );
+    }
+
+    /// AWS's numbers of shards that were made within a second are in no order.
+    #[test]
+    fn a_row_is_not_of_a_former_stream_for_the_number_of_its_sibling() {
+        let start = |second, index| {
+            let number = SequenceNumber::new(second, index, 0, 0).to_string();
+            ExtendedSequenceNumber::new(&number, 0).unwrap()
+        };
+        let (first, second) = (start(1_700_000_000, 15), start(1_700_000_000, 16));
+        assert!(first > second);
+        let shards = [Shard {
+            starting_sequence_number: Some(first),
+            ..shard("s15", &[], 0)
+        }];
+        let sibling = |start| {
+            [Lease {
+                starting_sequence_number: Some(start),
+                ..row("s16", "TRIM_HORIZON", None)
+            }]
+        };
+        let mut suspects = BTreeSet::new();
+        let made = steps(&shards, &sibling(second), &mut suspects);
+        assert_eq!(made, ["+s15 LATEST"]);
+        let older = sibling(start(1_699_999_999, 16));
+        let made = steps(&shards, &older, &mut suspects);
+        assert_eq!(made, ["+s15 TRIM_HORIZON", "-s16"]);
+    }
+
+    #[test]
+    fn a_row_with_the_hash_keys_of_another_shard_is_of_a_former_stream() {
+        let range = |start| {
+            let (start, end) = (HashKey(start), HashKey::MAX);
+            Some(HashKeyRange { start, end })
+        };
+        let of_range = |start| Shard {
+            hash_key_range: range(start),
+            ..shard("s0", &[], 100)
+        };
+        let written_by_the_kcl = [Lease {
+            hash_key_range: range(5),
+            ..row("s0", "TRIM_HORIZON", None)
+        }];
+        let mut suspects = BTreeSet::new();
+        assert!(steps(&[of_range(5)], &written_by_the_kcl, &mut suspects).is_empty());
+        assert!(steps(&[of_range(6)], &written_by_the_kcl, &mut suspects).is_empty());
+        let restarted = ["!s0 TRIM_HORIZON"];
+        assert_eq!(
+            steps(&[of_range(6)], &written_by_the_kcl, &mut suspects),
+            restarted
+        );
     }
 }

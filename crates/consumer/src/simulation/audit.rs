@@ -50,8 +50,6 @@ struct State {
     pending: BTreeMap<String, PendingCheckpoint>,
     /// By shard, the first number that its lease must deliver; nothing below may be delivered.
     floors: BTreeMap<String, u64>,
-    /// By shard and worker, where the shard's numbers start according to the row that the worker took last.
-    terms: BTreeMap<(String, String), Option<ExtendedSequenceNumber>>,
     /// Shards and workers of which a processor has begun in this term.
     begun: BTreeSet<(String, String)>,
     is_calm: bool,
@@ -73,7 +71,6 @@ impl Audit {
             indices: BTreeMap::new(),
             poison: BTreeSet::new(),
             parked: BTreeSet::new(),
-            terms: BTreeMap::new(),
             begun: BTreeSet::new(),
             is_calm: false,
             broken: None,
@@ -94,6 +91,10 @@ impl Audit {
             let at = state.began.elapsed().as_millis();
             state.log.push(format!("{at} {event}"));
         });
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.with(|state| state.log.join("\n"))
     }
 
     pub(super) fn require(&self, holds: bool, rule: impl FnOnce() -> String) {
@@ -249,7 +250,11 @@ impl Audit {
 
     /// The row begins anew as `fresh`, or goes, if it is still what was seen.
     pub(super) fn note_restarted(&self, rows: &[Lease], seen: &Lease, fresh: Option<&Lease>) {
-        if rows.contains(seen) {
+        let is_as_seen = |row: &Lease| {
+            let is_same = row.lease_key == seen.lease_key && row.is_of_same_shard(seen);
+            is_same && row.lease_counter == seen.lease_counter
+        };
+        if rows.iter().any(is_as_seen) {
             self.log(format!("restart {}", seen.lease_key));
             self.with(|state| {
                 state.checkpoints.remove(&seen.lease_key);
@@ -265,11 +270,7 @@ impl Audit {
     /// A new term begins: it knows the row as it is.
     pub(super) fn note_taken(&self, row: &Lease, worker_id: &str) {
         let term = (row.lease_key.clone(), worker_id.to_owned());
-        let start = row.starting_sequence_number.clone();
-        self.with(|state| {
-            state.begun.remove(&term);
-            state.terms.insert(term, start)
-        });
+        self.with(|state| state.begun.remove(&term));
     }
 
     /// Whether this is the first processor since the worker took the lease. Another one, after a panic, starts at the last
@@ -277,15 +278,6 @@ impl Audit {
     pub(super) fn is_first_of_term(&self, shard_id: &str, worker_id: &str) -> bool {
         let term = (shard_id.to_owned(), worker_id.to_owned());
         self.with(|state| state.begun.insert(term))
-    }
-
-    /// Whether the worker's row is that of a shard of a former stream, hash keys and all. It finds out when it writes to
-    /// the row after the next shard sync, and whoever comes then begins at the shard's first record.
-    pub(super) fn is_outdated(&self, shard_id: &str, worker_id: &str) -> bool {
-        let term = (shard_id.to_owned(), worker_id.to_owned());
-        let of_term = self.with(|state| state.terms.get(&term).cloned().flatten());
-        let of_term = of_term.map(|start| start.sequence_number().to_owned());
-        of_term != self.stream.starting_number(shard_id)
     }
 
     pub(super) fn note_update(&self, before: &[Lease], after: &[Lease], wanted: &Lease) {
@@ -353,15 +345,25 @@ impl Audit {
         self.require_processed(&after.lease_key, limit);
     }
 
-    fn require_processed(&self, shard_id: &str, limit: Key) {
+    pub(super) fn is_everything_processed(&self) -> bool {
+        let lineage = self.stream.lineage();
+        let is_processed = |shard_id: &String| self.first_unprocessed(shard_id, LAST).is_none();
+        lineage.keys().all(is_processed)
+    }
+
+    fn first_unprocessed(&self, shard_id: &str, limit: Key) -> Option<Key> {
         let floor = self.floor(shard_id);
         let keys = self.keys(shard_id);
-        let missing = self.with(|state| {
+        self.with(|state| {
             let mut up_to_limit = keys
                 .into_iter()
                 .filter(|key| key.0 >= floor && *key <= limit);
             up_to_limit.find(|key| !state.processed.contains(key))
-        });
+        })
+    }
+
+    fn require_processed(&self, shard_id: &str, limit: Key) {
+        let missing = self.first_unprocessed(shard_id, limit);
         self.require(missing.is_none(), || {
             format!("{shard_id} is checkpointed past {missing:?}, which was not processed")
         });
@@ -401,8 +403,7 @@ impl Audit {
             self.require_processed(shard_id, LAST);
         }
         if let Some(broken) = self.with(|state| state.broken.clone()) {
-            let log = self.with(|state| state.log.join("\n"));
-            panic!("{log}\n{broken}");
+            panic!("{broken}");
         }
     }
 

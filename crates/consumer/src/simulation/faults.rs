@@ -233,9 +233,9 @@ impl LeaseTable for Faulty {
         })
     }
 
-    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
-        let lease_key = lease_key.to_owned();
-        self.on_table(move |table, _audit| table.delete_finished(&lease_key))
+    fn delete_finished(&self, seen: &Lease) -> TableFuture<()> {
+        let seen = seen.clone();
+        self.on_table(move |table, _audit| table.delete_finished(&seen))
     }
 }
 

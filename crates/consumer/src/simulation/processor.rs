@@ -55,8 +55,7 @@ impl AuditedProcessor {
 
     /// The batch goes on with the first record that is not done, but for what is past retention.
     fn audit_order(&self, keys: &[Key]) {
-        let is_outdated = self.audit.is_outdated(&self.shard_id, &self.worker_id);
-        if self.is_of_former_stream() || is_outdated {
+        if self.is_of_former_stream() {
             return;
         }
         let floor = self.audit.floor(&self.shard_id);
@@ -183,7 +182,8 @@ impl RecordProcessor for AuditedProcessor {
         let active = self.audit.enter(&self.worker_id, &self.shard_id);
         let records = batch.records().iter();
         let keys: Vec<Key> = records.map(|record| key_of(&record.place)).collect();
-        // Not when it starts: until the next shard sync, the lease may be that of a shard of a deleted stream.
+        // Not when it starts: until the next shard sync, the lease may be that of a shard of a deleted stream, of which
+        // nothing is delivered.
         self.audit.require_parents_processed(&self.shard_id);
         self.audit_order(&keys);
         let is_calm = self.audit.is_calm();

@@ -402,7 +402,12 @@ impl Place {
                 .children
                 .iter()
                 .filter_map(|id| state.shards.get(id))
-                .map(|child| child.shard.clone());
+                // As the service tells of children.
+                .map(|child| Shard {
+                    starting_sequence_number: None,
+                    is_closed: false,
+                    ..child.shard.clone()
+                });
             Ok(ShardRead {
                 records: batch.iter().map(|(_, record)| record.clone()).collect(),
                 continue_after: None,

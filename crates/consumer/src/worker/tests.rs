@@ -1,5 +1,5 @@
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use futures::FutureExt;
 
@@ -10,6 +10,7 @@ use crate::{
     Settings, ShardStart, TableFuture,
 };
 
+mod created_again;
 mod handing_over;
 mod measuring;
 mod reading;
@@ -61,31 +62,40 @@ fn spawn(run: Run, stop: &CancellationToken) -> tokio::task::JoinHandle<Result<(
     tokio::spawn(run.until(stop.clone().cancelled_owned()).into_future())
 }
 
-/// A table that makes every take and never answers.
-#[derive(Debug)]
-struct SilentTakes(MemoryLeaseTable);
+/// A table that is awkward in one way.
+#[derive(Debug, Default)]
+struct Awkward {
+    table: MemoryLeaseTable,
+    /// Makes every take and never answers.
+    takes_in_silence: bool,
+    /// Another worker is always faster where a row is to be started again.
+    is_contended: Arc<AtomicBool>,
+}
 
-impl LeaseTable for SilentTakes {
+impl LeaseTable for Awkward {
     fn ensure_exists(&self) -> TableFuture<()> {
-        self.0.ensure_exists()
+        self.table.ensure_exists()
     }
     fn list(&self) -> TableFuture<Vec<Lease>> {
-        self.0.list()
+        self.table.list()
     }
     fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
-        self.0.get(lease_key)
+        self.table.get(lease_key)
     }
     fn create(&self, lease: Lease) -> TableFuture<bool> {
-        self.0.create(lease)
+        self.table.create(lease)
     }
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.0.renew(lease)
+        self.table.renew(lease)
     }
     fn hand_over(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
-        self.0.hand_over(lease, worker_id)
+        self.table.hand_over(lease, worker_id)
     }
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
-        let taken = self.0.take(lease, worker_id);
+        let taken = self.table.take(lease, worker_id);
+        if !self.takes_in_silence {
+            return taken;
+        }
         async move {
             taken.await?;
             std::future::pending().await
@@ -93,19 +103,22 @@ impl LeaseTable for SilentTakes {
         .boxed()
     }
     fn update(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.0.update(lease)
+        self.table.update(lease)
     }
     fn release(&self, lease: &Lease) -> TableFuture<Conditional> {
-        self.0.release(lease)
+        self.table.release(lease)
     }
     fn restart(&self, seen: &Lease, fresh: Lease) -> TableFuture<Conditional> {
-        self.0.restart(seen, fresh)
+        if self.is_contended.load(Ordering::Relaxed) {
+            return std::future::ready(Ok(Conditional::Refused(Some(seen.clone())))).boxed();
+        }
+        self.table.restart(seen, fresh)
     }
     fn remove(&self, seen: &Lease) -> TableFuture<bool> {
-        self.0.remove(seen)
+        self.table.remove(seen)
     }
-    fn delete_finished(&self, lease_key: &str) -> TableFuture<()> {
-        self.0.delete_finished(lease_key)
+    fn delete_finished(&self, seen: &Lease) -> TableFuture<()> {
+        self.table.delete_finished(seen)
     }
 }
 
@@ -113,7 +126,11 @@ impl LeaseTable for SilentTakes {
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_no_scan_and_gives_back_what_was_taken_without_an_answer() {
     let (stream, table) = (MemoryStream::new(100), MemoryLeaseTable::default());
-    let silent = SilentTakes(table.clone());
+    let silent = Awkward {
+        table: table.clone(),
+        takes_in_silence: true,
+        ..Awkward::default()
+    };
     let consumer = consumer("w", &stream, silent, &Idle::default());
     let stop = CancellationToken::new();
     let run = spawn(consumer, &stop);

@@ -5,6 +5,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::shard_consumer::Worksite;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
@@ -64,6 +65,7 @@ async fn no_batch_after_a_suspension(in_started: bool) {
         settings: Arc::new(Settings::default()),
         table,
         source: Arc::new(stream.clone()),
+        listed_starts: Arc::new(ListedStarts::new(Arc::new(stream.clone()))),
         prefetch: Arc::new(Semaphore::new(0)),
         processor_threads: None,
         board: StatusBoard::default(),
