@@ -8,6 +8,7 @@ use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable};
 use millstream_scaling::lag::{LagReader, related_tables, stream_of};
 use millstream_types::{SystemClock, WallClock};
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::{Application, Clients, failure};
 use crate::connection::Connection;
@@ -51,6 +52,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     format: Format,
 }
+
+/// How long a stream may take to be gone.
+const GONE_MAX: Duration = Duration::from_secs(300);
+/// How often it is looked at meanwhile.
+const GONE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Something that goes with the application.
 #[derive(Debug)]
@@ -255,7 +261,7 @@ async fn look(
         "looking for workers and producers for {}",
         humantime::format_duration(arguments.look)
     ));
-    tokio::time::sleep(arguments.look).await;
+    sleep(arguments.look).await;
     let counters: HashMap<&str, u64> = before
         .iter()
         .map(|lease| (lease.lease_key.as_str(), lease.lease_counter))
@@ -299,7 +305,7 @@ async fn delete(clients: &Clients, part: &Part) -> Result<bool, Failure> {
         Kind::Stream => {
             let request = clients.kinesis.delete_stream().stream_name(&part.name);
             match request.enforce_consumer_deletion(true).send().await {
-                Ok(_) => Ok(true),
+                Ok(_) => until_gone(clients, &part.name).await.map(|()| true),
                 Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
                 Err(error) => Err(Failure::of("DeleteStream", error)),
             }
@@ -315,5 +321,20 @@ async fn delete(clients: &Clients, part: &Part) -> Result<bool, Failure> {
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
             Err(error) => Err(Failure::of("DeleteTable", error)),
         },
+    }
+}
+
+/// Waits until the stream is gone: a table that goes before it could be made again by a worker that still reads.
+async fn until_gone(clients: &Clients, stream: &str) -> Result<(), Failure> {
+    let deadline = Instant::now() + GONE_MAX;
+    loop {
+        match summary(&clients.kinesis, stream).await {
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(_) if Instant::now() > deadline => {
+                return Err(Failure::Late(format!("{stream} is still being deleted")));
+            }
+            Ok(_) => sleep(GONE_PAUSE).await,
+        }
     }
 }
