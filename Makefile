@@ -18,7 +18,8 @@ bench:      ## Measure against a bare server of the same stack (wants a quiet ma
 	@scripts/bench
 
 soak:       ## The long versions of the crash, kill and bad-input tests, and an hour of all of it mixed
-	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} MILLSTREAM_SOAK_MINUTES=$${MILLSTREAM_SOAK_MINUTES:-60} scripts/test --soak
+	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} MILLSTREAM_SOAK_MINUTES=$${MILLSTREAM_SOAK_MINUTES:-60} \
+	  MILLSTREAM_CONNECTOR_RECORDS=$${MILLSTREAM_CONNECTOR_RECORDS:-200000} scripts/test --soak
 
 fuzz:       ## Run each fuzz target under libFuzzer for SECONDS_EACH (default 60); needs cargo-fuzz
 	@cd fuzz/libfuzzer && for target in fuzz_targets/*.rs; do \

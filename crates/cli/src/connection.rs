@@ -80,6 +80,19 @@ impl Connection {
         Ok(aws_sdk_dynamodb::Client::new(&config))
     }
 
+    /// Who the commands are to other services, by the usual chain, asked again as that expires; and in which region.
+    pub(crate) async fn identity(&self) -> (SharedCredentialsProvider, String) {
+        let config = self.loader().load().await;
+        let provider = config
+            .credentials_provider()
+            .expect("the default chain is always there");
+        let region = config.region().map(|region| region.as_ref().to_owned());
+        (
+            provider,
+            region.unwrap_or_else(|| LOOPBACK_REGION.to_owned()),
+        )
+    }
+
     async fn config_for(&self, service: Service) -> Result<SdkConfig, Failure> {
         let config = self.loader().load().await;
         let endpoint = self.endpoint(&config, service);

@@ -3,6 +3,7 @@
 mod check;
 mod file;
 mod run;
+mod screen;
 mod show;
 mod status;
 mod trial;
@@ -75,8 +76,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Clients of both services that a pipeline needs.
 async fn clients(connection: &Connection) -> Result<Clients, Failure> {
+    let (credentials, region) = connection.identity().await;
     Ok(Clients {
         kinesis: connection.client().await?,
         dynamodb: connection.dynamodb_client().await?,
+        credentials,
+        region,
     })
 }

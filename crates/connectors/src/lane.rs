@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Cut, Item, Outcome, Sink, SinkStatus};
@@ -77,6 +77,8 @@ enum Message {
 struct Progress {
     /// All batches up to this number have arrived.
     arrived: u64,
+    /// See [`Sink::unflushed_bytes`].
+    unflushed_bytes: usize,
     failed: Option<LaneFailed>,
 }
 
@@ -248,6 +250,11 @@ impl Lane {
         }
     }
 
+    /// Bytes that the sink has taken and not flushed. What is on its way to the sink is not among them.
+    pub fn unflushed_bytes(&self) -> usize {
+        self.progress.borrow().unflushed_bytes
+    }
+
     /// Whether the checkpoint waits for it.
     pub fn is_required(&self) -> bool {
         !self.settings.is_optional
@@ -290,16 +297,22 @@ impl Worker {
                     let done = self.deliver(items).await;
                     // By cuts, nothing but the next batch or the flush could free it: it must not wait for that.
                     drop(room);
-                    if !self.delivers_by_cuts && done.is_ok() {
-                        self.progress
-                            .send_modify(|progress| progress.arrived = number);
-                    }
+                    let is_arrived = !self.delivers_by_cuts && done.is_ok();
+                    let unflushed_bytes = self.sink.unflushed_bytes();
+                    self.progress.send_modify(|progress| {
+                        progress.unflushed_bytes = unflushed_bytes;
+                        if is_arrived {
+                            progress.arrived = number;
+                        }
+                    });
                     done
                 }
                 Message::Flush { cut, number, done } => {
                     self.flush(&cut).await;
-                    self.progress
-                        .send_modify(|progress| progress.arrived = number);
+                    self.progress.send_modify(|progress| {
+                        progress.unflushed_bytes = 0;
+                        progress.arrived = number;
+                    });
                     // Whoever hung up asks again.
                     done.send(()).ok();
                     Ok(())
@@ -365,11 +378,13 @@ impl Worker {
     }
 
     async fn flush(&mut self, cut: &Cut) {
+        let began = Instant::now();
         loop {
             match timeout(self.settings.attempt_time, self.sink.flush(cut)).await {
                 Ok(Ok(())) => {
                     let (items, bytes) = std::mem::take(&mut self.taken);
                     self.status.delivered(items, bytes);
+                    self.status.flushed(began.elapsed());
                     return self.recovered();
                 }
                 Ok(Err(error)) => self.pause(&error.message).await,

@@ -49,6 +49,14 @@ impl SinkError {
     }
 }
 
+/// What is there under the name of a cut is not that cut. Nothing is written over; nothing is taken as delivered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is there with other contents: another pipeline delivers to this place, or its lease table was deleted or its file \
+     changed while a cut was prepared. Give this pipeline a place of its own, or take that away"
+)]
+pub struct OtherContents(pub String);
+
 /// What a sink makes of items that come more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarantee {
@@ -78,6 +86,11 @@ pub trait Sink: Send + fmt::Debug {
         &'a mut self,
         items: &'a [Item],
     ) -> SinkFuture<'a, Result<Vec<Outcome>, SinkError>>;
+
+    /// Bytes that it has taken and not flushed, as they will be delivered but for their compression.
+    fn unflushed_bytes(&self) -> usize {
+        0
+    }
 
     /// Delivers all items since the last flush as one whole. Called again if it fails, with the same cut.
     fn flush<'a>(&'a mut self, cut: &'a Cut) -> SinkFuture<'a, Result<(), SinkError>> {

@@ -6,6 +6,8 @@ pub mod dynamodb;
 pub mod files;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+#[cfg(any(feature = "s3", test))]
+pub mod s3;
 #[cfg(any(feature = "stdout", test))]
 pub mod stdout;
 #[cfg(any(feature = "stream", test))]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -16,6 +17,8 @@ struct Inner {
     rejected: AtomicU64,
     retried: AtomicU64,
     skipped: AtomicU64,
+    flushes: AtomicU64,
+    flush_ms: AtomicU64,
     last_error: Mutex<Option<String>>,
 }
 
@@ -32,6 +35,10 @@ pub struct SinkCounts {
     pub retried: u64,
     /// Items that an optional sink has missed because it was down.
     pub skipped: u64,
+    /// Cuts that arrived.
+    pub flushes: u64,
+    /// How long they took, tries that failed and pauses included, in milliseconds, all together.
+    pub flush_ms: u64,
     /// Why the last try failed, until one succeeds.
     pub last_error: Option<String>,
 }
@@ -46,6 +53,8 @@ impl SinkStatus {
             rejected: of(&self.0.rejected),
             retried: of(&self.0.retried),
             skipped: of(&self.0.skipped),
+            flushes: of(&self.0.flushes),
+            flush_ms: of(&self.0.flush_ms),
             last_error: self.0.last_error.lock().clone(),
         }
     }
@@ -66,6 +75,12 @@ impl SinkStatus {
 
     pub(crate) fn succeeded(&self) {
         *self.0.last_error.lock() = None;
+    }
+
+    pub(crate) fn flushed(&self, took: Duration) {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.0.flushes.fetch_add(1, Ordering::Relaxed);
+        self.0.flush_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
     pub(crate) fn skipped(&self, items: u64) {

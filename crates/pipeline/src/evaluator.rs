@@ -17,7 +17,8 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Runs jobs on threads of its own, which end when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Evaluator {
-    jobs: SyncSender<Job>,
+    /// None where the caller's thread does it.
+    jobs: Option<SyncSender<Job>>,
 }
 
 /// The job panicked, or its threads are gone.
@@ -40,7 +41,13 @@ impl Evaluator {
                 .stack_size(STACK_BYTES)
                 .spawn(move || work(&waiting))?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs: Some(jobs) })
+    }
+
+    /// Runs jobs on the caller's thread, in no time of a paused clock.
+    #[cfg(test)]
+    pub(crate) fn inline() -> Self {
+        Self { jobs: None }
     }
 
     /// Runs the job and waits for its result.
@@ -51,13 +58,15 @@ impl Evaluator {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
+        let Some(jobs) = self.jobs.clone() else {
+            return Ok(job());
+        };
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move || {
             // Whoever hung up does not want it any more.
             drop(answer.send(job()));
         });
         // A shard has one job at a time, so the queue is shorter than there are shards; if not, this thread waits.
-        let jobs = self.jobs.clone();
         if let Err(full) = jobs.try_send(job) {
             let (std::sync::mpsc::TrySendError::Full(job)
             | std::sync::mpsc::TrySendError::Disconnected(job)) = full;

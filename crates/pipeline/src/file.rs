@@ -82,6 +82,11 @@ impl Pipeline {
         format!("{}-windows", self.name)
     }
 
+    /// Name of the table of the states of windows, and of what workers say of themselves.
+    pub fn state_table(&self) -> String {
+        format!("{}-state", self.name)
+    }
+
     /// Whether some sink delivers by whole cuts.
     pub fn delivers_by_cuts(&self) -> bool {
         self.sinks.iter().any(SinkSpec::delivers_by_cuts)

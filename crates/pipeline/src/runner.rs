@@ -8,7 +8,11 @@ mod intermediate;
 mod lanes;
 mod progress;
 mod rejections;
+mod reports;
 mod second_stage;
+mod services;
+#[cfg(test)]
+mod simulation;
 mod state_table;
 
 use std::sync::Arc;
@@ -16,21 +20,24 @@ use std::time::{Duration, SystemTime};
 
 use millstream_connectors::{Opener, SinkStatus};
 use millstream_consumer::{
-    CheckpointPolicy, Consumer, ConsumerError, DeadLetterStream, InitialPosition, Polling,
-    Settings, StatusBoard,
+    CheckpointPolicy, ConsumerError, DeadLetterStream, DeadLetters, InitialPosition, Settings,
+    StatusBoard,
 };
 use millstream_types::{SystemClock, WallClock};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use crate::clients::Clients;
 pub use intermediate::{KinesisPieces, PieceFuture, PieceStream};
-pub use progress::{StageCounts, StageProgress};
+pub use progress::{ShardProgress, Stage, StageCounts, StageProgress};
+pub use reports::{REPORT_AGE_MAX, REPORT_INTERVAL, Reports, SinkReport, WorkerReport};
 pub use state_table::{MemoryStates, StateError, StateFuture, StateStore, StateTable};
 
 use crate::evaluator::Evaluator;
 use crate::file::{Pipeline, SinkSpec, Start};
 use rejections::Rejections;
+use services::{AwsServices, Services};
 
 /// A sink that is ready to be opened for each shard.
 #[derive(Debug, Clone)]
@@ -69,6 +76,9 @@ impl Default for WorkerSettings {
         }
     }
 }
+
+/// How long the last word of a worker may take.
+const GOODBYE_TIME: Duration = Duration::from_secs(2);
 
 /// Why a worker ended.
 #[non_exhaustive]
@@ -129,6 +139,32 @@ struct Shared {
     progress: StageProgress,
 }
 
+impl Shared {
+    fn new(
+        pipeline: Arc<Pipeline>,
+        evaluator: Evaluator,
+        sinks: Vec<ReadySink>,
+        letters: Option<Arc<dyn DeadLetters>>,
+        clock: Arc<dyn WallClock>,
+    ) -> Self {
+        let fatal = Arc::new(Fatal {
+            why: Mutex::default(),
+            stop: CancellationToken::new(),
+        });
+        let progress = StageProgress::default();
+        let rejections = Rejections::new(&pipeline, letters, Arc::clone(&fatal), progress.clone());
+        Self {
+            pipeline,
+            evaluator,
+            sinks,
+            rejections: Arc::new(rejections),
+            fatal,
+            clock,
+            progress,
+        }
+    }
+}
+
 /// The first reason not to go on.
 #[derive(Debug)]
 struct Fatal {
@@ -156,7 +192,7 @@ impl Fatal {
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
-    clients: Clients,
+    services: Arc<dyn Services>,
     settings: WorkerSettings,
     worker_id: String,
 }
@@ -173,40 +209,30 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Result<Self, RunError> {
         let pipeline = Arc::new(pipeline);
-        let fatal = Arc::new(Fatal {
-            why: Mutex::default(),
-            stop: CancellationToken::new(),
-        });
-        let progress = StageProgress::default();
         let letters = pipeline.dead_letter_stream.as_ref().map(|stream| {
             let letters = DeadLetterStream::new(clients.kinesis.clone(), stream);
-            Arc::new(letters) as Arc<dyn millstream_consumer::DeadLetters>
+            Arc::new(letters) as Arc<dyn DeadLetters>
         });
-        let rejections = Arc::new(Rejections::new(
-            &pipeline,
-            letters,
-            Arc::clone(&fatal),
-            progress.clone(),
-        ));
+        let evaluator = Evaluator::start(settings.threads)?;
+        let services = Arc::new(AwsServices {
+            clients,
+            pipeline: Arc::clone(&pipeline),
+        });
+        let shared = Shared::new(pipeline, evaluator, sinks, letters, Arc::new(SystemClock));
+        Ok(Self::on(services, shared, settings))
+    }
+
+    fn on(services: Arc<dyn Services>, shared: Shared, settings: WorkerSettings) -> Self {
         let worker_id = settings
             .worker_id
             .clone()
             .unwrap_or_else(|| format!("{:016x}", rand::random::<u64>()));
-        let shared = Arc::new(Shared {
-            evaluator: Evaluator::start(settings.threads)?,
-            pipeline,
-            sinks,
-            rejections,
-            fatal,
-            clock: Arc::new(SystemClock),
-            progress,
-        });
-        Ok(Self {
-            shared,
-            clients,
+        Self {
+            shared: Arc::new(shared),
+            services,
             settings,
             worker_id,
-        })
+        }
     }
 
     /// Who it is.
@@ -233,19 +259,39 @@ impl Worker {
                 stopping.cancel();
             }
         });
-        let _told = tokio_util::task::AbortOnDropHandle::new(told);
+        let _told = AbortOnDropHandle::new(told);
+        self.services.ensure_states().await?;
+        let reporting = AbortOnDropHandle::new(tokio::spawn(report(
+            self.services.reports(),
+            self.worker_id.clone(),
+            Arc::clone(&self.shared),
+        )));
         let ran = match self.shared.pipeline.window.clone() {
             None => self.run_direct().await,
             Some(plan) => Box::pin(self.run_windows(plan)).await,
         };
+        drop(reporting);
+        self.say_goodbye().await;
         match fatal.why.lock().take() {
             Some(why) => Err(RunError::Stopped(why)),
             None => ran,
         }
     }
 
+    /// A worker that ends in good order leaves no report behind.
+    async fn say_goodbye(&self) {
+        let Some(reports) = self.services.reports() else {
+            return;
+        };
+        let removed = tokio::time::timeout(GOODBYE_TIME, reports.remove(&self.worker_id)).await;
+        if !matches!(removed, Ok(Ok(()))) {
+            tracing::debug!("the worker's last report stays until it is too old");
+        }
+    }
+
     async fn run_direct(&self) -> Result<(), RunError> {
         let consumer = self.source_consumer()?;
+        self.shared.progress.watch(Stage::Source, consumer.status());
         let shared = Arc::clone(&self.shared);
         let processing = consumer
             .process(move |shard_id| direct::DirectProcessor::new(shard_id, Arc::clone(&shared)));
@@ -254,24 +300,12 @@ impl Worker {
     }
 
     async fn run_windows(&self, plan: Arc<crate::window::Plan>) -> Result<(), RunError> {
-        let pipeline = &self.shared.pipeline;
-        let stream = pipeline.intermediate_stream();
-        let pieces = KinesisPieces::new(self.clients.kinesis.clone(), &stream);
-        let made = pieces.ensure_exists().await;
-        made.map_err(|cause| RunError::Intermediate {
-            stream: stream.clone(),
-            cause,
-        })?;
-        let states = StateTable::new(
-            self.clients.dynamodb.clone(),
-            &format!("{}-state", pipeline.name),
-        );
-        states.ensure_exists().await?;
-        let (pieces, states): (Arc<dyn PieceStream>, Arc<dyn StateStore>) =
-            (Arc::new(pieces), Arc::new(states));
+        self.services.ensure_pieces().await?;
+        let (pieces, states) = (self.services.pieces(), self.services.states());
 
         let first = self.source_consumer()?;
         let board: StatusBoard = first.status();
+        self.shared.progress.watch(Stage::Source, board.clone());
         let (shared, of_first, to_pieces) = (
             Arc::clone(&self.shared),
             Arc::clone(&plan),
@@ -289,14 +323,9 @@ impl Worker {
         let settings = self
             .consumer_settings()
             .initial_position(InitialPosition::TrimHorizon);
-        let second = Consumer::builder(pipeline.merge_application(), &stream)
-            .clients(self.clients.kinesis.clone(), self.clients.dynamodb.clone())
-            .settings(settings)
-            .build()?;
-        let source = Arc::new(Polling::new(
-            self.clients.kinesis.clone(),
-            &pipeline.source.stream,
-        ));
+        let second = self.services.piece_consumer().settings(settings).build()?;
+        self.shared.progress.watch(Stage::Windows, second.status());
+        let source = self.services.source();
         let shared = Arc::clone(&self.shared);
         let second = second.process(move |shard_id| {
             let (shared, plan) = (Arc::clone(&shared), Arc::clone(&plan));
@@ -324,7 +353,7 @@ impl Worker {
         Ok(first.and(second)?)
     }
 
-    fn source_consumer(&self) -> Result<Consumer, RunError> {
+    fn source_consumer(&self) -> Result<millstream_consumer::Consumer, RunError> {
         let pipeline = &self.shared.pipeline;
         let position = match pipeline.source.start {
             Start::TrimHorizon => InitialPosition::TrimHorizon,
@@ -334,10 +363,8 @@ impl Worker {
                 InitialPosition::AtTimestamp(SystemTime::UNIX_EPOCH + since)
             }
         };
-        let consumer = Consumer::builder(pipeline.application(), &pipeline.source.stream)
-            .clients(self.clients.kinesis.clone(), self.clients.dynamodb.clone())
-            .settings(self.consumer_settings().initial_position(position))
-            .build()?;
+        let settings = self.consumer_settings().initial_position(position);
+        let consumer = self.services.source_consumer().settings(settings).build()?;
         Ok(consumer)
     }
 
@@ -349,5 +376,25 @@ impl Worker {
             .worker_id(&self.worker_id)
             // The processors say themselves what is done.
             .checkpoints(CheckpointPolicy::Manual)
+    }
+}
+
+/// Says again and again how the worker is doing. What fails is tried again the next time: it is news, no result.
+async fn report(reports: Option<Reports>, worker_id: String, shared: Arc<Shared>) {
+    let Some(reports) = reports else {
+        return;
+    };
+    let now_ms = || i64::try_from(shared.clock.now().0).unwrap_or(i64::MAX);
+    if let Err(error) = reports.sweep(now_ms()).await {
+        tracing::debug!(%error, "old reports stay");
+    }
+    let mut ticks = tokio::time::interval(REPORT_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let report = WorkerReport::of(&worker_id, now_ms(), &shared.progress, &shared.sinks);
+        if let Err(error) = reports.write(&report).await {
+            tracing::debug!(%error, "the worker's report was not written");
+        }
     }
 }

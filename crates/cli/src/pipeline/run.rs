@@ -1,19 +1,26 @@
 //! `millstream pipeline run`: a worker.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use millstream_connectors::SinkStatus;
-use millstream_pipeline::runner::{ReadySink, RunError, StageProgress, Worker, WorkerSettings};
+use millstream_pipeline::Pipeline;
+use millstream_pipeline::runner::{
+    ReadySink, RunError, SinkReport, StageProgress, Worker, WorkerSettings,
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::file;
+use super::screen::{Screen, View};
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::output;
 use crate::stop_signals::StopSignals;
+
+/// Time between two looks of the screen.
+const SCREEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Arguments of `millstream pipeline run`.
 #[derive(Debug, clap::Args)]
@@ -32,26 +39,19 @@ pub(super) struct Arguments {
     /// How long shards may take to finish when the worker is told to stop
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     grace: Duration,
-    /// Time between two lines on stderr that say how far the worker is; 0s for none
+    /// Time between two lines on stderr that say how far the worker is, where stderr is no terminal; 0s for none
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     report: Duration,
 }
 
 pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result<(), Failure> {
     let pipeline = file::read(&arguments.file)?;
-    log_to_stderr();
+    let screen = screen(&pipeline, arguments.report);
+    log_to_stderr(screen.as_ref());
     let mut signals = StopSignals::new()?;
     let clients = super::clients(connection).await?;
-    let ready = ReadySink::all(&pipeline, &clients).map_err(Failure::Setup)?;
-    let statuses: Vec<(String, SinkStatus)> = ready
-        .iter()
-        .map(|sink| (sink.spec.name.clone(), sink.status.clone()))
-        .collect();
-    let required: Vec<SinkStatus> = ready
-        .iter()
-        .filter(|sink| !sink.spec.is_optional)
-        .map(|sink| sink.status.clone())
-        .collect();
+    let sinks = ReadySink::all(&pipeline, &clients).map_err(Failure::Setup)?;
+    let ready = sinks.clone();
     let name = pipeline.name.clone();
     let settings = WorkerSettings {
         worker_id: arguments.worker_id,
@@ -61,33 +61,29 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
         ..WorkerSettings::default()
     };
     let worker = Worker::new(pipeline, ready, clients, settings).map_err(failure)?;
+    let worker_id = worker.worker_id().to_owned();
     output::say(&format!(
-        "worker {} of {name} started; Ctrl-C finishes what is in hand",
-        worker.worker_id()
+        "worker {worker_id} of {name} started; Ctrl-C finishes what is in hand"
     ));
     let progress = worker.progress();
     let stop = CancellationToken::new();
     let running = worker.run(stop.clone());
     tokio::pin!(running);
-    let mut reports = interval(if arguments.report.is_zero() {
-        Duration::from_secs(3600)
-    } else {
-        arguments.report
-    });
+    let every = match (&screen, arguments.report.is_zero()) {
+        (Some(_), _) => SCREEN_INTERVAL,
+        (None, true) => Duration::from_secs(3600),
+        (None, false) => arguments.report,
+    };
+    let mut view = View::new(&name, &worker_id);
+    let mut reports = interval(every);
     reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
     reports.tick().await;
     loop {
         tokio::select! {
             ended = &mut running => {
-                output::say(&report(&progress, &statuses));
+                output::say(&report(&progress, &sinks));
                 ended.map_err(failure)?;
-                if required.iter().any(|sink| sink.counts().last_error.is_some()) {
-                    return Err(Failure::Stopped(format!(
-                        "worker of {name} stopped while a sink failed: what the sink has not taken comes again"
-                    )));
-                }
-                output::say(&format!("worker of {name} stopped: what it did not finish within --grace comes again"));
-                return Ok(());
+                return stopped(&name, &sinks);
             }
             () = signals.received() => {
                 if stop.is_cancelled() {
@@ -96,13 +92,41 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
                 output::say("finishing what is in hand; once more to stop at once");
                 stop.cancel();
             }
-            _ = reports.tick() => {
-                if !arguments.report.is_zero() {
-                    output::say(&report(&progress, &statuses));
+            _ = reports.tick() => match &screen {
+                Some(screen) => {
+                    let sinks = sinks.iter().map(SinkReport::of).collect();
+                    screen.show(&view.lines(Instant::now(), progress.counts(), &progress.shards(), sinks));
                 }
+                None if arguments.report.is_zero() => {}
+                None => output::say(&report(&progress, &sinks)),
             }
         }
     }
+}
+
+/// How a worker ended that was told to.
+fn stopped(name: &str, sinks: &[ReadySink]) -> Result<(), Failure> {
+    let mut required = sinks.iter().filter(|sink| !sink.spec.is_optional);
+    if required.any(|sink| sink.status.counts().last_error.is_some()) {
+        return Err(Failure::Stopped(format!(
+            "worker of {name} stopped while a sink failed: what the sink has not taken comes again"
+        )));
+    }
+    output::say(&format!(
+        "worker of {name} stopped: what it did not finish within --grace comes again"
+    ));
+    Ok(())
+}
+
+/// A screen, where somebody looks and nothing else is written to.
+fn screen(pipeline: &Pipeline, report: Duration) -> Option<Screen> {
+    let is_written_to = pipeline
+        .sinks
+        .iter()
+        .any(|sink| sink.sink.describe() == "stdout")
+        && std::io::stdout().is_terminal();
+    let is_watched = std::io::stderr().is_terminal() && !report.is_zero();
+    (is_watched && !is_written_to).then(Screen::default)
 }
 
 fn failure(error: RunError) -> Failure {
@@ -110,7 +134,7 @@ fn failure(error: RunError) -> Failure {
 }
 
 /// How far the worker is, in one line.
-fn report(progress: &StageProgress, sinks: &[(String, SinkStatus)]) -> String {
+fn report(progress: &StageProgress, sinks: &[ReadySink]) -> String {
     let counts = progress.counts();
     let mut line = format!(
         "records in {}, values {}, rejected {}",
@@ -122,8 +146,8 @@ fn report(progress: &StageProgress, sinks: &[(String, SinkStatus)]) -> String {
             counts.pieces_out, counts.pieces_merged, counts.results_out
         );
     }
-    for (name, status) in sinks {
-        let counts = status.counts();
+    for sink in sinks {
+        let (name, counts) = (&sink.spec.name, sink.status.counts());
         line += &format!("; {name}: delivered {}", counts.delivered);
         if counts.rejected + counts.skipped > 0 {
             line += &format!(", rejected {}, skipped {}", counts.rejected, counts.skipped);
@@ -135,13 +159,15 @@ fn report(progress: &StageProgress, sinks: &[(String, SinkStatus)]) -> String {
     line
 }
 
-/// Warnings of the libraries, and what `RUST_LOG` asks for.
-fn log_to_stderr() {
+/// Warnings of the libraries, and what `RUST_LOG` asks for; above the screen, if there is one.
+fn log_to_stderr(screen: Option<&Screen>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr);
+        .with_ansi(std::io::stderr().is_terminal());
     // Set once: this process runs one worker.
-    drop(logging.try_init());
+    drop(match screen {
+        Some(screen) => logging.with_writer(screen.clone()).try_init(),
+        None => logging.with_writer(std::io::stderr).try_init(),
+    });
 }

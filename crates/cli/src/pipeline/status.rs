@@ -1,11 +1,14 @@
-//! `millstream pipeline status`: where the pipeline is, shard by shard, from its lease tables.
+//! `millstream pipeline status`: where the pipeline is, shard by shard, from its lease tables, and what its workers count.
 
 use std::path::Path;
 
 use aws_sdk_kinesis::types::ShardIteratorType;
 use millstream_consumer::{Checkpoint, DynamoDbLeaseTable, Lease, LeaseTable, LeaseTableError};
-use millstream_pipeline::runner::Clients;
-use serde_json::json;
+use millstream_pipeline::runner::{
+    Clients, REPORT_AGE_MAX, Reports, ShardProgress, SinkReport, Stage, WorkerReport,
+};
+use millstream_types::{SystemClock, WallClock};
+use serde_json::{Value, json};
 
 use super::file;
 use crate::connection::Connection;
@@ -14,9 +17,11 @@ use crate::output::{self, Format};
 
 /// One shard of one stage.
 struct Row {
-    stage: &'static str,
+    stage: Stage,
     lease: Lease,
     behind: Option<i64>,
+    /// What its owner says of it.
+    progress: Option<ShardProgress>,
 }
 
 pub(super) async fn run(
@@ -28,32 +33,146 @@ pub(super) async fn run(
     let clients = super::clients(connection).await?;
     let mut rows = stage(
         &clients,
-        "source",
+        Stage::Source,
         &pipeline.application(),
         &pipeline.source.stream,
     )
     .await?;
     if pipeline.window.is_some() {
         let stream = pipeline.intermediate_stream();
-        rows.extend(stage(&clients, "windows", &pipeline.merge_application(), &stream).await?);
+        rows.extend(
+            stage(
+                &clients,
+                Stage::Windows,
+                &pipeline.merge_application(),
+                &stream,
+            )
+            .await?,
+        );
     }
+    let workers = living(&clients, &pipeline.state_table()).await?;
+    for row in &mut rows {
+        let owner = workers
+            .iter()
+            .find(|worker| Some(&worker.worker_id) == row.lease.lease_owner.as_ref());
+        let shards = owner.map_or(&[][..], |owner| &owner.shards);
+        let own = shards
+            .iter()
+            .find(|shard| shard.stage == row.stage && shard.shard_id == row.lease.lease_key);
+        row.progress = own.cloned();
+    }
+    let sinks = all_sinks(&workers);
     if format.json {
-        for row in &rows {
-            output::print_json(&json!({
-                "Stage": row.stage,
-                "ShardId": row.lease.lease_key,
-                "Owner": row.lease.lease_owner,
-                "Checkpoint": row.lease.checkpoint.to_string(),
-                "MillisBehindLatest": row.behind,
-            }))?;
-        }
-        return Ok(());
+        rows.iter()
+            .try_for_each(|row| output::print_json(&row_json(row)))?;
+        return sinks
+            .iter()
+            .try_for_each(|sink| output::print_json(&sink_json(sink)));
     }
     let lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    output::print_all(&output::table(
-        &["STAGE", "SHARD", "OWNER", "BEHIND", "CHECKPOINT"],
-        &lines,
-    ))
+    let header = [
+        "STAGE",
+        "SHARD",
+        "OWNER",
+        "BEHIND",
+        "IN",
+        "OUT",
+        "REJECTED",
+        "CHECKPOINT",
+        "ERROR",
+    ];
+    output::print_all(&output::table(&header, &lines))?;
+    if sinks.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<Vec<String>> = sinks.iter().map(sink_cells).collect();
+    let header = [
+        "SINK",
+        "DELIVERED",
+        "REJECTED",
+        "RETRIED",
+        "SKIPPED",
+        "FLUSH",
+        "ERROR",
+    ];
+    output::print_all(&format!("\n{}", output::table(&header, &lines)))
+}
+
+/// What the workers say that live.
+async fn living(clients: &Clients, table: &str) -> Result<Vec<WorkerReport>, Failure> {
+    let reports = Reports::new(clients.dynamodb.clone(), table).all().await;
+    let mut reports = reports.map_err(|error| Failure::Setup(error.to_string()))?;
+    let now_ms = i64::try_from(SystemClock.now().0).unwrap_or(i64::MAX);
+    let age_max_ms = i64::try_from(REPORT_AGE_MAX.as_millis()).unwrap_or(i64::MAX);
+    reports.retain(|report| now_ms.saturating_sub(report.at_ms) <= age_max_ms);
+    Ok(reports)
+}
+
+/// The sinks of all workers together.
+fn all_sinks(workers: &[WorkerReport]) -> Vec<SinkReport> {
+    let mut sinks: Vec<SinkReport> = Vec::new();
+    for sink in workers.iter().flat_map(|worker| &worker.sinks) {
+        match sinks.iter_mut().find(|other| other.name == sink.name) {
+            Some(all) => {
+                all.delivered += sink.delivered;
+                all.delivered_bytes += sink.delivered_bytes;
+                all.rejected += sink.rejected;
+                all.retried += sink.retried;
+                all.skipped += sink.skipped;
+                all.flush_ms += sink.flush_ms;
+                all.flushes += sink.flushes;
+                all.last_error = all.last_error.take().or_else(|| sink.last_error.clone());
+            }
+            None => sinks.push(sink.clone()),
+        }
+    }
+    sinks
+}
+
+fn row_json(row: &Row) -> Value {
+    let of = |number: fn(&ShardProgress) -> u64| row.progress.as_ref().map(number);
+    let error = row.progress.as_ref().and_then(|own| own.last_error.clone());
+    json!({
+        "Stage": row.stage.to_string(),
+        "ShardId": row.lease.lease_key,
+        "Owner": row.lease.lease_owner,
+        "Checkpoint": row.lease.checkpoint.to_string(),
+        "MillisBehindLatest": row.behind,
+        "RecordsIn": of(|own| own.records_in),
+        "BytesIn": of(|own| own.bytes_in),
+        "ValuesOut": of(|own| own.values_out),
+        "Rejected": of(|own| own.rejected),
+        "LastError": error,
+    })
+}
+
+fn sink_json(sink: &SinkReport) -> Value {
+    json!({
+        "Sink": sink.name,
+        "Delivered": sink.delivered,
+        "DeliveredBytes": sink.delivered_bytes,
+        "Rejected": sink.rejected,
+        "Retried": sink.retried,
+        "Skipped": sink.skipped,
+        "Flushes": sink.flushes,
+        "FlushMillis": sink.flush_ms,
+        "LastError": sink.last_error,
+    })
+}
+
+fn sink_cells(sink: &SinkReport) -> Vec<String> {
+    let flush = sink.flush_ms.checked_div(sink.flushes);
+    vec![
+        sink.name.clone(),
+        sink.delivered.to_string(),
+        sink.rejected.to_string(),
+        sink.retried.to_string(),
+        sink.skipped.to_string(),
+        flush.map_or_else(|| "-".to_owned(), |ms| format!("{ms}ms")),
+        sink.last_error
+            .as_deref()
+            .map_or_else(|| "-".to_owned(), output::one_line),
+    ]
 }
 
 fn cells(row: &Row) -> Vec<String> {
@@ -64,18 +183,30 @@ fn cells(row: &Row) -> Vec<String> {
             .to_string(),
         None => "-".to_owned(),
     };
+    let of = |number: fn(&ShardProgress) -> u64| {
+        let own = row.progress.as_ref().map(number);
+        own.map_or_else(|| "-".to_owned(), |number| number.to_string())
+    };
+    let error = row
+        .progress
+        .as_ref()
+        .and_then(|own| own.last_error.as_deref());
     vec![
-        row.stage.to_owned(),
+        row.stage.to_string(),
         lease.lease_key.clone(),
         lease.lease_owner.clone().unwrap_or_else(|| "-".to_owned()),
         behind,
+        of(|own| own.records_in),
+        of(|own| own.values_out),
+        of(|own| own.rejected),
         lease.checkpoint.to_string(),
+        error.map_or_else(|| "-".to_owned(), output::one_line),
     ]
 }
 
 async fn stage(
     clients: &Clients,
-    stage: &'static str,
+    stage: Stage,
     table: &str,
     stream: &str,
 ) -> Result<Vec<Row>, Failure> {
@@ -94,6 +225,7 @@ async fn stage(
             stage,
             lease,
             behind,
+            progress: None,
         });
     }
     Ok(rows)

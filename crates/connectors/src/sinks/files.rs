@@ -1,14 +1,15 @@
 //! `files`: a file for each cut of a shard, in a folder. Exactly once.
 //!
 //! A cut has one name and one content. The file is written beside, synced, and given its name only if no file has it;
-//! one that is there is the same cut, delivered before.
+//! one that is there is the same cut, delivered before. If it is not, somebody else writes here, and the sink fails.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::format::{Compression, Format};
-use crate::{Cut, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
+use crate::{Cut, Guarantee, Item, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture};
 
 /// Opens sinks that write files into a folder.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ impl Opener for Files {
     fn open(&self, _: &str) -> Box<dyn Sink> {
         Box::new(FilesSink {
             to: self.clone(),
-            contents: Vec::new(),
+            contents: Arc::default(),
         })
     }
 
@@ -47,8 +48,8 @@ impl Files {
 #[derive(Debug)]
 struct FilesSink {
     to: Files,
-    /// Since the last flush.
-    contents: Vec<u8>,
+    /// Since the last flush. Shared with whoever compresses it.
+    contents: Arc<Vec<u8>>,
 }
 
 impl Sink for FilesSink {
@@ -56,15 +57,19 @@ impl Sink for FilesSink {
         &'a mut self,
         items: &'a [Item],
     ) -> SinkFuture<'a, Result<Vec<Outcome>, SinkError>> {
-        let outcomes =
-            items.iter().map(
-                |item| match self.to.format.append(item, &mut self.contents) {
-                    Ok(()) => Outcome::Delivered,
-                    Err(error) => Outcome::Rejected(error.to_string()),
-                },
-            );
+        let contents = Arc::make_mut(&mut self.contents);
+        let outcomes = items
+            .iter()
+            .map(|item| match self.to.format.append(item, contents) {
+                Ok(()) => Outcome::Delivered,
+                Err(error) => Outcome::Rejected(error.to_string()),
+            });
         let outcomes = outcomes.collect();
         Box::pin(std::future::ready(Ok(outcomes)))
+    }
+
+    fn unflushed_bytes(&self) -> usize {
+        self.contents.len()
     }
 
     fn flush<'a>(&'a mut self, cut: &'a Cut) -> SinkFuture<'a, Result<(), SinkError>> {
@@ -73,13 +78,13 @@ impl Sink for FilesSink {
                 return Ok(());
             }
             let name = format!("{}-{}.{}", cut.shard_id, cut.first, self.to.extension());
-            let (to, plain) = (self.to.clone(), self.contents.clone());
+            let (to, plain) = (self.to.clone(), Arc::clone(&self.contents));
             let wrote = tokio::task::spawn_blocking(move || {
-                write(&to.folder, &name, &to.compression.compress(plain))
+                write(&to.folder, &name, to.compression, &plain)
             });
             match wrote.await {
                 Ok(Ok(())) => {
-                    self.contents.clear();
+                    self.contents = Arc::default();
                     Ok(())
                 }
                 Ok(Err(error)) => Err(SinkError::of(&self.to.folder.display().to_string(), &error)),
@@ -90,22 +95,39 @@ impl Sink for FilesSink {
 }
 
 /// Writes a file that is whole and durable once it has its name.
-fn write(folder: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, name: &str, compression: Compression, plain: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let to = folder.join(name);
     if to.try_exists()? {
-        return sync_folder(folder);
+        return delivered_before(folder, &to, compression, plain);
     }
     let mut random = [0_u8; 8];
     rand::Rng::fill(&mut rand::rng(), &mut random[..]);
     let aside = folder.join(format!(".{name}.{:016x}", u64::from_be_bytes(random)));
-    let linked = write_aside(&aside, contents).and_then(|()| fs::hard_link(&aside, &to));
+    let packed = compression.compress(plain);
+    let linked = write_aside(&aside, &packed).and_then(|()| fs::hard_link(&aside, &to));
     // What is left behind has a name of its own and is no result.
     drop(fs::remove_file(&aside));
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(folder),
+        Ok(()) => sync_folder(folder),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            delivered_before(folder, &to, compression, plain)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// The file that is there must be the one that was to be written.
+fn delivered_before(
+    folder: &Path,
+    file: &Path,
+    compression: Compression,
+    plain: &[u8],
+) -> io::Result<()> {
+    if compression.holds(&fs::read(file)?, plain) {
+        return sync_folder(folder);
+    }
+    Err(io::Error::other(OtherContents(file.display().to_string())))
 }
 
 fn write_aside(path: &Path, contents: &[u8]) -> io::Result<()> {
@@ -120,8 +142,6 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
@@ -194,5 +214,26 @@ mod tests {
         let file = File::open(blocked.join("shard-0-0001.jsonl.gz")).unwrap();
         let text = io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
         assert_eq!(text, "{\"n\":1}\n");
+    }
+    #[tokio::test]
+    async fn a_file_of_somebody_else_is_neither_written_over_nor_taken_as_delivered() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = Files {
+            folder: folder.path().to_owned(),
+            format: Format::Json,
+            compression: Compression::None,
+        };
+        let theirs = folder.path().join("shard-0-0001.jsonl");
+        fs::write(&theirs, "{\"n\":7}\n").unwrap();
+        let mut sink = to.open("shard-0");
+        sink.deliver(&items(&[1])).await.unwrap();
+        for _ in 0..2 {
+            let error = sink.flush(&cut("0001")).await.unwrap_err();
+            assert!(error.message.contains("other contents"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "{\"n\":7}\n");
+        fs::remove_file(&theirs).unwrap();
+        sink.flush(&cut("0001")).await.unwrap();
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "{\"n\":1}\n");
     }
 }

@@ -110,6 +110,10 @@ impl Sink for MemorySink {
         })
     }
 
+    fn unflushed_bytes(&self) -> usize {
+        self.held.iter().map(|item| item.bytes).sum()
+    }
+
     fn flush<'a>(&'a mut self, cut: &'a Cut) -> SinkFuture<'a, Result<(), SinkError>> {
         Box::pin(async move {
             self.step()?;

@@ -3,6 +3,8 @@
 mod dynamodb;
 mod files;
 mod options;
+#[cfg(feature = "s3")]
+mod s3;
 mod stdout;
 mod stream;
 
@@ -16,7 +18,14 @@ use super::reader::{Reader, Section};
 use crate::clients::Clients;
 
 /// What a file may name.
-const KINDS: &[Kind] = &[stdout::KIND, files::KIND, stream::KIND, dynamodb::KIND];
+const KINDS: &[Kind] = &[
+    stdout::KIND,
+    files::KIND,
+    stream::KIND,
+    dynamodb::KIND,
+    #[cfg(feature = "s3")]
+    s3::KIND,
+];
 
 /// Most bytes of items that wait for a sink.
 const LANE_BYTES: usize = 8 * 1024 * 1024;
@@ -65,7 +74,7 @@ pub struct SinkSpec {
 /// When what was collected is delivered: as soon as one of the two is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flush {
-    /// Bytes of items in memory; the items of one record may be on top.
+    /// Bytes, before they are compressed; what is on its way to the sink may be on top.
     pub bytes: usize,
     /// Time since the first item.
     pub time: Duration,

@@ -10,7 +10,8 @@ use millstream_consumer::{
 
 use super::cuts::Cuts;
 use super::lanes::Lanes;
-use super::{Shared, evaluation};
+use super::progress::ShardCounter;
+use super::{Shared, Stage, evaluation};
 
 /// Time between two checkpoints of what has arrived.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,14 +23,13 @@ const STOPPING: Duration = Duration::from_secs(5);
 pub(super) struct DirectProcessor {
     shard_id: String,
     shared: Arc<Shared>,
+    counter: ShardCounter,
     lanes: Lanes,
     cuts: Cuts,
     /// Items of records that are taken and not sent yet.
     in_hand: Vec<Item>,
-    in_hand_bytes: usize,
     by_cuts: bool,
-    /// Bytes and time of the soonest flush of all sinks.
-    flush_bytes: usize,
+    /// Time of the soonest flush of all sinks.
     flush_time: Duration,
     /// When the first record of the cut in hand was taken.
     cut_began: Option<Instant>,
@@ -47,15 +47,11 @@ impl DirectProcessor {
                 .filter_map(|sink| sink.spec.sink.flush())
         };
         Self {
+            counter: shared.progress.shard(Stage::Source, shard_id),
             lanes: Lanes::open(&shared, shard_id),
             cuts: Cuts::new(shard_id, None, None),
             in_hand: Vec::new(),
-            in_hand_bytes: 0,
             by_cuts: shared.pipeline.delivers_by_cuts(),
-            flush_bytes: flushes()
-                .map(|flush| flush.bytes)
-                .min()
-                .unwrap_or(usize::MAX),
             flush_time: flushes()
                 .map(|flush| flush.time)
                 .min()
@@ -86,12 +82,12 @@ impl DirectProcessor {
             }
             match result {
                 Ok(values) => {
-                    self.shared.progress.read(record.data.len(), values.len());
-                    self.in_hand_bytes += values.iter().map(|item| item.bytes).sum::<usize>();
+                    self.counter.read(record.data.len(), values.len());
                     self.in_hand.extend(values);
                 }
                 Err(cause) => {
-                    self.shared.progress.read(record.data.len(), 0);
+                    self.counter.read(record.data.len(), 0);
+                    self.counter.rejected();
                     self.shared
                         .rejections
                         .keep(&self.shard_id, record, &cause)
@@ -100,18 +96,9 @@ impl DirectProcessor {
             }
             self.cuts.take(&record.place);
             self.cut_began.get_or_insert_with(Instant::now);
-            // A cut is no larger than it has to be, however much a record becomes.
-            if self.by_cuts && self.is_full() && self.cuts.may_cut() {
-                self.send().await?;
-                self.cut(checkpointer).await?;
-            }
         }
         self.send().await?;
         Ok(taken)
-    }
-
-    fn is_full(&self) -> bool {
-        self.lanes.unflushed_bytes() + self.in_hand_bytes >= self.flush_bytes
     }
 
     async fn send(&mut self) -> Result<(), BoxError> {
@@ -119,7 +106,6 @@ impl DirectProcessor {
             return Ok(());
         };
         self.is_torn = true;
-        self.in_hand_bytes = 0;
         let sent = self
             .lanes
             .send(std::mem::take(&mut self.in_hand), up_to)
@@ -155,7 +141,7 @@ impl DirectProcessor {
     /// Cuts where it is due, or checkpoints what has arrived.
     async fn keep_up(&mut self, checkpointer: &Checkpointer) -> Result<(), BoxError> {
         if self.by_cuts {
-            let full = self.is_full();
+            let full = self.lanes.is_full();
             let old = self
                 .cut_began
                 .is_some_and(|began| began.elapsed() >= self.flush_time);

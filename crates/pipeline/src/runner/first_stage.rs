@@ -7,7 +7,8 @@ use millstream_consumer::{
     BoxError, Checkpointer, Failure, Record, RecordBatch, RecordProcessor, ShardStart, StatusBoard,
 };
 
-use super::{PieceStream, Shared, evaluation};
+use super::progress::ShardCounter;
+use super::{PieceStream, Shared, Stage, evaluation};
 use crate::window::{Plan, Tally};
 
 /// How often a shard looks whether it has passed the end of a window.
@@ -21,6 +22,7 @@ const STOPPING: Duration = Duration::from_secs(5);
 
 pub(super) struct FirstStage {
     shard_id: String,
+    counter: ShardCounter,
     shared: Arc<Shared>,
     plan: Arc<Plan>,
     pieces: Arc<dyn PieceStream>,
@@ -40,6 +42,7 @@ impl FirstStage {
     ) -> Self {
         Self {
             tally: Tally::new(shard_id, None, None),
+            counter: shared.progress.shard(Stage::Source, shard_id),
             shard_id: shard_id.to_owned(),
             shared,
             plan,
@@ -60,7 +63,7 @@ impl FirstStage {
             self.tally.prepared();
         }
         self.pieces.put(&self.tally.piece(&self.plan)).await?;
-        self.shared.progress.piece_out();
+        self.counter.piece_out();
         checkpointer.checkpoint_at(&end).await?;
         self.tally.cut();
         self.last_cut = Instant::now();
@@ -86,6 +89,7 @@ impl FirstStage {
             let samples = match result {
                 Ok(samples) => samples,
                 Err(cause) => {
+                    self.counter.rejected();
                     self.shared
                         .rejections
                         .keep(&self.shard_id, record, &cause)
@@ -93,7 +97,7 @@ impl FirstStage {
                     Vec::new()
                 }
             };
-            self.shared.progress.read(record.data.len(), samples.len());
+            self.counter.read(record.data.len(), samples.len());
             self.tally.count(
                 &self.plan,
                 &record.place,

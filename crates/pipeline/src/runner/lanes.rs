@@ -16,8 +16,8 @@ pub(super) struct Lanes {
     /// The batch that each lane has to have delivered, so that all records up to the place are.
     sent: VecDeque<(Vec<u64>, ExtendedSequenceNumber)>,
     last: Vec<u64>,
-    /// Bytes since the last flush.
-    unflushed_bytes: usize,
+    /// When a sink by cuts has enough, in bytes.
+    flush_bytes: Vec<Option<usize>>,
 }
 
 impl Lanes {
@@ -41,11 +41,16 @@ impl Lanes {
         };
         let lanes: Vec<Lane> = shared.sinks.iter().map(lane).collect();
         let last = vec![0; lanes.len()];
+        let flush_bytes = shared.sinks.iter().map(|sink| {
+            let flush = sink.spec.sink.flush();
+            flush.map(|flush| flush.bytes)
+        });
+        let flush_bytes = flush_bytes.collect();
         Self {
             lanes,
             sent: VecDeque::new(),
             last,
-            unflushed_bytes: 0,
+            flush_bytes,
         }
     }
 
@@ -57,7 +62,6 @@ impl Lanes {
         up_to: ExtendedSequenceNumber,
     ) -> Result<(), LaneFailed> {
         if !items.is_empty() {
-            self.unflushed_bytes += items.iter().map(|item| item.bytes).sum::<usize>();
             for (lane, last) in self.lanes.iter_mut().zip(&mut self.last) {
                 *last = lane.send(items.clone()).await?;
             }
@@ -98,12 +102,12 @@ impl Lanes {
                 lane.drained().await?;
             }
         }
-        self.unflushed_bytes = 0;
         Ok(())
     }
 
-    /// Bytes of items since the last flush.
-    pub(super) fn unflushed_bytes(&self) -> usize {
-        self.unflushed_bytes
+    /// Whether a sink by cuts has taken as much as it is to flush at a time.
+    pub(super) fn is_full(&self) -> bool {
+        let mut lanes = self.lanes.iter().zip(&self.flush_bytes);
+        lanes.any(|(lane, bytes)| bytes.is_some_and(|bytes| lane.unflushed_bytes() >= bytes))
     }
 }

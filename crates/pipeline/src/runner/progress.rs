@@ -1,9 +1,13 @@
-//! What a worker counts.
+//! What a worker counts, in all and shard by shard.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use millstream_consumer::StatusBoard;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 /// What a worker has done since it started. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -11,14 +15,41 @@ pub struct StageProgress(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    records_in: AtomicU64,
-    bytes_in: AtomicU64,
-    values_out: AtomicU64,
-    rejected: AtomicU64,
+    total: Counters,
     pieces_out: AtomicU64,
     pieces_merged: AtomicU64,
     results_out: AtomicU64,
     last_rejection: Mutex<Option<String>>,
+    /// Those that this worker works on now.
+    shards: Mutex<BTreeMap<(Stage, String), Weak<Counters>>>,
+    boards: Mutex<BTreeMap<Stage, StatusBoard>>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    records_in: AtomicU64,
+    bytes_in: AtomicU64,
+    values_out: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// A stage of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Reads the source.
+    Source,
+    /// Merges windows.
+    Windows,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Windows => "windows",
+        })
+    }
 }
 
 /// The numbers at one moment.
@@ -42,16 +73,48 @@ pub struct StageCounts {
     pub last_rejection: Option<String>,
 }
 
+/// One shard that a worker works on, at one moment; counted since it took the shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardProgress {
+    /// Which stage.
+    pub stage: Stage,
+    /// The shard.
+    pub shard_id: String,
+    /// Records, or pieces, that were read.
+    pub records_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Values that went on: to the sinks or into windows; results of windows.
+    pub values_out: u64,
+    /// Records and items that were rejected.
+    pub rejected: u64,
+    /// How far the last read was behind the tip, in milliseconds.
+    pub behind_ms: Option<u64>,
+    /// What went wrong last, while it is not over.
+    pub last_error: Option<String>,
+}
+
+impl Counters {
+    fn read(&self, bytes: usize, values: usize) {
+        self.records_in.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.values_out.fetch_add(values as u64, Ordering::Relaxed);
+    }
+}
+
+fn of(number: &AtomicU64) -> u64 {
+    number.load(Ordering::Relaxed)
+}
+
 impl StageProgress {
     /// The numbers now.
     pub fn counts(&self) -> StageCounts {
-        let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
         let inner = &self.0;
         StageCounts {
-            records_in: of(&inner.records_in),
-            bytes_in: of(&inner.bytes_in),
-            values_out: of(&inner.values_out),
-            rejected: of(&inner.rejected),
+            records_in: of(&inner.total.records_in),
+            bytes_in: of(&inner.total.bytes_in),
+            values_out: of(&inner.total.values_out),
+            rejected: of(&inner.total.rejected),
             pieces_out: of(&inner.pieces_out),
             pieces_merged: of(&inner.pieces_merged),
             results_out: of(&inner.results_out),
@@ -59,30 +122,93 @@ impl StageProgress {
         }
     }
 
-    pub(super) fn read(&self, bytes: usize, values: usize) {
-        self.0.records_in.fetch_add(1, Ordering::Relaxed);
-        self.0.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.0
-            .values_out
-            .fetch_add(values as u64, Ordering::Relaxed);
+    /// The shards that this worker works on now.
+    pub fn shards(&self) -> Vec<ShardProgress> {
+        let mut shards = self.0.shards.lock();
+        shards.retain(|_, counters| counters.strong_count() > 0);
+        let boards = self.0.boards.lock().clone();
+        let statuses: BTreeMap<Stage, _> = boards
+            .iter()
+            .map(|(stage, board)| (*stage, board.shards()))
+            .collect();
+        let shard = |((stage, shard_id), counters): (&(Stage, String), &Weak<Counters>)| {
+            let counters = counters.upgrade()?;
+            let status = statuses.get(stage).and_then(|shards| shards.get(shard_id));
+            let behind = status.and_then(|status| status.behind_latest);
+            let error = status.and_then(|status| {
+                let failing = status.read_error.clone();
+                failing.or_else(|| match &status.step {
+                    millstream_consumer::ShardStep::Retrying { error, .. } => Some(error.clone()),
+                    _ => None,
+                })
+            });
+            Some(ShardProgress {
+                stage: *stage,
+                shard_id: shard_id.clone(),
+                records_in: of(&counters.records_in),
+                bytes_in: of(&counters.bytes_in),
+                values_out: of(&counters.values_out),
+                rejected: of(&counters.rejected),
+                behind_ms: behind
+                    .map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
+                last_error: error,
+            })
+        };
+        shards.iter().filter_map(shard).collect()
+    }
+
+    /// What is counted of one shard, until the last clone is dropped.
+    pub(super) fn shard(&self, stage: Stage, shard_id: &str) -> ShardCounter {
+        let counters = Arc::<Counters>::default();
+        let key = (stage, shard_id.to_owned());
+        self.0.shards.lock().insert(key, Arc::downgrade(&counters));
+        ShardCounter {
+            all: self.clone(),
+            own: counters,
+        }
+    }
+
+    /// The board of a stage's consumer, which knows how far its shards are behind.
+    pub(super) fn watch(&self, stage: Stage, board: StatusBoard) {
+        self.0.boards.lock().insert(stage, board);
     }
 
     pub(super) fn rejected(&self, cause: &str) {
-        self.0.rejected.fetch_add(1, Ordering::Relaxed);
+        self.0.total.rejected.fetch_add(1, Ordering::Relaxed);
         *self.0.last_rejection.lock() = Some(cause.to_owned());
+    }
+}
+
+/// Counts for one shard and for the worker.
+#[derive(Debug, Clone)]
+pub(super) struct ShardCounter {
+    all: StageProgress,
+    own: Arc<Counters>,
+}
+
+impl ShardCounter {
+    pub(super) fn read(&self, bytes: usize, values: usize) {
+        self.own.read(bytes, values);
+        self.all.0.total.read(bytes, values);
+    }
+
+    /// A record of the shard was rejected by decoding or a step; the worker counts it where it is kept.
+    pub(super) fn rejected(&self) {
+        self.own.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn piece_out(&self) {
-        self.0.pieces_out.fetch_add(1, Ordering::Relaxed);
+        self.all.0.pieces_out.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn piece_merged(&self) {
-        self.0.pieces_merged.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn piece_merged(&self, bytes: usize) {
+        self.own.read(bytes, 0);
+        self.all.0.pieces_merged.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn results_out(&self, results: usize) {
-        self.0
-            .results_out
-            .fetch_add(results as u64, Ordering::Relaxed);
+        let results = results as u64;
+        self.own.values_out.fetch_add(results, Ordering::Relaxed);
+        self.all.0.results_out.fetch_add(results, Ordering::Relaxed);
     }
 }

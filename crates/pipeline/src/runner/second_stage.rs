@@ -15,7 +15,8 @@ use millstream_consumer::{
 };
 
 use super::lanes::Lanes;
-use super::{PieceStream, Shared, StateError, StateStore, cuts, evaluation};
+use super::progress::ShardCounter;
+use super::{PieceStream, Shared, Stage, StateError, StateStore, cuts, evaluation};
 use crate::window::{Merger, OpenShard, Piece, Plan, WindowResult};
 
 const TICK: Duration = Duration::from_millis(200);
@@ -30,6 +31,7 @@ const OWN: &str = "(windows)";
 
 pub(super) struct SecondStage {
     shard_id: String,
+    counter: ShardCounter,
     shared: Arc<Shared>,
     plan: Arc<Plan>,
     pieces: Arc<dyn PieceStream>,
@@ -59,6 +61,7 @@ impl SecondStage {
         source: Arc<dyn Source>,
     ) -> Self {
         Self {
+            counter: shared.progress.shard(Stage::Windows, shard_id),
             lanes: Lanes::open(&shared, shard_id),
             shard_id: shard_id.to_owned(),
             shared,
@@ -204,7 +207,7 @@ impl SecondStage {
             return Ok(());
         };
         let results = self.merger.outbox(&self.plan);
-        self.shared.progress.results_out(results.len());
+        self.counter.results_out(results.len());
         let items = results
             .into_iter()
             .map(|result| self.item(&place, result))
@@ -265,7 +268,7 @@ impl SecondStage {
             } else {
                 let merged = self.merger.add(&self.plan, piece);
                 merged.map_err(|error| self.fail(&error.to_string()))?;
-                self.shared.progress.piece_merged();
+                self.counter.piece_merged(record.data.len());
             }
             self.place = Some(record.place.clone());
         }

@@ -1,0 +1,81 @@
+"""An S3 server of other people's making (SeaweedFS, from PyPI), on free ports; it can be down for a while."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+START_DEADLINE_S = 60
+BUCKET = "results"
+KEYS = {"AWS_ACCESS_KEY_ID": "connectors", "AWS_SECRET_ACCESS_KEY": "connectors-secret"}
+
+
+def free_ports(count):
+    """Ports that nobody listens at now, none of them twice; the port 10000 above each is free too."""
+    found, held = [], []
+    while len(found) < count:
+        one = socket.socket()
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+        held.append(one)
+        if port < 50_000:
+            found.append(port)
+    for one in held:
+        one.close()
+    return found
+
+
+class ObjectStore:
+    """`weed mini` with one bucket."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir()
+        self.ports = dict(zip(["s3", "master", "volume", "filer"], free_ports(4)))
+        self.process = None
+        self.start()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.ports['s3']}"
+
+    def start(self):
+        program = Path(sys.executable).parent / "weed"
+        ports = [f"-{name}.port={port}" for name, port in self.ports.items()]
+        grpc = [f"-{name}.port.grpc={port + 10_000}" for name, port in self.ports.items()]
+        self.process = subprocess.Popen(
+            [program, "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}",
+             "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", *ports, *grpc],
+            env={**os.environ, **KEYS}, stdin=subprocess.DEVNULL,
+            stdout=open(self.folder.parent / "weed.log", "ab"), stderr=subprocess.STDOUT,
+        )
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not self.is_up():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"SeaweedFS does not start: see {self.folder.parent / 'weed.log'}")
+            time.sleep(0.2)
+
+    def is_up(self):
+        try:
+            urllib.request.urlopen(self.endpoint, timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+    def client(self):
+        import boto3
+        from botocore.config import Config
+        return boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name="us-east-1", config=Config(s3={"addressing_style": "path"}),
+            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        )

@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""Pipelines under faults: a writer puts numbered records on a stream of 8 shards; while the pipeline delivers them, its
+worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
+Then every record must be there exactly once, as somebody else's program reads it.
+
+    under_faults.py --endpoint URL [--records 200000] [files] [s3] [dynamodb] [windows]
+
+`make test` runs it with 8,000 records, `make soak` with 200,000 (MILLSTREAM_CONNECTOR_RECORDS).
+
+Prints a line for each destination, and `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from fresh_server import binary  # noqa: E402
+
+import object_store  # noqa: E402
+
+SHARDS = 8
+KEYS = 97
+DEADLINE_S = 900
+
+
+class Run:
+    """One pipeline: its stream, its file, its worker."""
+
+    def __init__(self, endpoint, name, folder, records):
+        self.endpoint, self.name, self.folder, self.records = endpoint, name, Path(folder), records
+        self.env = {**os.environ, **object_store.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1",
+                    "RUST_LOG": "warn"}
+        self.env.pop("AWS_ENDPOINT_URL_S3", None)
+        self.worker = None
+        self.written = 0
+        self.millstream("streams", "create", name, "--shards", str(SHARDS))
+
+    def millstream(self, *arguments, **options):
+        return subprocess.run([binary(), *arguments], env=self.env, check=True, text=True,
+                              stdout=subprocess.PIPE, timeout=DEADLINE_S, **options).stdout
+
+    def declare(self, text):
+        self.file = self.folder / f"{self.name}.toml"
+        self.file.write_text(f'name = "{self.name}"\n[source]\nstream = "{self.name}"\n{text}')
+        self.millstream("pipeline", "check", str(self.file))
+
+    def write(self, share):
+        """The next records, up to this share of all."""
+        until = int(self.records * share)
+        lines = (json.dumps({"n": n, "k": f"key-{n % KEYS}", "half": n % 100 + 0.5, "text": "x" * 60})
+                 for n in range(self.written + 1, until + 1))
+        path = self.folder / "input.jsonl"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        self.millstream("records", "put", self.name, "--file", str(path), "--input", "json", "--key", ".n", "--quiet")
+        self.written = until
+
+    def start(self):
+        log = open(self.folder / f"{self.name}.log", "ab")
+        self.worker = subprocess.Popen(
+            [binary(), "pipeline", "run", str(self.file), "--failover", "2s", "--report", "5s"],
+            env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )
+
+    def kill(self):
+        self.worker.kill()
+        self.worker.wait()
+
+    def finish(self):
+        """Ctrl-C: what is in hand is delivered."""
+        self.worker.send_signal(2)
+        assert self.worker.wait(120) == 0, (self.folder / f"{self.name}.log").read_text()[-3000:]
+
+    def until(self, what, is_done):
+        deadline = time.monotonic() + DEADLINE_S
+        while not (seen := is_done())[0]:
+            if time.monotonic() > deadline or self.worker.poll() is not None:
+                log = (self.folder / f"{self.name}.log").read_text()[-3000:]
+                raise AssertionError(f"{what}: {seen[1]}; the worker said\n{log}")
+            time.sleep(0.3)
+
+
+class Files:
+    """JSON lines in a folder."""
+
+    FLUSH = 'flush = { bytes = "256 KiB", time = "1s" }'
+
+    def __init__(self, run):
+        self.run, self.out = run, run.folder / "out"
+        run.declare(f'[[sink]]\nfiles = {{ folder = "{self.out}", {self.FLUSH} }}\n')
+
+    def lines(self):
+        if self.out.exists():
+            for path in sorted(self.out.iterdir()):
+                if not path.name.startswith("."):
+                    yield from path.read_text().splitlines()
+
+    def count(self):
+        return sum(1 for _ in self.lines())
+
+    def down(self):
+        return None
+
+    def check(self):
+        exactly_once((json.loads(line)["n"] for line in self.lines()), self.run.records)
+
+
+class S3(Files):
+    """Compressed JSON lines in a bucket, read by boto3."""
+
+    def __init__(self, run):
+        self.run = run
+        self.store = object_store.ObjectStore(run.folder / "objects")
+        self.read = {}
+        run.declare(
+            f'[[sink]]\ns3 = {{ bucket = "{object_store.BUCKET}", prefix = "trades/{{date}}/{{hour}}", '
+            f'endpoint = "{self.store.endpoint}", compression = "gzip", {self.FLUSH} }}\n'
+        )
+
+    def lines(self):
+        client = self.store.client()
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=object_store.BUCKET):
+            for entry in page.get("Contents", []):
+                key = entry["Key"]
+                if key not in self.read:
+                    body = client.get_object(Bucket=object_store.BUCKET, Key=key)["Body"].read()
+                    self.read[key] = gzip.decompress(body).decode().splitlines()
+        for lines in self.read.values():
+            yield from lines
+
+    def down(self):
+        self.store.stop()
+        return self.store.start
+
+    def check(self):
+        self.read.clear()
+        super().check()
+        self.store.stop()
+
+
+class DynamoDb:
+    """A table with a row for each record, read by boto3."""
+
+    def __init__(self, run):
+        import boto3
+        self.run = run
+        self.table = boto3.resource(
+            "dynamodb", endpoint_url=run.endpoint, region_name="us-east-1",
+            aws_access_key_id=object_store.KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=object_store.KEYS["AWS_SECRET_ACCESS_KEY"],
+        ).create_table(
+            TableName=f"{run.name}-rows", BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "n", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "n", "AttributeType": "N"}],
+        )
+        run.declare(f'[[sink]]\ndynamodb = {{ table = "{run.name}-rows", key = {{ n = ".n" }} }}\n')
+
+    def rows(self):
+        start = {}
+        while True:
+            page = self.table.scan(ConsistentRead=True, ProjectionExpression="n", **start)
+            yield from (int(row["n"]) for row in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def count(self):
+        return sum(1 for _ in self.rows())
+
+    def down(self):
+        return None
+
+    def check(self):
+        exactly_once(self.rows(), self.run.records)
+
+
+class Windows(Files):
+    """Totals over all shards, in windows of two seconds."""
+
+    def __init__(self, run):
+        self.run, self.out = run, run.folder / "out"
+        run.declare(
+            '[window]\nevery = "2s"\nby = ".k"\nvalues = { records = "count", sum = "sum .n", halves = "sum .half" }\n'
+            f'[[sink]]\nfiles = {{ folder = "{self.out}", flush = {{ time = "500ms" }} }}\n'
+        )
+
+    def totals(self):
+        latest = {}
+        for line in self.lines():
+            result = json.loads(line)
+            key = (result["window"], result["by"])
+            known = latest.get(key)
+            if known and known["revision"] == result["revision"]:
+                assert known == result, f"two results of one revision: {known} {result}"
+            if not known or known["revision"] < result["revision"]:
+                latest[key] = result
+        totals = collections.defaultdict(lambda: [0, 0, 0.0])
+        for (_, by), result in latest.items():
+            for at, name in enumerate(("records", "sum", "halves")):
+                totals[by][at] += result[name]
+        return totals
+
+    def count(self):
+        return sum(records for records, _, _ in self.totals().values())
+
+    def check(self):
+        wanted = collections.defaultdict(lambda: [0, 0, 0.0])
+        for n in range(1, self.run.records + 1):
+            total = wanted[f"key-{n % KEYS}"]
+            total[0] += 1
+            total[1] += n
+            total[2] += n % 100 + 0.5
+        found = self.totals()
+        assert found == wanted, {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
+
+
+DESTINATIONS = {"files": Files, "s3": S3, "dynamodb": DynamoDb, "windows": Windows}
+
+
+def exactly_once(found, records):
+    counts = collections.Counter(found)
+    missing = [n for n in range(1, records + 1) if n not in counts]
+    repeated = [n for n, times in counts.items() if times > 1]
+    strange = [n for n in counts if not 1 <= n <= records]
+    assert not (missing or repeated or strange), (
+        f"{len(missing)} missing ({missing[:5]}), {len(repeated)} more than once ({repeated[:5]}), strange {strange[:5]}"
+    )
+
+
+def under_faults(run, destination, down_s):
+    """Everything that goes wrong, at places that progress decides and not time."""
+    reached = lambda share: (lambda: ((count := destination.count()) >= run.records * share, count))  # noqa: E731
+    run.start()
+    run.write(0.2)
+    run.until("the first records", reached(0.02))
+    run.kill()
+    run.start()
+    run.millstream("streams", "split", run.name, "0")
+    run.write(0.5)
+    run.until("more records", reached(0.25))
+    run.kill()
+    up = destination.down()
+    run.start()
+    run.millstream("streams", "merge", run.name, "1", "2")
+    run.write(0.8)
+    if up:
+        time.sleep(down_s)
+        up()
+    run.until("records after the destination was down", reached(0.6))
+    run.kill()
+    run.start()
+    run.write(1.0)
+    run.until("all records", reached(1.0))
+    run.finish()
+    destination.check()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--records", type=int, default=int(os.environ.get("MILLSTREAM_CONNECTOR_RECORDS", "8000")))
+    parser.add_argument("--down-s", type=float, default=10)
+    parser.add_argument("destinations", nargs="*", default=[])
+    options = parser.parse_args()
+    passed = failed = 0
+    for name in options.destinations or DESTINATIONS:
+        with tempfile.TemporaryDirectory(prefix="millstream-connectors-") as folder:
+            began = time.monotonic()
+            run = Run(options.endpoint, f"faults-{name}", folder, options.records)
+            try:
+                under_faults(run, DESTINATIONS[name](run), options.down_s)
+            except (AssertionError, subprocess.SubprocessError) as error:
+                print(f"FAILED {name}: {error}", flush=True)
+                failed += 1
+            else:
+                print(f"{name}: {options.records} records, each once; {time.monotonic() - began:.0f} s", flush=True)
+                passed += 1
+            finally:
+                if run.worker and run.worker.poll() is None:
+                    run.kill()
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
