@@ -21,7 +21,8 @@ pub struct CallHooks {
     /// Hears of shards of on-demand streams that are split or merged.
     pub scaling: Option<Arc<dyn ScalingRecorder>>,
     /// What the records of encrypted streams are sealed with. None: they are stored as they are, and only the API shows
-    /// that a stream is encrypted.
+    /// that a stream is encrypted. Of one service alone: another one on the same engine would not know the keys that this one
+    /// makes.
     pub keys: Option<Arc<KeyRing>>,
 }
 
