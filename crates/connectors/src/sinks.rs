@@ -4,8 +4,14 @@
 pub mod dynamodb;
 #[cfg(any(feature = "files", test))]
 pub mod files;
+#[cfg(any(feature = "postgres", feature = "http", test))]
+mod halves;
+#[cfg(any(feature = "http", test))]
+pub mod http;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+#[cfg(any(feature = "postgres", test))]
+pub mod postgres;
 #[cfg(any(feature = "s3", test))]
 pub mod s3;
 #[cfg(any(feature = "stdout", test))]

@@ -241,6 +241,32 @@ impl<'a> Section<'a> {
         parsed.map(|bytes| (bytes, at))
     }
 
+    /// A whole number in this range, if it is there; nothing if it is wrong.
+    pub(super) fn number(
+        &mut self,
+        reader: &mut Reader<'_>,
+        name: &str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Option<Option<usize>> {
+        let Some(found) = self.take(name) else {
+            return Some(None);
+        };
+        let number = match found.get_ref() {
+            DeValue::Integer(number) => number.as_str().replace('_', "").parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let path = self.path_of(name);
+            let (from, to) = (range.start(), range.end());
+            reader.problem(
+                found.span().start,
+                format!("{path} must be a number from {from} to {to}"),
+            );
+        }
+        number.map(Some)
+    }
+
     /// A list of texts.
     pub(super) fn texts(&mut self, reader: &mut Reader<'_>, name: &str) -> Vec<String> {
         let Some(found) = self.take(name) else {

@@ -2,7 +2,9 @@
 
 mod dynamodb;
 mod files;
+mod http;
 mod options;
+mod postgres;
 #[cfg(feature = "s3")]
 mod s3;
 mod stdout;
@@ -25,6 +27,8 @@ const KINDS: &[Kind] = &[
     dynamodb::KIND,
     #[cfg(feature = "s3")]
     s3::KIND,
+    postgres::KIND,
+    http::KIND,
 ];
 
 /// Most bytes of items that wait for a sink.

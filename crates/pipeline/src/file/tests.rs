@@ -119,3 +119,81 @@ fn what_is_no_toml_is_told_beside_the_rest() {
         "{found:?}"
     );
 }
+
+#[test]
+fn the_file_of_each_page_on_a_sink_is_right() {
+    let pages = [
+        include_str!("../../../../docs/connectors/postgres.md"),
+        include_str!("../../../../docs/connectors/http.md"),
+    ];
+    for page in pages {
+        let file = page.split("```toml\n").nth(1).unwrap();
+        let file = file.split("```").next().unwrap();
+        assert_eq!(problems(file), Vec::<String>::new(), "{file}");
+    }
+}
+
+#[test]
+fn mistakes_in_sinks_elsewhere_have_their_place_too() {
+    let head = "name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\n";
+    for (sink, at, says) in [
+        (
+            "postgres = { url = \"db\", table = \"t\", columns = { a = \".a\" } }",
+            20,
+            "postgresql://USER@HOST",
+        ),
+        (
+            "postgres = { url = \"postgresql://h/d?sslmode=verify-ca\", table = \"t\", columns = { a = \".a\" } }",
+            20,
+            "verify-full",
+        ),
+        (
+            "postgres = { url = \"postgresql://h/d\", table = \"t\" }",
+            12,
+            "columns is missing",
+        ),
+        (
+            "postgres = { url = \"postgresql://h/d\", table = \"a.b.c\", columns = { a = \".a\" } }",
+            48,
+            "schema.table",
+        ),
+        (
+            "postgres = { url = \"postgresql://h/d\", table = \"t\", columns = { millstream_id = \".a\" } }",
+            48,
+            "written by the sink",
+        ),
+        (
+            "postgres = { url = \"postgresql://h/d\", table = \"t\", columns = { a = \"a\" } }",
+            69,
+            "no path to a field",
+        ),
+        ("http = { url = \"ftp://h\" }", 16, "https://HOST/PATH"),
+        (
+            "http = { url = \"http://me:secret@h/\" }",
+            16,
+            "without a password",
+        ),
+        ("http = { url = \"http://h\", batch = 0 }", 36, "1 to 10000"),
+        (
+            "http = { url = \"http://h\", timeout = \"2m\" }",
+            38,
+            "100 ms to 40 s",
+        ),
+        (
+            "http = { url = \"http://h\", shape = \"lambda\" }",
+            36,
+            "source_arn is missing",
+        ),
+        (
+            "http = { url = \"http://h\", headers = { \"a b\" = \"c\" } }",
+            40,
+            "is no header",
+        ),
+    ] {
+        let found = problems(&format!("{head}{sink}\n"));
+        let is_there = found.len() == 1
+            && found[0].starts_with(&format!("5:{at}: "))
+            && found[0].contains(says);
+        assert!(is_there, "{sink}: {found:?}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Connections, and one transaction.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::SinkExt;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio_postgres::{Client, Config, Error, Statement};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::statements::{COPY, MAKE_STAGING, Statements};
+use super::tls::Tls;
+use crate::SinkError;
+use crate::sinks::halves::NotWritten;
+
+/// Most connections of one sink in one process, however many shards there are: a server has a hundred.
+const CONNECTIONS_MAX: usize = 4;
+/// Unless the address says otherwise (`connect_timeout`).
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Connections that come and go.
+#[derive(Debug)]
+pub(super) struct Pool {
+    config: Config,
+    tls: Tls,
+    statements: Statements,
+    places: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// Dropped, it is cut, and the server takes back what was not committed.
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    copy: Statement,
+    upsert: Statement,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Pool {
+    pub(super) fn new(mut config: Config, tls: Tls, statements: Statements) -> Self {
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIME);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("millstream");
+        }
+        Self {
+            config,
+            tls,
+            statements,
+            places: Semaphore::new(CONNECTIONS_MAX),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Writes the lines, all or none. If this future is dropped, they may have been written.
+    pub(super) async fn write(&self, lines: String) -> Result<(), NotWritten> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| NotWritten::Unknown("closed".to_owned()))?;
+        let idle = self.idle.lock().pop();
+        let mut connection = match idle {
+            Some(connection) if !connection.client.is_closed() => connection,
+            _ => self.connect().await.map_err(|error| not_written(&error))?,
+        };
+        let written = connection.write(lines.into()).await;
+        let written = written.map_err(|error| not_written(&error));
+        // After anything else nobody knows how it stands with the connection.
+        if matches!(written, Ok(()) | Err(NotWritten::Refused(_))) {
+            self.idle.lock().push(connection);
+        }
+        written
+    }
+
+    async fn connect(&self) -> Result<Connection, Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let task = tokio::spawn(async move {
+            // Whoever asks next is told.
+            connection.await.ok();
+        });
+        let _task = AbortOnDropHandle::new(task);
+        client.batch_execute(MAKE_STAGING).await?;
+        let copy = client.prepare(COPY).await?;
+        let upsert = client.prepare(&self.statements.upsert).await?;
+        Ok(Connection {
+            client,
+            copy,
+            upsert,
+            _task,
+        })
+    }
+}
+
+impl Connection {
+    async fn write(&mut self, lines: Bytes) -> Result<(), Error> {
+        let transaction = self.client.transaction().await?;
+        let written = async {
+            let mut copy = Box::pin(transaction.copy_in(&self.copy).await?);
+            copy.send(lines).await?;
+            copy.close().await?;
+            transaction.execute(&self.upsert, &[]).await
+        };
+        match written.await {
+            Ok(_) => transaction.commit().await,
+            Err(error) => {
+                // Its own failure shows at the next use.
+                transaction.rollback().await.ok();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whether it is the rows' fault. What is not about values (no table, no column, no room, no right) is put right by
+/// somebody, and then they are written.
+fn not_written(error: &Error) -> NotWritten {
+    let message = SinkError::of("PostgreSQL", error).message;
+    let Some(from_server) = error.as_db_error() else {
+        return NotWritten::Unknown(message);
+    };
+    let code = from_server.code().code();
+    let mut cause = format!("PostgreSQL: {} ({code})", from_server.message());
+    for more in [from_server.detail(), from_server.where_()]
+        .into_iter()
+        .flatten()
+    {
+        cause.push_str("; ");
+        cause.push_str(&more.chars().take(300).collect::<String>());
+    }
+    if is_about_values(code) {
+        NotWritten::Refused(cause)
+    } else {
+        NotWritten::Unknown(cause)
+    }
+}
+
+/// Data exceptions, violated constraints and checks of views, what a trigger raises, and values that are too large.
+fn is_about_values(code: &str) -> bool {
+    ["22", "23", "44"].contains(&code.get(..2).unwrap_or_default())
+        || ["P0001", "54000"].contains(&code)
+}
