@@ -361,7 +361,7 @@ async fn try_finish(
     children: &[Shard],
 ) -> Result<(), EndError> {
     let listed = in_time(context.source.list_shards()).await?;
-    let shards = shard_graph::with_children(listed, &held.row().await, children)
+    let shards = shard_graph::with_children(listed, held.key(), children)
         .map_err(EndError::ChildNotListed)?;
     sync_leases(context, &shards, &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards

@@ -12,7 +12,7 @@ mod former_stream;
 
 pub(crate) use former_stream::{OutdatedListing, SyncStep, sync_steps};
 
-/// The shards of a listing, which may lag behind, and those children of the shard of `ended` that are past retention.
+/// The shards of a listing, which may lag behind, and those children of the shard `ended` that are past retention.
 ///
 /// # Errors
 /// A child that is not listed yet. It must not have a lease before: the end of its parent does not tell where its numbers
@@ -20,7 +20,7 @@ pub(crate) use former_stream::{OutdatedListing, SyncStep, sync_steps};
 /// has a lease, without which that parent's records would be skipped.
 pub(crate) fn with_children(
     mut listed: Vec<Shard>,
-    ended: &Lease,
+    ended: &str,
     children: &[Shard],
 ) -> Result<Vec<Shard>, String> {
     let ids: BTreeSet<String> = listed.iter().map(|shard| shard.shard_id.clone()).collect();
@@ -29,15 +29,11 @@ pub(crate) fn with_children(
             continue;
         }
         // A shard is not past retention before its parents are.
-        let is_past = !ids.contains(&ended.lease_key) && ids.last() > Some(&child.shard_id);
+        let is_past = !ids.contains(ended) && ids.last() > Some(&child.shard_id);
         if !is_past {
             return Err(child.shard_id.clone());
         }
-        listed.push(Shard {
-            // It starts later; but this, too, tells its stream from one that is created again.
-            starting_sequence_number: ended.starting_sequence_number.clone(),
-            ..child.clone()
-        });
+        listed.push(child.clone());
     }
     Ok(listed)
 }

@@ -58,11 +58,11 @@ fn a_child_waits_until_it_is_listed() {
         vec![first.clone()],
         vec![first.clone(), shard("2", "")],
     ] {
-        let waits = with_children(early, &lease("1", "17"), told);
+        let waits = with_children(early, "1", told);
         assert_eq!(waits, Err("3".to_owned()));
     }
     let listed = vec![first, shard("2", ""), child.clone()];
-    let shards = with_children(listed, &lease("1", "17"), told).unwrap();
+    let shards = with_children(listed, "1", told).unwrap();
     let leases = [lease("1", "SHARD_END")];
     let made = created(&shards, &leases, InitialPosition::TrimHorizon);
     assert_eq!(made, ["2 TRIM_HORIZON", "3 TRIM_HORIZON"]);
@@ -72,19 +72,9 @@ fn a_child_waits_until_it_is_listed() {
 #[test]
 fn a_child_past_retention_needs_no_listing() {
     let listed = vec![shard("4", "3")];
-    let ended = Lease {
-        starting_sequence_number: "10".parse().ok(),
-        ..lease("1", "17")
-    };
-    let shards = with_children(listed, &ended, &[shard("3", "1 2")]).unwrap();
-    let leases = leases_to_create(
-        &shards,
-        std::slice::from_ref(&ended),
-        InitialPosition::Latest,
-    );
-    // Its lease must say of which stream it is, or would wait for ever for parents in the next one of that name.
-    assert!(leases[0].is_of_same_shard(&ended));
-    let made = created(&shards, &[ended], InitialPosition::Latest);
+    let shards = with_children(listed, "1", &[shard("3", "1 2")]).unwrap();
+    let leases = [lease("1", "17")];
+    let made = created(&shards, &leases, InitialPosition::Latest);
     assert_eq!(made, ["3 TRIM_HORIZON", "4 TRIM_HORIZON"]);
 }
 
