@@ -40,30 +40,30 @@ pub struct Timed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Partial {
-    /// See [`Function::Count`].
+    /// See `Function::Count`.
     Count(u64),
-    /// See [`Function::Sum`].
+    /// See `Function::Sum`.
     Sum(ExactSum),
-    /// See [`Function::Mean`].
+    /// See `Function::Mean`.
     Mean {
         /// Of the values.
         sum: ExactSum,
         /// Of the values.
         count: u64,
     },
-    /// See [`Function::Min`].
+    /// See `Function::Min`.
     Min(Option<Value>),
-    /// See [`Function::Max`].
+    /// See `Function::Max`.
     Max(Option<Value>),
-    /// See [`Function::First`].
+    /// See `Function::First`.
     First(Option<Timed>),
-    /// See [`Function::Last`].
+    /// See `Function::Last`.
     Last(Option<Timed>),
-    /// See [`Function::Distinct`].
+    /// See `Function::Distinct`.
     Distinct(Box<Distinct>),
-    /// See [`Function::Quantile`].
+    /// See `Function::Quantile`.
     Quantile(Box<Quantile>),
-    /// See [`Function::Top`].
+    /// See `Function::Top`.
     Top(Top),
 }
 
@@ -82,7 +82,7 @@ pub enum NotAggregated {
 }
 
 impl Partial {
-    /// Adds a value that [`Function::check`] has let pass; null is passed over.
+    /// Adds a value that `Function::check` has let pass; null is passed over.
     pub fn add(&mut self, value: &Value, moment: &Moment) {
         if value.is_null() {
             return;

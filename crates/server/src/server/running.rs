@@ -30,13 +30,13 @@ pub enum Ended {
     CutOff,
     /// The stream service failed and the server ended by itself; the log says why.
     Failed,
-    /// The log takes no more writes, and the server ended by itself as [`Settings::log_failure`] says.
+    /// The log takes no more writes, and the server ended by itself as [`Settings::log_failure`](crate::Settings::log_failure) says.
     LogFailed,
 }
 
 impl Server {
     /// Serves until `shutdown` is ready, then finishes what was accepted and closes everything, in the time of
-    /// [`Settings::shutdown_grace`].
+    /// [`Settings::shutdown_grace`](crate::Settings::shutdown_grace).
     ///
     /// Dropping the future ends the server at once, as a kill would.
     pub async fn run(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
