@@ -5,8 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 START_DEADLINE_S = 60
@@ -60,11 +58,11 @@ class ObjectStore:
             time.sleep(0.2)
 
     def is_up(self):
+        """Whether the bucket is there: it is made some time after the server answers."""
+        from botocore.exceptions import BotoCoreError, ClientError
         try:
-            urllib.request.urlopen(self.endpoint, timeout=2)
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
+            self.client().head_bucket(Bucket=BUCKET)
+        except (BotoCoreError, ClientError):
             return False
         return True
 
