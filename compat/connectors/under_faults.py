@@ -40,6 +40,8 @@ class Run:
                     "RUST_LOG": "warn"}
         self.env.pop("AWS_ENDPOINT_URL_S3", None)
         self.worker = None
+        # What is to be stopped when the run is over.
+        self.ends = []
         self.written = 0
         self.millstream("streams", "create", name, "--shards", str(SHARDS))
 
@@ -118,6 +120,7 @@ class S3(Files):
     def __init__(self, run):
         self.run = run
         self.store = object_store.ObjectStore(run.folder / "objects")
+        run.ends.append(self.store.stop)
         self.read = {}
         run.declare(
             f'[[sink]]\ns3 = {{ bucket = "{object_store.BUCKET}", prefix = "trades/{{date}}/{{hour}}", '
@@ -142,7 +145,6 @@ class S3(Files):
     def check(self):
         self.read.clear()
         super().check()
-        self.store.stop()
 
 
 class DynamoDb:
@@ -285,6 +287,9 @@ def main():
             finally:
                 if run.worker and run.worker.poll() is None:
                     run.kill()
+                # Whatever the run has come to: a program left behind holds its folder and its ports.
+                for end in run.ends:
+                    end()
     print(f"{passed} passed, {failed} failed, 0 skipped")
     sys.exit(1 if failed else 0)
 

@@ -39,7 +39,7 @@ impl Under {
     /// The engine once `memory` is the one below.
     pub(crate) fn on(&self, memory: MemoryEngine) -> Arc<dyn LogEngine> {
         let memory = Arc::new(memory);
-        if std::env::var_os(SPARSE).is_none() {
+        if !is_sparse() {
             return memory;
         }
         let mut last = self.0.lock();
@@ -50,6 +50,11 @@ impl Under {
         *last = Some(engine.clone());
         engine
     }
+}
+
+/// Whether offsets have gaps.
+pub(crate) fn is_sparse() -> bool {
+    std::env::var_os(SPARSE).is_some()
 }
 
 /// Whether a second service takes part.
