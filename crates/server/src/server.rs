@@ -14,7 +14,7 @@ use std::sync::Arc;
 use millstream_cloudwatch::CloudWatch;
 use millstream_log::{EngineStatus, LogEngine};
 use millstream_sealing::KeyRing as DataKeys;
-use millstream_streams::{AwsLimits, CallHooks, StreamService, StreamSettings};
+use millstream_streams::{AwsLimits, CallHooks, StreamService};
 use millstream_tables::TableService;
 use millstream_types::WallClock;
 use tokio::net::TcpListener;
@@ -135,13 +135,6 @@ impl Server {
                 return Err(error);
             }
         };
-        let stream_settings = StreamSettings {
-            transition: settings.transition,
-            account_shards_max: settings.account_shards_max,
-            reads_max: settings.http.reads_max,
-            skips_damaged_records: settings.http.skips_damaged_records,
-            ..StreamSettings::default()
-        };
         let control = folder.clone().zip(pin).and_then(|(folder, pin)| {
             let (tables, clock) = (tables.clone(), Arc::clone(&clock));
             control(Backups {
@@ -165,7 +158,7 @@ impl Server {
             Arc::clone(&engine),
             Arc::clone(&snapshots),
             clock,
-            stream_settings,
+            settings.streams.clone(),
             hooks,
         )
         .await;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use millstream_streams::LimitOverrides;
+use millstream_streams::{LimitOverrides, StreamSettings};
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
@@ -28,10 +28,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The account of every access key that is not an account id itself.
     pub account_id: AccountId,
-    /// How long a stream stays in CREATING, UPDATING and DELETING beyond the time that it really takes.
-    pub transition: Duration,
-    /// Most open shards of all provisioned streams of an account in a region; `None` for no limit.
-    pub account_shards_max: Option<u64>,
+    /// What the streams run with.
+    pub streams: StreamSettings,
     /// Which of AWS's limits on rates hold: its own, but for these; `None` for none.
     pub limits: Option<LimitOverrides>,
     /// What keeps the logs.
@@ -91,10 +89,6 @@ pub struct HttpSettings {
     /// Most bytes that open HTTP/2 requests, and heads of requests that come in pieces, count for; each request counts for
     /// 8 KiB beside its body.
     pub requests_bytes_max: usize,
-    /// Most GetRecords calls and events of subscriptions that may wait for the disk at the same time; others wait.
-    pub reads_max: usize,
-    /// Whether reads pass over records that are damaged on the disk.
-    pub skips_damaged_records: bool,
     /// How long a request's head may take from its first byte.
     pub head_timeout: Duration,
     /// How long a request's body may take.
@@ -112,8 +106,6 @@ impl Default for HttpSettings {
             bodies_bytes_max: 256 * 1024 * 1024,
             answers_bytes_max: 256 * 1024 * 1024,
             requests_bytes_max: 128 * 1024 * 1024,
-            reads_max: 32,
-            skips_damaged_records: false,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),

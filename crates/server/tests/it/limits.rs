@@ -156,7 +156,7 @@ async fn five_streams_are_created_at_a_time() {
         };
         settings.limits = source.check().unwrap().limits;
         // Longer than the test: they stay CREATING.
-        settings.transition = std::time::Duration::from_secs(3_600);
+        settings.streams.transition = std::time::Duration::from_secs(3_600);
         settings.shutdown_grace = std::time::Duration::from_millis(100);
     })
     .await;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use millstream_streams::LimitOverrides;
+use millstream_streams::{LimitOverrides, StreamSettings};
 use millstream_tables::TableSettings;
 use millstream_types::AccountId;
 
@@ -19,6 +19,7 @@ impl SettingsSource {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn check(self) -> Result<Settings, InvalidSettings> {
+        let streams = self.check_streams()?;
         let http = self.check_http()?;
         let tables = self.check_tables()?;
         let tls = self.check_tls()?;
@@ -48,11 +49,7 @@ impl SettingsSource {
             account_id: account_id
                 .parse::<AccountId>()
                 .map_err(|_| InvalidSettings::AccountId(account_id))?,
-            transition: self.transition.unwrap_or_default(),
-            account_shards_max: match self.account_shards_max {
-                Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
-                None => None,
-            },
+            streams,
             limits: match self.limits {
                 None | Some(Limits::Off) => None,
                 Some(Limits::Aws) => Some(limits),
@@ -98,6 +95,20 @@ impl SettingsSource {
         }
     }
 
+    fn check_streams(&self) -> Result<StreamSettings, InvalidSettings> {
+        let default = StreamSettings::default();
+        Ok(StreamSettings {
+            transition: self.transition.unwrap_or(default.transition),
+            account_shards_max: match self.account_shards_max {
+                Some(max) => Some(at_least("account-shards-max", max, 1)? as u64),
+                None => default.account_shards_max,
+            },
+            reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
+            skips_damaged_records: self.records_damaged == Some(DamagedRecords::Skip),
+            ..default
+        })
+    }
+
     fn check_http(&self) -> Result<HttpSettings, InvalidSettings> {
         let default = HttpSettings::default();
         Ok(HttpSettings {
@@ -122,8 +133,6 @@ impl SettingsSource {
                     .unwrap_or(default.requests_bytes_max),
                 1024 * 1024,
             )?,
-            reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
-            skips_damaged_records: self.records_damaged == Some(DamagedRecords::Skip),
             head_timeout: some_time("head-timeout", self.head_timeout, default.head_timeout)?,
             body_timeout: some_time("body-timeout", self.body_timeout, default.body_timeout)?,
             write_timeout: some_time("write-timeout", self.write_timeout, default.write_timeout)?,

@@ -19,7 +19,7 @@ fn defaults_are_a_durable_server_on_the_loopback_address() {
     assert_eq!(settings.local.durability, Durability::Fsync);
     assert_eq!(settings.engine, EngineKind::Local);
     assert_eq!(settings.account_id.as_str(), "000000000000");
-    assert_eq!(settings.transition, Duration::ZERO);
+    assert_eq!(settings.streams.transition, Duration::ZERO);
 }
 
 #[test]
