@@ -22,6 +22,9 @@ pub struct StreamSettings {
     /// Most reads (GetRecords, events of subscriptions) that may wait for the disk at the same time; each may hold a
     /// whole answer meanwhile. Others wait for their turn; what is in memory is read without. Default 32; at least 1.
     pub reads_max: usize,
+    /// Bytes of a shard's log that one GetRecords call reads to count what lies behind its answer, where it asks for that;
+    /// what lies further on is estimated. Default 64 MiB; rounded up to 1 MiB.
+    pub behind_bytes_max: usize,
     /// Whether readers pass over records that are damaged on the disk, with a line in the log and a count
     /// ([`StreamService::skipped_damage`](crate::StreamService::skipped_damage)). Default: no; such a read fails, and says
     /// behind which sequence number it can go on.
@@ -37,6 +40,7 @@ impl Default for StreamSettings {
             retention_interval: Duration::from_secs(1),
             scaling_interval: Duration::from_secs(60),
             reads_max: 32,
+            behind_bytes_max: 64 * 1024 * 1024,
             skips_damaged_records: false,
         }
     }

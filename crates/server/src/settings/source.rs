@@ -146,6 +146,11 @@ pub struct SettingsSource {
     /// may hold 10 MiB; others wait for their turn. What is in memory is read without.
     #[arg(long, env = "MILLSTREAM_READS_MAX", value_name = "COUNT")]
     pub reads_max: Option<usize>,
+    /// Most bytes of a shard's log that one GetRecords call reads to count what lies behind its answer, where the caller asks
+    /// for that (docs/scaling.md), at least 1048576. Default 67108864. Higher: larger backlogs are counted to the record.
+    /// Lower: a look costs less; the rest is estimated.
+    #[arg(long, env = "MILLSTREAM_BEHIND_BYTES_MAX", value_name = "BYTES")]
+    pub behind_bytes_max: Option<usize>,
     /// What becomes of a read that meets records that are damaged on the disk. Default fail: nothing is skipped, and the
     /// error says how to go on. `millstream repair` is the other way.
     #[arg(long, env = "MILLSTREAM_RECORDS_DAMAGED", value_name = "HOW")]
@@ -252,6 +257,7 @@ impl SettingsSource {
             answers_bytes_max,
             requests_bytes_max,
             reads_max,
+            behind_bytes_max,
             records_damaged,
             head_timeout,
             body_timeout,

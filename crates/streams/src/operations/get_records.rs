@@ -63,7 +63,9 @@ async fn get_and_count(
         return Ok((answer, Behind::default()));
     };
     let horizon = stream.trim_horizon(call.now());
-    let behind = count_behind(read_with(call, &stream), &shard, position, horizon).await;
+    let bytes_max = call.inner().settings.behind_bytes_max;
+    let with = read_with(call, &stream);
+    let behind = count_behind(with, &shard, position, horizon, bytes_max).await;
     Ok((answer, behind))
 }
 

@@ -14,8 +14,6 @@ use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for.
 const PIECE_BYTES: usize = 1024 * 1024;
-/// Reads of the log for one count: what lies further on is estimated.
-const PIECES_MAX: usize = 64;
 
 /// How much lies behind a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,18 +22,20 @@ pub struct Behind {
     pub records: u64,
     /// Bytes of their data and partition keys.
     pub bytes: u64,
-    /// Whether both are exact, as of some moment during the call. Otherwise all that lies beyond the first 64 MiB is
-    /// estimated from what was counted, or could not be read.
+    /// Whether both are exact, as of some moment during the call. Otherwise what lies beyond the bound
+    /// ([`behind_bytes_max`](crate::StreamSettings::behind_bytes_max)) is estimated from what was counted, or could not be
+    /// read.
     pub is_exact: bool,
 }
 
-/// Counts what lies at or behind a place and is no older than `horizon`. Holds a turn for one read of the disk at a time:
-/// readers go first.
+/// Counts what lies at or behind a place and is no older than `horizon`, reading `bytes_max` of the log, rounded up to
+/// pieces of 1 MiB; what lies further on is estimated. Holds a turn for one read of the disk at a time: readers go first.
 pub(crate) async fn count_behind(
     with: ReadWith<'_>,
     shard: &Shard,
     from: Position,
     horizon: TimestampMs,
+    bytes_max: usize,
 ) -> Behind {
     let mut count = Count {
         from,
@@ -44,7 +44,7 @@ pub(crate) async fn count_behind(
         behind: Behind::default(),
     };
     let mut bounds_next = None;
-    for _ in 0..PIECES_MAX {
+    for _ in 0..bytes_max.div_ceil(PIECE_BYTES) {
         let read = ReadFrom {
             place: shard.place,
             from: count.next,

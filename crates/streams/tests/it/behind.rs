@@ -1,6 +1,6 @@
 //! What lies behind a reader, counted.
 
-use millstream_streams::Behind;
+use millstream_streams::{Behind, StreamSettings};
 use millstream_wire::shapes::GetRecordsRequest;
 
 use crate::under::is_sparse;
@@ -84,7 +84,11 @@ async fn what_is_too_old_is_not_counted() {
 
 #[tokio::test]
 async fn what_lies_beyond_the_bound_is_estimated() {
-    let world = World::new().await;
+    let world = World::with(StreamSettings {
+        behind_bytes_max: 16 * 1024 * 1024,
+        ..StreamSettings::default()
+    });
+    let world = world.await;
     world.create("meters", 1).await;
     let large = vec![7; 1_000_000];
     for _ in 0..80 {

@@ -104,6 +104,11 @@ impl SettingsSource {
                 None => default.account_shards_max,
             },
             reads_max: at_least("reads-max", self.reads_max.unwrap_or(default.reads_max), 1)?,
+            behind_bytes_max: at_least(
+                "behind-bytes-max",
+                self.behind_bytes_max.unwrap_or(default.behind_bytes_max),
+                1024 * 1024,
+            )?,
             skips_damaged_records: self.records_damaged == Some(DamagedRecords::Skip),
             ..default
         })
