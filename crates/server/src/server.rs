@@ -16,7 +16,7 @@ use millstream_log::{EngineStatus, LogEngine};
 use millstream_sealing::KeyRing as DataKeys;
 use millstream_streams::{AwsLimits, CallHooks, StreamService};
 use millstream_tables::TableService;
-use millstream_types::WallClock;
+use millstream_types::{SystemRandomness, WallClock};
 use tokio::net::TcpListener;
 
 use crate::access_keys::KeyRing;
@@ -93,7 +93,7 @@ impl Server {
     ) -> Result<Self, OpenError> {
         let (connections_max, connections_text) = connections_max(&settings);
         settings.http.connections_max = connections_max;
-        let ids = RequestIds::new().map_err(|error| OpenError::Random(error.to_string()))?;
+        let ids = RequestIds::new(&SystemRandomness)?;
         let served = engines::of(settings.engine, &settings.data_dir, &settings.local);
         let folder = data_folder(&*served)?;
         let admin = settings.admin_listen.map(bind).transpose()?;
@@ -149,6 +149,7 @@ impl Server {
         let limits = settings.limits.clone();
         let limits = limits.map(|limits| AwsLimits::new(Arc::clone(&clock), limits));
         let hooks = CallHooks {
+            randomness: Some(Arc::new(SystemRandomness)),
             admission: limits.map(|limits| Arc::new(limits) as _),
             recorder: Some(Arc::clone(&metrics.metrics) as _),
             scaling: Some(Arc::<Audit>::clone(&audit)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use millstream_catalog::{Applied, Command, CommandEntry, Rejected};
 use millstream_log::{LogEngine, NotWritten, Place};
-use millstream_types::WallClock;
+use millstream_types::{Randomness, WallClock};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -53,6 +53,7 @@ pub(crate) enum ProposeError {
 pub(crate) struct CommandLog {
     engine: Arc<dyn LogEngine>,
     clock: Arc<dyn WallClock>,
+    randomness: Arc<dyn Randomness>,
     view: Arc<View>,
     place: Place,
     in_flight: Arc<Semaphore>,
@@ -78,7 +79,7 @@ impl CommandLog {
         self.view.read(|catalog| catalog.decide(&entry).map(drop))?;
         // From here on outcomes are kept, so that this one's is there however quick the follower is.
         let watch = self.outcomes.watch();
-        let appending = Appending::new(self.place, entry.encode());
+        let appending = Appending::new(self.place, entry.encode(), &*self.randomness);
         let appending = appending.ok_or(ProposeError::Overloaded)?;
         let offset = appending.run(&*self.engine, &watch, deadline).await?;
         match watch.outcome(offset, deadline).await {

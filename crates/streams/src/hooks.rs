@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millstream_catalog::{ConsumerKey, Stream};
 use millstream_sealing::KeyRing;
-use millstream_types::{AccountId, CallRecorder, Region, ScalingRecorder, ShardId};
+use millstream_types::{AccountId, CallRecorder, Randomness, Region, ScalingRecorder, ShardId};
 use millstream_wire::Operation;
 
 use crate::Failure;
@@ -24,6 +24,8 @@ pub struct CallHooks {
     /// that a stream is encrypted. Of one service alone: another one on the same engine would not know the keys that this one
     /// makes.
     pub keys: Option<Arc<KeyRing>>,
+    /// Where the token key, nonces and the ids of commands come from. None: the operating system.
+    pub randomness: Option<Arc<dyn Randomness>>,
 }
 
 /// Lets calls in, or refuses them: each call once it is known whether its caller may (who may not do something does not

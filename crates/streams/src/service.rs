@@ -9,7 +9,8 @@ use millstream_log::{EngineError, LogEngine, SnapshotStore};
 use millstream_sealing::KeyRingError;
 use millstream_types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
 use millstream_types::{
-    AccountId, CallRecorder, EncryptionType, MetricsName, Region, Reshards, StreamName, WallClock,
+    AccountId, CallRecorder, EncryptionType, MetricsName, NoRandomness, Randomness, Region,
+    Reshards, StreamName, SystemRandomness, WallClock, random_bytes,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -103,8 +104,8 @@ pub enum OpenError {
     #[error("the catalog cannot be written")]
     FirstCommand(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Randomness(getrandom::Error),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The engine's own check failed.
     #[error("the log engine")]
     Engine(#[from] EngineError),
@@ -148,18 +149,22 @@ impl StreamService {
         hooks: CallHooks,
     ) -> Result<Self, OpenError> {
         check(&*engine)?;
+        let randomness = hooks
+            .randomness
+            .unwrap_or_else(|| Arc::new(SystemRandomness));
         let changing = Arc::new(Changing::default());
         let (view, follower, commands) = command_log::open(
             Arc::clone(&engine),
             snapshots,
-            Arc::clone(&clock),
+            (Arc::clone(&clock), Arc::clone(&randomness)),
             Arc::clone(&changing),
             &settings,
         )
         .await?;
         let follower_tasks = Tasks::default();
         follower_tasks.spawn("command log", |stop| follower.run(stop));
-        let tokens = Tokens::new(&token_key(&view, &commands).await?);
+        let token_key = token_key(&view, &commands, &*randomness).await?;
+        let tokens = Tokens::new(&token_key, &*randomness)?;
         let workers = Arc::new(Tasks::default());
         let subscriptions = Arc::new(Subscriptions::default());
         let consumers = Arc::new(ConsumerLifeCycle::new(
@@ -212,7 +217,7 @@ impl StreamService {
             settings,
             view,
             commands,
-            tokens: tokens.map_err(OpenError::Randomness)?,
+            tokens,
             retention,
             spread: Spread::default(),
             record_keys,
@@ -350,13 +355,15 @@ async fn tidy(admission: Arc<dyn Admission>, stop: CancellationToken) {
 }
 
 /// The catalog's token key; made and proposed at the first opening.
-async fn token_key(view: &View, commands: &CommandLog) -> Result<TokenKey, OpenError> {
+async fn token_key(
+    view: &View,
+    commands: &CommandLog,
+    randomness: &dyn Randomness,
+) -> Result<TokenKey, OpenError> {
     if let Some(key) = view.read(|catalog| catalog.token_key().copied()) {
         return Ok(key);
     }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(OpenError::Randomness)?;
-    let key = TokenKey::new(bytes);
+    let key = TokenKey::new(random_bytes(randomness)?);
     match commands.propose(ServiceCommand::SetTokenKey { key }).await {
         Ok(_) => Ok(key),
         // Another service on this engine was quicker.

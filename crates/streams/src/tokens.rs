@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use millstream_catalog::TokenKey;
+use millstream_types::{NoRandomness, Randomness, random_bytes};
 
 pub(crate) use next_token::{ConsumersAfter, NextToken, NextTokenError, ShardsAfter};
 pub(crate) use shard_iterator::{IteratorError, Position, ShardIterator};
@@ -51,12 +52,10 @@ impl fmt::Debug for Tokens {
 impl Tokens {
     /// # Errors
     /// If the system gives no random numbers.
-    pub(crate) fn new(key: &TokenKey) -> Result<Self, getrandom::Error> {
-        let mut nonce_start = [0; 16];
-        getrandom::fill(&mut nonce_start)?;
+    pub(crate) fn new(key: &TokenKey, randomness: &dyn Randomness) -> Result<Self, NoRandomness> {
         Ok(Self {
             cipher: XChaCha20Poly1305::new(&key.bytes().into()),
-            nonce_start,
+            nonce_start: random_bytes(randomness)?,
             sealed: AtomicU64::new(0),
         })
     }

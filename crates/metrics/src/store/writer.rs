@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_log::{Append, AppendError, AppendId, Appended, EntryKind, NotWritten, Place};
+use millstream_types::{SystemRandomness, random_bytes};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -56,8 +57,7 @@ impl AppendIds {
         let start = match self.start {
             Some(start) => start,
             None => {
-                let mut bytes = [0; 16];
-                getrandom::fill(&mut bytes).ok()?;
+                let bytes = random_bytes(&SystemRandomness).ok()?;
                 *self.start.insert(u128::from_le_bytes(bytes))
             }
         };

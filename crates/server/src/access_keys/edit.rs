@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use millstream_types::AccountId;
+use millstream_types::{AccountId, NoRandomness, Randomness as _, SystemRandomness};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -51,8 +51,8 @@ pub enum KeyEditError {
     #[error("another command is changing {0}: try again")]
     Busy(PathBuf),
     /// The system gives no randomness.
-    #[error("the system gives no random numbers: {0}")]
-    Random(String),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
 }
 
 impl KeyEditError {
@@ -259,7 +259,7 @@ fn write_aside(path: &Path, aside: &Path, text: &str) -> io::Result<()> {
 /// Random letters; the number of letters to choose from is a power of two, so each is as likely as the others.
 fn random(length: usize, letters: &[u8]) -> Result<String, KeyEditError> {
     let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes).map_err(|error| KeyEditError::Random(error.to_string()))?;
+    SystemRandomness.fill(&mut bytes)?;
     let letter = |byte: &u8| char::from(letters[usize::from(*byte) % letters.len()]);
     Ok(bytes.iter().map(letter).collect())
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
+use millstream_types::{NoRandomness, Randomness, random_bytes};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
@@ -34,10 +35,10 @@ pub(crate) struct RequestId {
 
 impl RequestIds {
     /// Ids that no other process gives, as far as 120 random bits can tell.
-    pub(crate) fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(randomness: &dyn Randomness) -> Result<Self, NoRandomness> {
         Ok(Self {
-            prefix: getrandom::u64()?,
-            start: getrandom::u64()?,
+            prefix: u64::from_le_bytes(random_bytes(randomness)?),
+            start: u64::from_le_bytes(random_bytes(randomness)?),
             count: AtomicU64::new(0),
         })
     }
@@ -128,11 +129,13 @@ impl Mixed {
 
 #[cfg(test)]
 mod tests {
+    use millstream_types::SystemRandomness;
+
     use super::*;
 
     #[test]
     fn ids_are_unequal_and_shaped_as_aws_shapes_them() {
-        let ids = RequestIds::new().unwrap();
+        let ids = RequestIds::new(&SystemRandomness).unwrap();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..10_000 {
             let id = ids.next();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use millstream_tables::TablesOpenError;
+use millstream_types::NoRandomness;
 
 use crate::access_keys::InvalidKeys;
 use crate::backup::BackupError;
@@ -42,8 +43,8 @@ pub enum OpenError {
     #[error("the system delivers no signals")]
     Signals(#[source] io::Error),
     /// The system gives no randomness.
-    #[error("the system gives no random numbers: {0}")]
-    Random(String),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     /// The access keys cannot be used.
     #[error(transparent)]
     Keys(#[from] InvalidKeys),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_log::{Append, AppendError, AppendId, EntryKind, LogEngine, NotWritten, Place};
+use millstream_types::{Randomness, random_bytes};
 use tokio::time::Instant;
 
 use super::ProposeError;
@@ -21,9 +22,8 @@ pub(super) struct Appending(Append);
 
 impl Appending {
     /// `None` if the system gives no random numbers; a command without an id of its own must not be written.
-    pub(super) fn new(place: Place, payload: Bytes) -> Option<Self> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).ok()?;
+    pub(super) fn new(place: Place, payload: Bytes, randomness: &dyn Randomness) -> Option<Self> {
+        let id = random_bytes(randomness).ok()?;
         Some(Self(Append {
             place,
             kind: EntryKind::Data,

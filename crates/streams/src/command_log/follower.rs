@@ -183,6 +183,8 @@ fn entries_of(outcome: ReadOutcome, from: u64) -> Result<Vec<Entry>, CommandLogE
 
 #[cfg(test)]
 mod tests {
+    use millstream_types::{Randomness, SystemRandomness, WallClock};
+
     use millstream_catalog::{ServiceCommand, StreamCommand, StreamSpec, TokenKey};
     use millstream_log::contract::ManualClock;
     use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
@@ -214,7 +216,11 @@ mod tests {
             let (engine, store) = (self.engine.clone(), self.store.clone());
             let changing = Arc::new(Changing::default());
             let settings = StreamSettings::default();
-            let opened = open(engine, store, self.clock.clone(), changing, &settings);
+            let surroundings = (
+                self.clock.clone() as Arc<dyn WallClock>,
+                Arc::new(SystemRandomness) as Arc<dyn Randomness>,
+            );
+            let opened = open(engine, store, surroundings, changing, &settings);
             opened.await.expect("opens")
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use millstream_catalog::{Catalog, InvalidCommand, InvalidSnapshot};
 use millstream_log::{EngineError, GroupId, LogEngine, LogId, LogSpec, Snapshot, SnapshotStore};
-use millstream_types::WallClock;
+use millstream_types::{Randomness, WallClock};
 use tokio::sync::Semaphore;
 
 use super::follower::Follower;
@@ -61,7 +61,7 @@ impl CommandLogError {
 pub(crate) async fn open(
     engine: Arc<dyn LogEngine>,
     store: Arc<dyn SnapshotStore>,
-    clock: Arc<dyn WallClock>,
+    (clock, randomness): (Arc<dyn WallClock>, Arc<dyn Randomness>),
     changing: Arc<Changing>,
     settings: &StreamSettings,
 ) -> Result<(Arc<View>, Follower, CommandLog), CommandLogError> {
@@ -93,6 +93,7 @@ pub(crate) async fn open(
     let commands = CommandLog {
         engine: Arc::clone(&engine),
         clock,
+        randomness,
         view: Arc::clone(&view),
         place,
         in_flight: Arc::clone(&in_flight),

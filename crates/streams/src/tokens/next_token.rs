@@ -85,10 +85,11 @@ impl Tokens {
 mod tests {
     use super::*;
     use millstream_catalog::TokenKey;
+    use millstream_types::SystemRandomness;
 
     #[test]
     fn round_trips_expires_and_is_no_iterator() {
-        let tokens = Tokens::new(&TokenKey::new([7; 32])).unwrap();
+        let tokens = Tokens::new(&TokenKey::new([7; 32]), &SystemRandomness).unwrap();
         let token = NextToken::Shards(ShardsAfter {
             stream: StreamId(1),
             stream_name: "meters".parse().unwrap(),

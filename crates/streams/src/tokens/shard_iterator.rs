@@ -115,9 +115,10 @@ mod tests {
 
     use super::*;
     use millstream_catalog::TokenKey;
+    use millstream_types::SystemRandomness;
 
     fn tokens() -> Tokens {
-        Tokens::new(&TokenKey::new([7; 32])).unwrap()
+        Tokens::new(&TokenKey::new([7; 32]), &SystemRandomness).unwrap()
     }
 
     fn iterator(name: &str) -> ShardIterator {
@@ -145,7 +146,7 @@ mod tests {
             let bytes = BASE64_STANDARD.decode(&text).unwrap();
             prop_assert_eq!(bytes.len(), 152 + (name.len() + 2) / 16 * 16);
             prop_assert!(text.len() <= 512);
-            let again = Tokens::new(&TokenKey::new([7; 32])).unwrap();
+            let again = Tokens::new(&TokenKey::new([7; 32]), &SystemRandomness).unwrap();
             prop_assert_eq!(again.open_iterator(&text, TimestampMs(1_000)), Ok(iterator.clone()));
             let quoted = format!("\"{text}\"");
             prop_assert_eq!(tokens.open_iterator(&quoted, TimestampMs(1_000)), Ok(iterator.clone()));
@@ -177,7 +178,7 @@ mod tests {
         assert!(tokens.open_iterator(&text, TimestampMs(301_000)).is_ok());
         let expired = tokens.open_iterator(&text, TimestampMs(301_001));
         assert!(matches!(expired, Err(IteratorError::Expired { .. })));
-        let other_key = Tokens::new(&TokenKey::new([8; 32])).unwrap();
+        let other_key = Tokens::new(&TokenKey::new([8; 32]), &SystemRandomness).unwrap();
         let forged = other_key.open_iterator(&text, TimestampMs(1_000));
         assert_eq!(forged, Err(IteratorError::Invalid));
     }

@@ -100,8 +100,8 @@ async fn what_lies_beyond_the_bound_is_estimated() {
     if is_sparse() {
         // How many of the offsets beyond the bound are records nobody can know.
         assert!(!behind.is_exact);
-        assert!((78..=80).contains(&behind.records), "{behind:?}");
-        assert!(behind.bytes.abs_diff(bytes) < bytes / 50, "{behind:?}");
+        assert!((70..=90).contains(&behind.records), "{behind:?}");
+        assert!(behind.bytes.abs_diff(bytes) < bytes / 8, "{behind:?}");
         return;
     }
     // All are alike, so the estimate is right.

@@ -1,9 +1,12 @@
 //! Who is asked before a call and told of it afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use millstream_streams::{Admission, Asking, CallHooks, Failure};
-use millstream_types::{CallRecord, CallRecorder, StreamUse};
+use millstream_types::{
+    CallRecord, CallRecorder, NoRandomness, Randomness, StreamUse, SystemRandomness,
+};
 use millstream_wire::{ErrorCode, Operation};
 use parking_lot::Mutex;
 
@@ -159,4 +162,38 @@ async fn an_operation_never_answers_an_error_that_it_does_not_have() {
     let world = with_hooks(|_| hooks).await;
     world.create("meters", 1).await;
     drop(world.try_put("meters", "key", b"one").await);
+}
+
+/// Gives so many times what the system gives, and then nothing.
+#[derive(Debug)]
+struct DryRandomness(AtomicUsize);
+
+impl Randomness for DryRandomness {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        let left = |left: usize| left.checked_sub(1);
+        match self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+        {
+            Ok(_) => SystemRandomness.fill(bytes),
+            Err(_) => Err(NoRandomness("none is left".into())),
+        }
+    }
+}
+
+/// A command without an id of its own could be taken for another one that is sent again.
+#[tokio::test]
+async fn without_random_numbers_no_command_is_written() {
+    // The nonces of tokens begin with the first ones.
+    let world = with_hooks(|_| CallHooks {
+        randomness: Some(Arc::new(DryRandomness(AtomicUsize::new(1)))),
+        ..CallHooks::default()
+    });
+    let world = world.await;
+    let created = world
+        .service
+        .create_stream(&world.caller, create("meters", 1));
+    let refused = created.await.expect_err("no id for the command");
+    assert_eq!(refused.code(), ErrorCode::InternalFailure);
+    assert!(world.stream_names().await.is_empty());
 }

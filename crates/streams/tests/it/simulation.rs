@@ -73,7 +73,7 @@ async fn run(seed: u64) -> usize {
         transition: Duration::from_millis([0, 0, 30][dice.random_range(0..3)]),
         ..StreamSettings::default()
     };
-    let mut world = World::with(settings).await;
+    let mut world = World::seeded(settings, seed).await;
     world.create(STREAM, dice.random_range(1..=3)).await;
     settle(&world).await;
     let history = Arc::new(Mutex::new(History::default()));

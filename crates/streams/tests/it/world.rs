@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
 use millstream_streams::{CallHooks, Caller, Failure, StreamService, StreamSettings};
-use millstream_types::{SequenceNumber, TimestampMs, WallClock};
+use millstream_types::{NoRandomness, Randomness, SequenceNumber, TimestampMs, WallClock};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
@@ -23,6 +23,22 @@ use crate::under::{Under, has_second};
 pub(crate) const ACCOUNT: &str = "210987654321";
 /// 2026-11-02T12:00:37.250Z
 pub(crate) const START_MS: u64 = 1_793_620_837_250;
+
+/// Bytes that are different each time and the same in each run. The services of one engine share it: what is unique must be
+/// so among them all.
+#[derive(Debug)]
+pub(crate) struct CountedRandomness(AtomicU64);
+
+impl Randomness for CountedRandomness {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        for part in bytes.chunks_mut(8) {
+            let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+            let spread = count.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+            part.copy_from_slice(&spread[..part.len()]);
+        }
+        Ok(())
+    }
+}
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -68,6 +84,7 @@ impl WallClock for ManualClock {
 /// A service and what it stands on.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
+    randomness: Arc<CountedRandomness>,
     pub(crate) memory: Arc<MemoryEngine>,
     under: Arc<Under>,
     /// What the service stands on: the same logs.
@@ -89,25 +106,43 @@ impl World {
         Self::on(settings, |engine| engine).await
     }
 
+    /// Always the same, keys and ids included.
+    pub(crate) async fn seeded(settings: StreamSettings, seed: u64) -> Self {
+        Self::made(settings, |engine| engine, seed << 32).await
+    }
+
     /// On an engine over the one under test.
     pub(crate) async fn on(
         settings: StreamSettings,
         engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
     ) -> Self {
+        static WORLDS: AtomicU64 = AtomicU64::new(0);
+        // No other world has its keys.
+        let world = WORLDS.fetch_add(1, Ordering::SeqCst);
+        Self::made(settings, engine, world << 32).await
+    }
+
+    async fn made(
+        settings: StreamSettings,
+        engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
+        first_random: u64,
+    ) -> Self {
         let clock = ManualClock::new(START_MS);
+        let randomness = Arc::new(CountedRandomness(AtomicU64::new(first_random)));
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
         let memory = Arc::new(memory);
         // The service has an engine over the same logs; this one is only the handle to them.
         let under = Arc::new(Under::default());
         let engine = engine(under.on(memory.reopen()));
         let snapshots = Arc::new(MemorySnapshots::new());
-        let service = open(engine.clone(), &snapshots, &clock, &settings).await;
+        let service = open(engine.clone(), &snapshots, &clock, &randomness, &settings).await;
         let second = match has_second() {
-            true => Some(open(engine.clone(), &snapshots, &clock, &settings).await),
+            true => Some(open(engine.clone(), &snapshots, &clock, &randomness, &settings).await),
             false => None,
         };
         Self {
             clock,
+            randomness,
             memory,
             under,
             engine,
@@ -124,12 +159,20 @@ impl World {
         let engine = self.engine.clone();
         Self {
             clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
             memory: self.memory.clone(),
             under: self.under.clone(),
             engine: engine.clone(),
             snapshots: self.snapshots.clone(),
             settings: self.settings.clone(),
-            service: open(engine, &self.snapshots, &self.clock, &self.settings).await,
+            service: open(
+                engine,
+                &self.snapshots,
+                &self.clock,
+                &self.randomness,
+                &self.settings,
+            )
+            .await,
             _second: None,
             caller: self.caller.clone(),
         }
@@ -148,9 +191,23 @@ impl World {
         let engine = engine(self.under.on(self.memory.reopen()));
         self.engine = engine.clone();
         self._second = None;
-        self.service = open(engine.clone(), &self.snapshots, &self.clock, &self.settings).await;
+        self.service = open(
+            engine.clone(),
+            &self.snapshots,
+            &self.clock,
+            &self.randomness,
+            &self.settings,
+        )
+        .await;
         if has_second() {
-            let second = open(engine, &self.snapshots, &self.clock, &self.settings).await;
+            let second = open(
+                engine,
+                &self.snapshots,
+                &self.clock,
+                &self.randomness,
+                &self.settings,
+            )
+            .await;
             self._second = Some(second);
         }
     }
@@ -163,8 +220,8 @@ impl World {
         let engine = engine(self.under.on(self.memory.reopen()));
         self.engine = engine.clone();
         let (snapshots, clock) = (self.snapshots.clone(), self.clock.clone());
-        let opened = StreamService::open(engine, snapshots, clock, self.settings.clone()).await;
-        match opened {
+        let (settings, hooks) = (self.settings.clone(), hooks(&self.randomness));
+        match StreamService::open_with(engine, snapshots, clock, settings, hooks).await {
             Ok(service) => {
                 self.service = service;
                 true
@@ -443,11 +500,20 @@ pub(crate) async fn open(
     engine: Arc<dyn LogEngine>,
     snapshots: &Arc<MemorySnapshots>,
     clock: &Arc<ManualClock>,
+    randomness: &Arc<CountedRandomness>,
     settings: &StreamSettings,
 ) -> StreamService {
-    StreamService::open(engine, snapshots.clone(), clock.clone(), settings.clone())
-        .await
-        .expect("opens")
+    let (snapshots, clock) = (snapshots.clone(), clock.clone());
+    let hooks = hooks(randomness);
+    let opened = StreamService::open_with(engine, snapshots, clock, settings.clone(), hooks);
+    opened.await.expect("opens")
+}
+
+fn hooks(randomness: &Arc<CountedRandomness>) -> CallHooks {
+    CallHooks {
+        randomness: Some(randomness.clone()),
+        ..CallHooks::default()
+    }
 }
 
 pub(crate) fn caller() -> Caller {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+use millstream_types::{SystemRandomness, random_bytes};
+
 /// 128 random bits, given to a file when it is made and kept in the file and in the list. As text: 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity(u128);
@@ -11,8 +13,7 @@ pub(super) struct Identity(u128);
 impl Identity {
     /// One that no other file has.
     pub(super) fn random() -> io::Result<Self> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+        let bytes = random_bytes(&SystemRandomness).map_err(io::Error::other)?;
         Ok(Self(u128::from_be_bytes(bytes)))
     }
 }
