@@ -33,9 +33,9 @@ use crate::shard_graph::{OutdatedListing, SyncStep};
 use crate::shard_processor::ProcessorFactory;
 use crate::source::in_time;
 use crate::{
-    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters, Lease,
-    LeaseTable, LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, Source,
-    StatusBoard, shard_graph,
+    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters,
+    ExtendedSequenceNumber, Lease, LeaseTable, LeaseTableError, ReadError, Settings, Shard,
+    ShardStart, ShardStep, Source, StatusBoard, shard_graph,
 };
 
 mod processing;
@@ -363,7 +363,8 @@ async fn try_finish(
     let listed = in_time(context.source.list_shards()).await?;
     let shards = shard_graph::with_children(listed, held.key(), children)
         .map_err(EndError::ChildNotListed)?;
-    sync_leases(context, &shards, &mut BTreeSet::new()).await?;
+    let start = held.row().await.starting_sequence_number;
+    sync_leases(context, &shards, start.as_ref(), &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()
         .filter(|shard| shard.parent_shard_ids.contains(held.key()))
@@ -383,16 +384,24 @@ async fn try_finish(
 }
 
 /// Creates the leases that are missing, parents before children, and starts those of a former stream again.
+///
+/// `start` stands in for the number at which a shard starts that is past retention, and no longer listed: that of its
+/// parent. The lease must say of which stream it is, or it may wait for parents for ever once the stream is created again.
+/// Only the lease: in the listing, the number would speak against a lease that the other parent of the shard has made.
 pub(crate) async fn sync_leases(
     context: &ShardContext,
     shards: &[Shard],
+    start: Option<&ExtendedSequenceNumber>,
     suspects: &mut BTreeSet<String>,
 ) -> Result<(), SyncError> {
     let leases = in_table_time(context, context.table.list()).await?;
     let initial = context.settings.initial_position;
     for step in shard_graph::sync_steps(shards, &leases, initial, suspects)? {
         match step {
-            SyncStep::Create(lease) => {
+            SyncStep::Create(mut lease) => {
+                if lease.starting_sequence_number.is_none() {
+                    lease.starting_sequence_number = start.cloned();
+                }
                 let key = lease.lease_key.clone();
                 if in_table_time(context, context.table.create(lease)).await? {
                     tracing::info!(shard_id = %key, "lease created");

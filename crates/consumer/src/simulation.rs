@@ -478,7 +478,10 @@ async fn chaos(seed: u64) -> Vec<String> {
         simulation.stop(&worker).await;
     }
     let rows = simulation.table.list().await.unwrap();
-    assert!(rows.iter().all(|row| row.lease_owner.is_none()));
+    // The row of a finished shard may name whoever stored the end and died before giving the lease back: nobody takes such a
+    // row, and the clean-up removes it whoever it names. The KCL never gives such a lease back.
+    let mut open = rows.iter().filter(|row| !row.is_finished());
+    assert!(open.all(|row| row.lease_owner.is_none()));
     if simulation.application.checkpoints != CheckpointPolicy::Manual {
         simulation.audit.assert_all_stored(&rows);
     }
@@ -518,6 +521,28 @@ fn no_record_is_lost_and_no_shard_has_two_workers_whatever_happens() {
     });
     let failing = failing.into_inner().unwrap();
     assert!(failing.is_empty(), "seeds {failing:?} fail");
+}
+
+/// Junk of a former stream would wait for ever for new shards that have the ids of its parents.
+#[test]
+fn the_lease_of_a_shard_past_retention_does_not_outlive_its_stream() {
+    simulate(chaos(2073));
+}
+
+/// The lease that one parent has made must not speak against the listing of the other one.
+#[test]
+fn both_parents_of_a_shard_past_retention_end() {
+    for seed in [2727, 3126] {
+        simulate(chaos(seed));
+    }
+}
+
+/// A worker dies, or hears no answer any more, between the end of a shard and the return of its lease.
+#[test]
+fn the_lease_of_a_finished_shard_that_nobody_gave_back_is_in_nobodys_way() {
+    for seed in [3255, 3462] {
+        simulate(chaos(seed));
+    }
 }
 
 #[test]

@@ -303,7 +303,7 @@ impl Worker {
                 return false;
             }
         };
-        let synced = shard_consumer::sync_leases(&self.context, &shards, &mut self.suspects);
+        let synced = shard_consumer::sync_leases(&self.context, &shards, None, &mut self.suspects);
         if let Err(error) = synced.await {
             tracing::warn!(%error, "leases could not be created");
             if matches!(error, SyncError::Outdated(_)) {

@@ -1,5 +1,7 @@
 //! Streams that are deleted and created again under their names.
 
+use tokio::sync::Barrier;
+
 use super::*;
 use crate::Source;
 
@@ -99,4 +101,69 @@ async fn the_row_of_a_former_stream_gets_no_record_of_the_new_one() {
         stop.cancel();
         run.await.unwrap().unwrap();
     }
+}
+
+/// At the end of both shards, all that is closed goes past retention.
+struct TrimsAtTheEnd {
+    stream: MemoryStream,
+    both_ended: Arc<Barrier>,
+}
+
+impl RecordProcessor for TrimsAtTheEnd {
+    async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn shard_ended(&mut self, _: &Checkpointer) -> Result<(), BoxError> {
+        self.both_ended.wait().await;
+        self.stream.trim(self.stream.last_number() + 1);
+        Ok(())
+    }
+}
+
+/// A shard that is past retention when its parents end gets a lease, and no listing tells where it starts. A lease without a
+/// number would outlive the stream, and wait for the end of new shards that have the ids of its parents. One with a number that
+/// the other parent does not expect would keep that parent from ending.
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_a_shard_past_retention_says_of_which_stream_it_is() {
+    let (stream, table) = (MemoryStream::new(2), MemoryLeaseTable::default());
+    let both_ended = Arc::new(Barrier::new(2));
+    let settings = Settings::new()
+        .failover_time(FAILOVER)
+        .shard_sync_interval(FAILOVER)
+        .worker_id("w");
+    let run = Consumer::builder("tested", "stream")
+        .source(stream.clone())
+        .lease_table(table.clone())
+        .settings(settings)
+        .build()
+        .unwrap();
+    let processed = stream.clone();
+    let run = run.process(move |_| TrimsAtTheEnd {
+        stream: processed.clone(),
+        both_ended: Arc::clone(&both_ended),
+    });
+    let stop = CancellationToken::new();
+    let run = spawn(run, &stop);
+    sleep(FAILOVER / 2).await;
+    let [first, second, merged] = [0, 1, 2].map(|id| format!("shardId-{id:012}"));
+    assert!(stream.merge(&first) && stream.split(&merged));
+    sleep(FAILOVER / 2).await;
+    let has_ended = |rows: &[Lease], shard_id: &str| {
+        let row = rows.iter().find(|row| row.lease_key == shard_id);
+        row.is_none_or(Lease::is_finished)
+    };
+    let rows = table.rows();
+    assert!(
+        has_ended(&rows, &first) && has_ended(&rows, &second),
+        "{rows:?}"
+    );
+    assert!(!has_ended(&rows, &merged), "{rows:?}");
+
+    stream.recreate(1);
+    sleep(FAILOVER * 3).await;
+    let keys: Vec<String> = table.rows().into_iter().map(|row| row.lease_key).collect();
+    assert_eq!(keys, [first]);
+    stop.cancel();
+    run.await.unwrap().unwrap();
 }
