@@ -201,6 +201,18 @@ fn advice_on(code: &str, message: &str) -> Option<&'static str> {
     })
 }
 
+/// An error with all its causes.
+pub(crate) fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
+}
+
 /// The last error of the chain: "connection refused" rather than "dispatch failure".
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;

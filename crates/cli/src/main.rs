@@ -18,6 +18,7 @@ mod restore;
 mod scale;
 mod serve;
 mod stop_signals;
+mod storm_spout;
 mod streams;
 mod verify;
 
@@ -62,6 +63,8 @@ enum Command {
     Finish(apps::FinishArguments),
     /// Run record processors in Python, Node.js, Ruby or .NET: the MultiLangDaemon of the KCL without Java
     Multilang(multilang::Arguments),
+    /// Be a spout of a Storm topology, as a ShellSpout starts it
+    StormSpout(storm_spout::Arguments),
     /// Check, try, run and watch declared pipelines, on Millstream or AWS
     Pipeline(Box<pipeline::Arguments>),
 }
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Scale(arguments) => scale::run(arguments),
         Command::Finish(arguments) => client::run(apps::run_finish(arguments)),
         Command::Multilang(arguments) => multilang::run(arguments),
+        Command::StormSpout(arguments) => storm_spout::run(arguments),
         Command::Pipeline(arguments) => client::run(pipeline::run(*arguments)),
     }
 }

@@ -19,10 +19,10 @@ use millstream_server::{LogFormat, log_to_standard_error};
 use tokio::runtime::Builder;
 
 use self::daemon::Daemon;
-use self::processor::{ProgramProcessor, in_one_line};
+use self::processor::ProgramProcessor;
 use crate::client::report;
 use crate::connection::Connection;
-use crate::failure::{EXIT_CODES, Failure};
+use crate::failure::{EXIT_CODES, Failure, in_one_line};
 use crate::stop_signals::StopSignals;
 
 const ABOUT: &str = "\

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::daemon::Daemon;
 use super::messages::{FromProgram, ToProgram};
 use super::program::{Program, ProgramError};
+use crate::failure::in_one_line;
 
 /// Speaks to the program of one shard.
 ///
@@ -275,18 +276,6 @@ fn exception(error: &CheckpointError) -> &'static str {
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-/// An error with all its causes.
-pub(super) fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }
 
 #[cfg(test)]

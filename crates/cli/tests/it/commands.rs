@@ -201,6 +201,11 @@ impl Running {
         stdin.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Closes the command's stdin.
+    pub(crate) fn close(&mut self) {
+        self.child.stdin = None;
+    }
+
     /// Ctrl-C; how the command ended, and what it said on stderr.
     pub(crate) fn interrupt_and_hear(mut self) -> (ExitStatus, String) {
         let id = rustix::process::Pid::from_child(&self.child);
