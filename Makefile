@@ -17,7 +17,7 @@ compat:     ## Run all programs of other people, twice, and write their table in
 bench:      ## Measure against a bare server of the same stack (wants a quiet machine)
 	@scripts/bench
 
-soak:       ## The long versions of the crash, kill and bad-input tests, and an hour of all of it mixed
+soak:       ## The long versions of the crash, kill and bad-input tests, an hour of all of it mixed, an hour of a console that tails
 	@MILLSTREAM_CASES=$${MILLSTREAM_CASES:-5000} MILLSTREAM_SOAK_MINUTES=$${MILLSTREAM_SOAK_MINUTES:-60} \
 	  MILLSTREAM_CONNECTOR_RECORDS=$${MILLSTREAM_CONNECTOR_RECORDS:-200000} scripts/test --soak
 

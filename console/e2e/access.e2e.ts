@@ -1,39 +1,22 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-import { CreateStreamCommand, PutRecordCommand } from "@aws-sdk/client-kinesis";
+import { PutRecordCommand } from "@aws-sdk/client-kinesis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { ConsolePage, missing, openBrowser } from "./browser";
+import { READER, SECRET, type ServerWithKeys, serverWithKeys } from "./keys";
 import { TestServer } from "./server";
 
-const SECRET = "a-secret-of-sixteen-letters-and-more";
-const key = (id: string, policies: string) => `[[key]]\nid = "${id}"\nsecret = "${SECRET}"\naccount = "123456789012"\npolicies = [${policies}]\n`;
-const READ_ONLY = `'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kinesis:List*","kinesis:Describe*","kinesis:Get*","cloudwatch:*"],"Resource":"*"}]}'`;
 /** Calls that are refused on purpose: signing in with nothing, and asking what the key may do. */
 const REFUSED = [/400|403/];
 
 describe.skipIf(missing())("access keys", () => {
-  let [browser, server]: [Browser, TestServer] = [] as never;
-  const folder = mkdtempSync(join(tmpdir(), "console-keys-"));
-  const keys = join(folder, "keys.toml");
-  const write = (...all: string[]) => {
-    writeFileSync(keys, all.join("\n"));
-    chmodSync(keys, 0o600);
-  };
-  const owner = { accessKeyId: "OWNER", secretAccessKey: SECRET };
+  let [browser, keys]: [Browser, ServerWithKeys] = [] as never;
   beforeAll(async () => {
-    write(key("OWNER", '"*"'), key("READER", READ_ONLY), key("GUEST", '"*"'));
-    [browser, server] = await Promise.all([openBrowser(), TestServer.start("--durability", "os", "--access-keys", keys)]);
-    await server.kinesis(owner).send(new CreateStreamCommand({ StreamName: "orders", ShardCount: 1 }));
-    await server.kinesis(owner).send(new PutRecordCommand({ StreamName: "orders", PartitionKey: "k", Data: new TextEncoder().encode("hello") }));
+    [browser, keys] = await Promise.all([openBrowser(), serverWithKeys()]);
   });
   afterAll(async () => {
     await browser?.close();
-    await server?.close();
-    rmSync(folder, { recursive: true, force: true });
+    await keys?.close();
   });
   const signIn = async (page: ConsolePage, id: string, secret = SECRET) => {
     await page.fill("Access key", id);
@@ -42,7 +25,7 @@ describe.skipIf(missing())("access keys", () => {
   };
 
   it("are asked for, checked, and kept in the tab's memory alone", async () => {
-    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams", {}, REFUSED);
+    const page = await ConsolePage.open(browser, keys.server.url, "#/us-east-1/streams", {}, REFUSED);
     await page.page.getByRole("heading", { name: "Sign in" }).waitFor();
     await signIn(page, "OWNER", "not-the-secret-of-this-key");
     await page.sees(/signature/i);
@@ -56,7 +39,7 @@ describe.skipIf(missing())("access keys", () => {
   });
 
   it("that may only read see no button that they cannot use, and hear which permission is missing", async () => {
-    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams", {}, REFUSED);
+    const page = await ConsolePage.open(browser, keys.server.url, "#/us-east-1/streams", {}, REFUSED);
     await signIn(page, "READER");
     await page.sees("orders");
     await page.page.waitForLoadState("networkidle");
@@ -70,15 +53,18 @@ describe.skipIf(missing())("access keys", () => {
     expect(await page.page.getByRole("button", { name: /^Change/ }).count()).toBe(0);
     await page.go("#/us-east-1/tables");
     await page.sees("dynamodb:ListTables");
+    await page.sees(/ on (\*|arn:aws:dynamodb:us-east-1:123456789012:\S+)/);
+    // What has no button is refused by the server all the same.
+    const put = keys.server.kinesis(READER).send(new PutRecordCommand({ StreamName: "orders", PartitionKey: "k", Data: new Uint8Array([1]) }));
+    await expect(put).rejects.toThrow("kinesis:PutRecord");
     await page.close();
   });
 
   it("that are revoked under the page lead back to the sign-in", async () => {
-    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/records?from=oldest", {}, REFUSED);
+    const page = await ConsolePage.open(browser, keys.server.url, "#/us-east-1/streams/orders/records?from=oldest", {}, REFUSED);
     await signIn(page, "GUEST");
     await page.sees("hello");
-    write(key("OWNER", '"*"'), key("READER", READ_ONLY));
-    server.reload();
+    keys.revokeGuest();
     await page.sees("You were signed out");
     await signIn(page, "OWNER");
     await page.sees("hello");

@@ -95,6 +95,7 @@ export class ConsolePage {
   /** Nothing happened that must not; then the page is closed. */
   async close(): Promise<void> {
     const wrong = this.wrong.filter((one) => !this.expected.some((pattern) => pattern.test(one)));
+    if ((await this.page.getByRole("main").innerText()).trim() === "") wrong.push("the page is blank");
     await this.page.context().close();
     expect(wrong).toEqual([]);
   }

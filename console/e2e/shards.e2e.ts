@@ -1,4 +1,4 @@
-import { CreateStreamCommand, ListShardsCommand, PutRecordsCommand } from "@aws-sdk/client-kinesis";
+import { CreateStreamCommand, DescribeStreamSummaryCommand, ListShardsCommand, PutRecordsCommand, UpdateAccountSettingsCommand, UpdateStreamWarmThroughputCommand } from "@aws-sdk/client-kinesis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -61,6 +61,24 @@ describe.skipIf(missing())("shards", () => {
     await page.pressInDialog("Change");
     await page.sees("orders has 4 shards.");
     expect(await open()).toHaveLength(4);
+    await page.close();
+  });
+
+  it("what the server made of an on-demand stream's shards is told with its reason, and is nobody else's to change", async () => {
+    const kinesis = server.kinesis();
+    await kinesis.send(new UpdateAccountSettingsCommand({ MinimumThroughputBillingCommitment: { Status: "ENABLED" } }));
+    await kinesis.send(new CreateStreamCommand({ StreamName: "elastic", StreamModeDetails: { StreamMode: "ON_DEMAND" } }));
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/elastic/shards");
+    await page.sees("No shard was split or merged");
+    const { StreamDescriptionSummary } = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName: "elastic" }));
+    await kinesis.send(new UpdateStreamWarmThroughputCommand({ StreamARN: StreamDescriptionSummary?.StreamARN, WarmThroughputMiBps: 6 }));
+    await page.sees("4 → 6 shards");
+    await page.sees("The warm throughput wants 6 shards.");
+    await page.sees(/since the server started: \d+ splits? and \d+ merges?/);
+    expect(await page.page.getByRole("button", { name: "Change the count…" }).count()).toBe(0);
+    await page.page.locator(".strip button.part").first().click();
+    await page.page.getByRole("link", { name: "Its records" }).waitFor();
+    expect(await page.page.getByRole("button", { name: "Split…" }).count()).toBe(0);
     await page.close();
   });
 

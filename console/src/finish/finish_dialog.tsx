@@ -121,7 +121,7 @@ export default function FinishDialog({ stream, close, onDone }: { stream: string
           </div>
         )}
         {!done && plan.length > 0 && (
-          <>
+          <SpaceBetween size="s">
             <Box variant="awsui-key-label">What goes</Box>
             {plan.map((part) => (
               <Checkbox
@@ -139,10 +139,10 @@ export default function FinishDialog({ stream, close, onDone }: { stream: string
             <FormField label={<>To confirm, type {stream}</>}>
               <Input value={typed} onChange={({ detail }) => setTyped(detail.value)} placeholder={stream} autoComplete={false} spellcheck={false} disabled={isRunning} />
             </FormField>
-          </>
+          </SpaceBetween>
         )}
         {done && (
-          <>
+          <SpaceBetween size="s">
             <ProgressBar value={goes.length === 0 ? 100 : (100 * done.length) / goes.length} label="Progress" additionalInfo={`${done.length} of ${goes.length}`} />
             {done.map(({ part, problem }) => (
               <StatusIndicator key={partKey(part)} type={problem ? "error" : "success"}>
@@ -152,7 +152,7 @@ export default function FinishDialog({ stream, close, onDone }: { stream: string
             {isOver && done.every((one) => one.problem === undefined) && running.length === 0 && (
               <Box>{counted(done.length, "thing is", "things are")} gone, and no worker was seen to be left.</Box>
             )}
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
     </Modal>

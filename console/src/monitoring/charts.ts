@@ -120,6 +120,29 @@ export function periodS(minutes: number): number {
   return Math.max(Math.ceil(least / kept) * kept, kept) * 60;
 }
 
+/** A value of a metric, at the beginning of its period. */
+export interface Point {
+  x: Date;
+  y: number;
+}
+
+/**
+ * Points as a line can show them. Each holds for its whole period: one that stands alone would be no line at all. Of a sum
+ * nothing is told where nothing happened, and that is 0; of an average nothing is known there.
+ */
+export function drawn(points: readonly Point[], line: Line, seconds: number): Point[] {
+  const periodMs = seconds * 1000;
+  const isSum = line.stat === "Sum";
+  return points.flatMap((point, at) => {
+    const [before, after] = [points[at - 1]?.x.getTime() ?? -Infinity, points[at + 1]?.x.getTime() ?? Infinity];
+    const begin = point.x.getTime();
+    const shown = [point];
+    if (isSum && before < begin - periodMs) shown.unshift({ x: new Date(begin - periodMs), y: 0 });
+    if (after > begin + periodMs) shown.push({ x: new Date(begin + periodMs), y: isSum ? 0 : point.y });
+    return shown;
+  });
+}
+
 /** A value as the chart's unit wants it. */
 export function inUnit(value: number, line: Line, unit: ChartPlan["unit"], seconds: number): number {
   return line.stat === "Sum" && (unit === "records/s" || unit === "bytes/s") ? value / seconds : value;

@@ -19,17 +19,15 @@ import { hrefOf, replace, useRoute } from "../shell/route";
 import { usePreferences } from "../shell/preferences";
 import { duration, moment, rough } from "../show/format";
 import { ProblemBox } from "../show/problem_box";
-import { type ChartPlan, inUnit, periodS, SHARD_CHARTS, SPANS, STREAM_CHARTS } from "./charts";
+import { type ChartPlan, drawn, inUnit, periodS, type Point, SHARD_CHARTS, SPANS, STREAM_CHARTS } from "./charts";
 
-interface Point {
-  x: Date;
-  y: number;
-}
 interface Data {
   /** By chart and line. */
   series: Map<string, Point[]>;
   from: Date;
   to: Date;
+  /** Of each point, in seconds. */
+  period: number;
 }
 
 export default function MonitoringTab({ stream }: { stream: string }) {
@@ -88,7 +86,7 @@ function Chart({ plan, data, isLoading }: { plan: ChartPlan; data: Data | undefi
   const { zone } = usePreferences();
   const format = (value: number) =>
     ({ "bytes/s": `${rough(value)}${value >= 10_000 ? "" : " "}B/s`, "records/s": `${rough(value)}/s`, ms: duration(value), records: rough(value), share: `${rough(value * 100)} %` })[plan.unit];
-  const series = plan.lines.map((line) => ({ title: line.name, type: "line" as const, data: data?.series.get(`${plan.id} ${line.metric}`) ?? [], valueFormatter: format }));
+  const series = plan.lines.map((line) => ({ title: line.name, type: "line" as const, data: data ? drawn(data.series.get(`${plan.id} ${line.metric}`) ?? [], line, data.period) : [], valueFormatter: format }));
   const hasAny = series.some((one) => one.data.length > 0);
   const most = Math.max(0, ...series.flatMap((one) => one.data.map((point) => point.y)));
   return (
@@ -148,7 +146,7 @@ async function load(access: Access, stream: string, shardId: string, plans: Char
     }
     NextToken = answer.NextToken;
   } while (NextToken);
-  return { series, from, to };
+  return { series, from, to, period: seconds };
 }
 
 async function shardsWithMetrics(access: Access, stream: string, signal: AbortSignal): Promise<string[]> {

@@ -94,13 +94,16 @@ export function PutDialog(props: { stream: string; draft: Draft; close: () => vo
                   setKind(next);
                 }}
                 options={[
-                  { id: "text", text: "Text" },
+                  // As text, bytes that are none would become others.
+                  { id: "text", text: "Text", disabled: data !== undefined && utf8(data) === undefined, disabledReason: "These bytes are no text." },
                   { id: "base64", text: "Base64" },
                 ]}
               />
             }
           >
-            <Textarea value={content} onChange={({ detail }) => setContent(detail.value)} rows={10} spellcheck={false} ariaLabel="Data" />
+            <div className="mono-area">
+              <Textarea value={content} onChange={({ detail }) => setContent(detail.value)} rows={10} spellcheck={false} ariaLabel="Data" />
+            </div>
           </FormField>
         </SpaceBetween>
       </form>

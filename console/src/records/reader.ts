@@ -54,8 +54,10 @@ export interface Progress {
   matched: number;
   /** Oldest that made room for newer ones. */
   dropped: number;
-  /** How far behind the newest record the slowest shard is; 0 at the tip. */
+  /** How far behind the newest record the slowest shard is, as far as is known. */
   behindMs: number;
+  /** Whether every open shard has answered that nothing is behind what it gave. */
+  isAtTip: boolean;
   shards: number;
   /** Arrival of the last record that was looked at. */
   lastArrivedMs?: number;
@@ -130,6 +132,7 @@ export class Reader {
     matched: 0,
     dropped: 0,
     behindMs: 0,
+    isAtTip: false,
     shards: 0,
   };
   private wake: (() => void) | undefined;
@@ -178,8 +181,22 @@ export class Reader {
     const now = performance.now();
     if (this.abort.signal.aborted || (!isNow && now - this.toldMs < TELL_MS)) return;
     this.toldMs = now;
+    this.lookAtLanes();
     // Copies: what was told is the page's.
     this.tell([...this.shown], { ...this.progress });
+  }
+
+  /** What the open shards say together. */
+  private lookAtLanes(): void {
+    let [shards, behindMs, unanswered] = [0, 0, 0];
+    for (const lane of this.lanes.values()) {
+      if (lane.isOver) continue;
+      shards += 1;
+      behindMs = Math.max(behindMs, lane.behindMs);
+      if (!lane.answeredAt) unanswered += 1;
+    }
+    // With no open shard left, the children of those that have ended are not read yet.
+    Object.assign(this.progress, { shards, behindMs, isAtTip: shards > 0 && unanswered === 0 && behindMs === 0 });
   }
 
   private get isStopped(): boolean {
@@ -204,8 +221,6 @@ export class Reader {
           const { problem: _, ...rest } = this.progress;
           this.progress = rest;
         }
-        this.progress.shards = [...this.lanes.values()].filter((lane) => !lane.isOver).length;
-        this.progress.behindMs = Math.max(0, ...[...this.lanes.values()].map((lane) => (lane.isOver ? 0 : lane.behindMs)));
         if ([...this.lanes.values()].every((lane) => lane.isOver) && this.merge.isEmpty && this.lanes.size > 0) {
           // Every shard has ended: the stream was split meanwhile, or this one shard is all that was asked for.
           if (this.settings.shardId !== undefined) this.set({ state: "ended" });
@@ -362,7 +377,8 @@ export class Reader {
   }
 
   private checkBudget(): void {
-    const isAtTip = [...this.lanes.values()].every((lane) => lane.isOver || lane.behindMs === 0);
+    this.lookAtLanes();
+    const { isAtTip } = this.progress;
     if (isAtTip) this.progress.scannedOfBudget = 0;
     // Who follows the newest asked for no end, and is not held up by a moment in which more came than was read.
     if (isAtTip || this.settings.from.at === "newest") return;
@@ -398,7 +414,7 @@ export class Reader {
       arrivedMs: raw.arrivedMs,
       data,
       kinds: sub === undefined ? decoded.kinds : ["aggregated", ...decoded.kinds],
-      preview: decoded.text.slice(0, PREVIEW_LETTERS).replace(/\s+/g, " "),
+      preview: previewOf(decoded.text),
     });
     this.shownBytes += data.length;
   }
@@ -425,6 +441,12 @@ export class Reader {
       if (this.isStopped) this.wake();
     });
   }
+}
+
+/** The beginning of a text on one line, in letters of its own: a mere part of the text would keep all of it in memory. */
+function previewOf(text: string): string {
+  const line = text.slice(0, PREVIEW_LETTERS).replace(/\s+/g, " ");
+  return text.length > PREVIEW_LETTERS ? line.split("").join("") : line;
 }
 
 function isClosed(shard: Shard): boolean {

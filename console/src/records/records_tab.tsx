@@ -32,6 +32,9 @@ import { RequestForm } from "./request_form";
 const SHOWN_MAX = 2000;
 const SHOWN_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Nearer to the newest record is live. */
+const LIVE_MS = 2000;
+
 interface Seen {
   records: ShownRecord[];
   progress?: Progress;
@@ -138,7 +141,7 @@ export default function RecordsTab({ stream }: { stream: string }) {
             chosen={shown?.id}
             choose={setChosen}
             startsAtEnd={request.at === "newest"}
-            follows={progress?.state === "reading" && (request.at === "newest" || progress.behindMs === 0)}
+            follows={progress?.state === "reading" && (request.at === "newest" || progress.isAtTip)}
           />
         ) : (
           <Container>
@@ -177,16 +180,18 @@ export default function RecordsTab({ stream }: { stream: string }) {
 /** What the reader does, and how far it is. */
 function State({ progress, request }: { progress: Progress | undefined; request: RecordsRequest }) {
   if (!progress) return <StatusIndicator type="pending">Beginning to read</StatusIndicator>;
-  const { scanned, scannedBytes, matched, dropped, behindMs, shards, lastArrivedMs } = progress;
+  const { scanned, scannedBytes, matched, dropped, behindMs, isAtTip, shards, lastArrivedMs } = progress;
   const isFiltered = !isEmpty(request.filter);
-  const isBehind = behindMs > 0 && progress.state === "reading";
+  // Who follows the newest is not told of each moment in which more came than one call answers.
+  const isLive = isAtTip || (request.at === "newest" && behindMs > 0 && behindMs < LIVE_MS);
+  const isBehind = !isLive && progress.state === "reading";
   const status =
     progress.state === "ended"
       ? ({ type: "stopped", text: "Ended" } as const)
       : progress.state === "paused"
         ? ({ type: "stopped", text: { budget: "Paused: the scan's budget is used up", shown: "Paused: there is more", none: "Paused" }[progress.because ?? "none"] } as const)
         : isBehind
-          ? ({ type: "in-progress", text: `Reading, ${duration(behindMs)} behind` } as const)
+          ? ({ type: "in-progress", text: behindMs > 0 ? `Reading, ${duration(behindMs)} behind` : "Reading" } as const)
           : ({ type: "success", text: `Live, ${counted(shards, "shard")}` } as const);
   return (
     <div className="records-state">
@@ -226,5 +231,5 @@ function Empty({ request, progress, readAll }: { request: RecordsRequest; progre
       </Nothing>
     );
   }
-  return <Nothing title={progress?.behindMs === 0 && progress.scanned === 0 ? "There are no records" : "Nothing yet"}>New ones are shown at once.</Nothing>;
+  return <Nothing title={progress?.isAtTip && progress.scanned === 0 ? "There are no records" : "Nothing yet"}>New ones are shown at once.</Nothing>;
 }

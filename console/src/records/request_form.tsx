@@ -9,7 +9,7 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, memo, useEffect, useState } from "react";
 
 import { kinesisOf, listShards } from "../api/kinesis";
 import { useLoad } from "../api/load";
@@ -25,7 +25,10 @@ import { forgetFilter, rememberFilter, savedFilters } from "./saved_filters";
 const PLACES = { newest: "Newest", oldest: "Oldest", time: "A time", number: "A sequence number" } as const;
 const READING_NAMES: Record<Reading, string> = { auto: "By its content", json: "JSON", text: "Text", cbor: "CBOR", hex: "Hex" };
 
-export function RequestForm(props: { stream: string; request: RecordsRequest; submit: (request: RecordsRequest) => void; complaint: string | undefined }) {
+/** Kept as it is while records come: they change nothing in it. */
+export const RequestForm = memo(Form);
+
+function Form(props: { stream: string; request: RecordsRequest; submit: (request: RecordsRequest) => void; complaint: string | undefined }) {
   const { stream, request, submit } = props;
   const access = useAccess();
   const { zone } = usePreferences();

@@ -8,7 +8,7 @@ import LineChart from "@cloudscape-design/components/line-chart";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 
 import { useLoad } from "../api/load";
 import { usePreferences } from "../shell/preferences";
@@ -20,6 +20,7 @@ import { Nothing } from "../show/nothing";
 import { meanS, parsePrometheus, quantileS, rateOf, type Snapshot, sumOf } from "./prometheus";
 
 const EVERY_MS = 3000;
+const SECOND_MS = 1000;
 /** Older pages are forgotten: a quarter of an hour. */
 const KEPT = 300;
 const FSYNC = "millstream_log_fsync_duration_seconds";
@@ -39,6 +40,14 @@ export default function ServerPage() {
     },
     EVERY_MS,
   );
+  // A rate needs two pages: the second one comes soon.
+  const isFirst = page.value?.snapshots.length === 1;
+  const { again } = page;
+  useEffect(() => {
+    if (!isFirst) return;
+    const timer = setTimeout(again, SECOND_MS);
+    return () => clearTimeout(timer);
+  }, [isFirst, again]);
   if (page.isLoading) return <Waiting />;
   const snapshots = page.value?.snapshots ?? [];
   const now = snapshots.at(-1);
@@ -116,9 +125,11 @@ function Chart(props: {
     title: name,
     type: "line" as const,
     valueFormatter: format,
-    data: pairs.flatMap(([before, after]) => {
+    data: pairs.flatMap(([before, after], index) => {
       const y = value(before, after);
-      return y === undefined ? [] : [{ x: new Date(after.atMs), y }];
+      if (y === undefined) return [];
+      // The first one holds since the page was opened.
+      return [...(index === 0 ? [before] : []), after].map((page) => ({ x: new Date(page.atMs), y }));
     }),
   }));
   const shown = series.filter((one) => one.data.length > 0);

@@ -47,6 +47,7 @@ export function Consumers({ arn }: { arn: string }) {
     <>
       <Table
         variant="container"
+        wrapLines
         items={consumers.value ?? []}
         trackBy="ConsumerName"
         loading={consumers.isLoading}

@@ -60,7 +60,9 @@ export function Policy({ arn }: { arn: string }) {
           verb={policy.value ? "Change" : "Write"}
           form={({ value, set }) => (
             <FormField label="Policy as JSON" description="Empty: the policy is deleted." {...(policyComplaint(value) && { errorText: policyComplaint(value) })} stretch>
-              <Textarea value={value} onChange={({ detail }) => set(detail.value)} rows={16} spellcheck={false} />
+              <div className="mono-area">
+                <Textarea value={value} onChange={({ detail }) => set(detail.value)} rows={16} spellcheck={false} />
+              </div>
             </FormField>
           )}
           complaint={policyComplaint}

@@ -98,7 +98,7 @@ function Settings({ stream, now, again }: { stream: string; now: StreamDescripti
           <div className="setting-text">
             <b>Shards</b>
             <div>
-              {count(now.OpenShardCount ?? 0)} open. <Link href={href(["streams", stream, "shards"])}>Change the count, split, merge</Link>
+              {count(now.OpenShardCount ?? 0)} open. <Link href={href(["streams", stream, "shards"])}>{isOnDemand ? "How they came to be" : "Change the count, split, merge"}</Link>
             </div>
           </div>
         </div>

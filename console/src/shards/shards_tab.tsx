@@ -14,7 +14,7 @@ import Table from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useEffect, useMemo, useRef, useState } from "react";
 
-import { kinesisOf, listShards, mapShard } from "../api/kinesis";
+import { describeStream, kinesisOf, listShards, mapShard } from "../api/kinesis";
 import { useAction, useLoad } from "../api/load";
 import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
@@ -25,6 +25,7 @@ import { count, rough } from "../show/format";
 import { Nothing } from "../show/nothing";
 import { ProblemBox } from "../show/problem_box";
 import { CountDialog } from "./count_dialog";
+import { DecisionsBox } from "./decisions_box";
 import { generationsOf, type MapShard, neighboursOf, sharePercent } from "./geometry";
 import { type Heat, measure } from "./measure";
 import { MergeDialog } from "./merge_dialog";
@@ -40,9 +41,13 @@ export default function ShardsTab({ stream }: { stream: string }) {
   const access = useAccess();
   const href = useHref();
   const { query } = useRoute();
-  const mayChange = useMay("change shards");
+  const summary = useLoad(`shards of ${access.region} ${access.accessKeyId} ${stream}`, (signal) => describeStream(kinesisOf(access), stream, signal), 10_000);
+  const isOnDemand = summary.value?.StreamModeDetails?.StreamMode === "ON_DEMAND";
+  // Those of an on-demand stream are the server's alone.
+  const mayChange = useMay("change shards") && summary.value !== undefined && !isOnDemand;
   const shards = useLoad(`shards ${access.region} ${access.accessKeyId} ${stream}`, (signal) => listShards(kinesisOf(access), stream, signal), 10_000);
-  const all = useMemo(() => (shards.value ?? []).map(mapShard), [shards.value]);
+  const all = useMemo(() => (shards.value ?? []).map((shard) => ({ ...mapShard(shard), startingSequenceNumber: shard.SequenceNumberRange?.StartingSequenceNumber ?? "" })), [shards.value]);
+  const numbers = useMemo(() => new Map((shards.value ?? []).map((shard) => [shard.ShardId ?? "", shard.SequenceNumberRange ?? {}])), [shards.value]);
   const open = useMemo(() => all.filter((shard) => shard.isOpen).sort((one, other) => (one.start < other.start ? -1 : 1)), [all]);
   const [chosenId, setChosenId] = useState(query.get("shard") ?? "");
   const chosen = open.find((shard) => shard.id === chosenId);
@@ -93,13 +98,14 @@ export default function ShardsTab({ stream }: { stream: string }) {
                 </SpaceBetween>
               </>
             ) : (
-              <Box color="text-body-secondary">Choose a shard to split it, merge it, or read it alone.</Box>
+              <Box color="text-body-secondary">Choose a shard to {mayChange ? "split it, merge it, or read it alone" : "read it alone"}.</Box>
             )}
           </div>
         </SpaceBetween>
       </Container>
+      {isOnDemand && <DecisionsBox stream={stream} shards={all} warmMibps={summary.value?.WarmThroughput?.TargetMiBps} />}
       {all.length > open.length && <Lineage all={all} />}
-      <ShardTable all={all} stream={stream} heats={heats} numbers={new Map((shards.value ?? []).map((shard) => [shard.ShardId ?? "", shard.SequenceNumberRange ?? {}]))} />
+      <ShardTable all={all} stream={stream} heats={heats} numbers={numbers} />
       {dialog === "split" && chosen && <SplitDialog stream={stream} shard={chosen} open={open} heat={heats?.get(chosen.id)} close={() => setDialog(undefined)} onDone={changed} />}
       {dialog === "merge" && chosen && right && <MergeDialog stream={stream} left={chosen} right={right} open={open} close={() => setDialog(undefined)} onDone={changed} />}
       {dialog === "count" && <CountDialog stream={stream} open={open} close={() => setDialog(undefined)} onDone={changed} />}

@@ -21,7 +21,7 @@ export function Strip(props: {
   const { shards, label, heats, chosen = [], choose, marks = [], isThin = false } = props;
   const hottest = Math.max(1, ...[...(heats?.values() ?? [])].map((heat) => heat.bytesPerS));
   return (
-    <div className={`strip${isThin ? " is-thin" : ""}`} role={choose ? "group" : "img"} aria-label={label}>
+    <div className={`strip${isThin ? " is-thin" : ""}${marks.length > 0 ? " is-marked" : ""}`} role={choose ? "group" : "img"} aria-label={label}>
       {shards.map((shard) => {
         const { from, width } = spanOf(shard);
         const heat = heats?.get(shard.id);

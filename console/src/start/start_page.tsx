@@ -124,7 +124,7 @@ function Server({ health, hasFailed }: { health: ServerHealth | undefined; hasFa
             { label: "Health", value: <StatusIndicator type={isFine ? "success" : "error"}>{isFine ? "Working" : health.status}</StatusIndicator> },
             ...(health.version ? [{ label: "Version", value: health.version }] : []),
             ...(health.engine ? [{ label: "Engine", value: health.engine }] : []),
-            ...(health.durability ? [{ label: "Stored means", value: health.durability === "fsync" ? "on the disk (fsync)" : health.durability }] : []),
+            ...(health.durability ? [{ label: "Stored means", value: DURABILITIES[health.durability] ?? health.durability }] : []),
             ...STORAGE.flatMap(([name, label, say]) => (storage[name] === undefined ? [] : [{ label, value: <span title={count(storage[name])}>{say(storage[name])}</span> }])),
           ]}
         />
@@ -132,6 +132,9 @@ function Server({ health, hasFailed }: { health: ServerHealth | undefined; hasFa
     </Container>
   );
 }
+
+/** What an answered put is worth. */
+const DURABILITIES: Record<string, string> = { fsync: "on the disk (fsync)", os: "handed to the system" };
 
 /** Numbers of the engine that are worth a look. */
 const STORAGE: [string, string, (value: number) => string][] = [

@@ -116,7 +116,7 @@ export default function StreamsPage() {
             />
           </SpaceBetween>
         }
-        pagination={<Pagination {...paginationProps} ariaLabels={{ nextPageLabel: "Next page", previousPageLabel: "Page before", pageLabel: (page) => `Page ${page}`, paginationLabel: "Pages of streams" }} />}
+        pagination={paginationProps.pagesCount > 1 && <Pagination {...paginationProps} ariaLabels={{ nextPageLabel: "Next page", previousPageLabel: "Page before", pageLabel: (page) => `Page ${page}`, paginationLabel: "Pages of streams" }} />}
         columnDefinitions={[
           {
             id: "name",
@@ -140,9 +140,15 @@ export default function StreamsPage() {
               return found === undefined ? "–" : <span title={`${found} hours`}>{hours(found)}</span>;
             },
           },
-          { id: "in", header: "Records in", cell: (stream) => <Amount of={rates.value?.get(stream.StreamName ?? "")?.recordsIn} unit="/s" /> },
-          { id: "bytes", header: "Bytes in", cell: (stream) => <Amount of={rates.value?.get(stream.StreamName ?? "")?.bytesIn} unit="bytes/s" /> },
-          { id: "out", header: "Records out", cell: (stream) => <Amount of={rates.value?.get(stream.StreamName ?? "")?.recordsOut} unit="/s" /> },
+          {
+            id: "in",
+            header: "In",
+            cell: (stream) => {
+              const found = rates.value?.get(stream.StreamName ?? "");
+              return found === undefined ? "–" : <span className="nowrap"><Amount of={found.recordsIn} unit="/s" />, <Amount of={found.bytesIn} unit="bytes/s" /></span>;
+            },
+          },
+          { id: "out", header: "Out", cell: (stream) => <Amount of={rates.value?.get(stream.StreamName ?? "")?.recordsOut} unit="/s" /> },
           {
             id: "created",
             header: "Created",

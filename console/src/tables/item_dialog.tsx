@@ -63,7 +63,9 @@ export function ItemDialog(props: { table: string; keys: readonly string[]; row:
       <SpaceBetween size="m">
         {row && <Alert type="info">It is written only if nobody has changed it since it was loaded.</Alert>}
         <FormField label="The item in the API's JSON" stretch {...(typeof read === "string" && { errorText: read })}>
-          <Textarea value={text} onChange={({ detail }) => setText(detail.value)} rows={18} spellcheck={false} />
+          <div className="mono-area">
+            <Textarea value={text} onChange={({ detail }) => setText(detail.value)} rows={18} spellcheck={false} />
+          </div>
         </FormField>
         <ProblemBox problem={write.problem} />
       </SpaceBetween>

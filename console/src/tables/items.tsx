@@ -30,6 +30,8 @@ import { type Asked, comparisons, type Comparison, queryOf } from "./query";
 const PAGE_SIZE = 50;
 const COLUMNS_MAX = 8;
 const LETTERS_MAX = 60;
+/** A key of so many letters stays on one line: a shard's id has 20. */
+const UNBROKEN_LETTERS = 24;
 
 type Key = Record<string, AttributeValue>;
 
@@ -103,7 +105,7 @@ export function Items({ table }: { table: TableDescription }) {
         empty={<Nothing title="No items">{asked.hash === "" ? "The table is empty." : "The query finds none."}</Nothing>}
         columnDefinitions={columns.map((column, at) => ({
           id: column,
-          header: column,
+          header: visible(column),
           isRowHeader: at === 0,
           ...(at === 0 && { minWidth: 200 }),
           cell: (row: Row) => {
@@ -111,7 +113,7 @@ export function Items({ table }: { table: TableDescription }) {
             const short = text.length > LETTERS_MAX ? `${text.slice(0, LETTERS_MAX)}…` : text;
             return at === 0 ? (
               <Button variant="inline-link" onClick={() => setDialog({ row })} ariaLabel={`Edit ${short}`}>
-                {short === "" ? "(empty)" : short}
+                <span className={short.length > UNBROKEN_LETTERS ? "breakable" : "nowrap"}>{short === "" ? "(empty)" : short}</span>
               </Button>
             ) : (
               <span title={text.slice(0, 1000)}>{short}</span>

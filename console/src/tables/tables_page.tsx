@@ -101,7 +101,7 @@ export default function TablesPage() {
             <TextFilter {...filterProps} filteringPlaceholder="Find tables by name" filteringAriaLabel="Find tables by name" />
           </SpaceBetween>
         }
-        pagination={<Pagination {...paginationProps} ariaLabels={{ nextPageLabel: "Next page", previousPageLabel: "Page before", pageLabel: (page) => `Page ${page}`, paginationLabel: "Pages of tables" }} />}
+        pagination={paginationProps.pagesCount > 1 && <Pagination {...paginationProps} ariaLabels={{ nextPageLabel: "Next page", previousPageLabel: "Page before", pageLabel: (page) => `Page ${page}`, paginationLabel: "Pages of tables" }} />}
         columnDefinitions={[
           { id: "name", header: "Name", sortingField: "name", isRowHeader: true, cell: (table) => <Link href={href(["tables", table.name])}>{table.name}</Link> },
           { id: "status", header: "Status", cell: (table) => <Status of={details.value?.get(table.name)?.TableStatus} /> },
