@@ -35,6 +35,7 @@ const CLIENTS: &[&str] = &[
     "pipeline",
     "scaling",
 ];
+const EXAMPLES: &[&str] = &["stock-trades", "template"];
 const SERVER_SIDE: &[&str] = &[
     "log",
     "log-local",
@@ -103,8 +104,8 @@ fn crates_depend_only_on_crates_above_them() {
 #[test]
 fn clients_never_depend_on_the_server_side() {
     for (from, to) in arrows() {
-        let is_client =
-            folder(&from).is_some_and(|name| CLIENTS.contains(&name)) || from == "stock-trades";
+        let is_client = folder(&from).is_some_and(|name| CLIENTS.contains(&name))
+            || EXAMPLES.contains(&from.as_str());
         let is_server_side = folder(&to).is_some_and(|name| SERVER_SIDE.contains(&name));
         assert!(
             !(is_client && is_server_side),

@@ -6,6 +6,8 @@ use std::pin::Pin;
 
 use crate::Lease;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod contract;
 mod dynamodb;
 mod expressions;
 #[cfg(any(test, feature = "testing"))]

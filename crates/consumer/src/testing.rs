@@ -1,5 +1,5 @@
-//! Doubles for tests of applications: a stream, a lease table and dead letters in memory. No network, no waiting with
-//! tokio's paused time.
+//! Doubles for tests of applications: a stream, a lease table and dead letters in memory; and the contract of lease tables.
+//! No network, no waiting with tokio's paused time.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -19,5 +19,6 @@
 //! ```
 
 pub use crate::dead_letters::memory::MemoryDeadLetters;
+pub use crate::lease_table::contract::check_lease_table;
 pub use crate::lease_table::memory::MemoryLeaseTable;
 pub use crate::source::memory::{MemoryFanOut, MemoryStream};

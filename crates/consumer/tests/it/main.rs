@@ -6,14 +6,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-mod contract;
 mod reading;
 
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode};
-use millstream_consumer::testing::MemoryLeaseTable;
+use millstream_consumer::testing::{MemoryLeaseTable, check_lease_table};
 use millstream_consumer::{DynamoDbLeaseTable, LeaseTable, LeaseTableError};
 use millstream_testkit::ServerProcess;
 
@@ -53,7 +52,7 @@ fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
 
 #[tokio::test]
 async fn leases_in_memory_keep_the_contract() {
-    contract::check(&MemoryLeaseTable::default()).await;
+    check_lease_table(&MemoryLeaseTable::default()).await;
 }
 
 #[tokio::test]
@@ -70,7 +69,7 @@ async fn leases_in_dynamodb_keep_the_contract() {
     let table = DynamoDbLeaseTable::new(client.clone(), TABLE);
     let missing = table.list().await;
     assert!(matches!(missing, Err(LeaseTableError::Missing(name)) if name == TABLE));
-    contract::check(&table).await;
+    check_lease_table(&table).await;
 
     let described = client.describe_table().table_name(TABLE).send().await;
     let described = described.unwrap().table.unwrap();

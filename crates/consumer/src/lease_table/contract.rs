@@ -1,11 +1,13 @@
 //! What every lease table promises.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::collections::BTreeSet;
 
-use millstream_consumer::{
-    Checkpoint, Conditional, ExtendedSequenceNumber, Lease, LeaseTable, PendingCheckpoint,
-};
 use millstream_types::{HashKey, HashKeyRange, TimestampMs};
+
+use super::{Conditional, LeaseTable};
+use crate::{Checkpoint, ExtendedSequenceNumber, Lease, PendingCheckpoint};
 
 fn done(answer: Conditional) -> Lease {
     match answer {
@@ -18,8 +20,11 @@ fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-/// Runs the whole contract on an empty table.
-pub(crate) async fn check(table: &dyn LeaseTable) {
+/// Runs the whole contract of [`LeaseTable`] on an empty table, for who writes one.
+///
+/// # Panics
+/// At the first promise that it breaks.
+pub async fn check_lease_table(table: &dyn LeaseTable) {
     table.ensure_exists().await.unwrap();
     table.ensure_exists().await.unwrap();
     assert_eq!(table.list().await.unwrap(), []);

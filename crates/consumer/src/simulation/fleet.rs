@@ -1,0 +1,190 @@
+//! The workers of a simulation: started, killed, stopped; and whether they share the shards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IteratorRandom;
+use rand::{Rng, SeedableRng};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::application::{Application, Reads};
+use super::audit::Audit;
+use super::faults::Faulty;
+use super::processor::AuditedProcessor;
+use crate::testing::{MemoryLeaseTable, MemoryStream};
+use crate::{Consumer, ConsumerError, Lease, Source};
+
+pub(super) struct WorkerTask {
+    pub(super) task: JoinHandle<Result<(), ConsumerError>>,
+    pub(super) stop: CancellationToken,
+    pub(super) faulty: Faulty,
+}
+
+pub(super) struct Simulation {
+    pub(super) stream: MemoryStream,
+    pub(super) table: MemoryLeaseTable,
+    pub(super) audit: Audit,
+    pub(super) polled: Arc<dyn Source>,
+    /// All workers are one registered consumer.
+    pub(super) subscribed_to: Arc<dyn Source>,
+    pub(super) workers: BTreeMap<String, WorkerTask>,
+    pub(super) workers_started: u64,
+    pub(super) application: Application,
+    pub(super) rng: StdRng,
+    pub(super) seed: u64,
+}
+
+/// A run that fails tells what happened.
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let rows: Vec<String> = self
+                .table
+                .rows()
+                .iter()
+                .map(|row| format!("{row:?}"))
+                .collect();
+            let text = self.audit.text();
+            eprintln!("seed {}\n{text}\n{}", self.seed, rows.join("\n"));
+        }
+    }
+}
+
+impl Simulation {
+    pub(super) fn new(seed: u64, shards: u32, application: Application) -> Self {
+        let stream = MemoryStream::new(shards);
+        Self {
+            audit: Audit::new(stream.clone(), application.initial),
+            polled: Arc::new(stream.clone()),
+            subscribed_to: Arc::new(stream.fan_out()),
+            application,
+            stream,
+            table: MemoryLeaseTable::default(),
+            workers: BTreeMap::new(),
+            workers_started: 0,
+            rng: StdRng::seed_from_u64(seed),
+            seed,
+        }
+    }
+
+    pub(super) fn start_worker(&mut self) -> String {
+        self.workers_started += 1;
+        let worker_id = format!("worker-{:03}", self.workers_started);
+        let seed = self.seed.wrapping_mul(1000) + self.workers_started;
+        let subscribes = match self.application.reads {
+            Reads::Polling => false,
+            Reads::FanOut => true,
+            Reads::Either => self.rng.random(),
+        };
+        let source = if subscribes {
+            &self.subscribed_to
+        } else {
+            &self.polled
+        };
+        let faulty = Faulty::new(
+            self.table.clone(),
+            Arc::clone(source),
+            self.audit.clone(),
+            seed,
+        );
+        let (audit, id) = (self.audit.clone(), worker_id.clone());
+        let consumer = Consumer::builder("simulated", "stream")
+            .source(faulty.clone())
+            .lease_table(faulty.clone())
+            .dead_letters(faulty.clone())
+            .settings(self.application.settings(&worker_id))
+            .seed(seed)
+            .build()
+            .unwrap();
+        let policy = self.application.checkpoints;
+        let stop = CancellationToken::new();
+        let run = consumer
+            .process(move |shard_id| {
+                AuditedProcessor::new(audit.clone(), policy, &id, shard_id, seed)
+            })
+            .until(stop.clone().cancelled_owned());
+        let task = tokio::spawn(run.into_future());
+        self.audit.log(format!("start {worker_id}"));
+        let worker = WorkerTask { task, stop, faulty };
+        self.workers.insert(worker_id.clone(), worker);
+        worker_id
+    }
+
+    pub(super) async fn kill(&mut self, worker_id: &str) {
+        self.audit.log(format!("kill {worker_id}"));
+        let worker = self.workers.remove(worker_id).unwrap();
+        worker.task.abort();
+        assert!(worker.task.await.unwrap_err().is_cancelled());
+    }
+
+    pub(super) async fn stop(&mut self, worker_id: &str) {
+        self.audit.log(format!("stop {worker_id}"));
+        let worker = self.workers.remove(worker_id).unwrap();
+        worker.stop.cancel();
+        let started = Instant::now();
+        worker.task.await.unwrap().unwrap();
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "a stop has a deadline"
+        );
+        assert!(
+            !self.audit.is_active(worker_id),
+            "a processor outlives its worker"
+        );
+    }
+
+    pub(super) fn some_worker(&mut self) -> Option<String> {
+        self.workers.keys().choose(&mut self.rng).cloned()
+    }
+
+    /// No more faults from now on.
+    pub(super) fn calm(&self) {
+        for worker in self.workers.values() {
+            worker.faulty.calm();
+        }
+        self.stream.hide_new_shards(false);
+        self.audit.calm();
+    }
+
+    /// Leases of each living worker; panics if one belongs to nobody living.
+    pub(super) fn loads(&self) -> Vec<usize> {
+        let rows = self.table.rows();
+        let open: Vec<_> = rows.iter().filter(|row| !row.is_finished()).collect();
+        for row in &open {
+            let owner = row.lease_owner.as_ref();
+            let living = owner.is_some_and(|owner| self.workers.contains_key(owner));
+            assert!(living, "nobody works on {row:?}");
+        }
+        let load = |id: &String| open.iter().filter(|row| row.is_owned_by(id)).count();
+        self.workers.keys().map(load).collect()
+    }
+
+    /// Every shard has one living owner, all workers about as many, and everything is processed.
+    pub(super) fn is_settled(&self) -> bool {
+        let rows = self.table.rows();
+        let open: Vec<&Lease> = rows.iter().filter(|row| !row.is_finished()).collect();
+        let is_held = |row: &&Lease| {
+            let owner = row.lease_owner.as_ref();
+            row.checkpoint_owner.is_none()
+                && owner.is_some_and(|owner| self.workers.contains_key(owner))
+        };
+        let load = |id: &String| open.iter().filter(|row| row.is_owned_by(id)).count();
+        let loads: Vec<usize> = self.workers.keys().map(load).collect();
+        let spread = loads.iter().max().unwrap_or(&0) - loads.iter().min().unwrap_or(&0);
+        let leased: BTreeSet<String> = open.iter().map(|row| row.lease_key.clone()).collect();
+        leased == self.stream.open_shard_ids()
+            && open.iter().all(is_held)
+            && spread <= 1
+            && self.audit.is_everything_processed()
+    }
+
+    pub(super) fn assert_balanced(&self) {
+        let loads = self.loads();
+        let (min, max) = (loads.iter().min().unwrap(), loads.iter().max().unwrap());
+        assert!(max - min <= 1, "unbalanced: {loads:?}");
+    }
+}
