@@ -39,6 +39,25 @@ describe.skipIf(missing())("shards", () => {
     await page.close();
   });
 
+  it("one that is chosen is in the address, and is split at a hash key that is typed", async () => {
+    await server.kinesis().send(new CreateStreamCommand({ StreamName: "typed", ShardCount: 1 }));
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/typed/shards");
+    await page.page.getByRole("button", { name: /: shardId-000000000000/ }).click();
+    expect(new URL(page.page.url()).hash).toBe("#/us-east-1/streams/typed/shards?shard=shardId-000000000000");
+    const sent = await ConsolePage.open(browser, server.url, new URL(page.page.url()).hash);
+    await sent.press("Split…");
+    await sent.page.getByRole("radio", { name: "At a hash key" }).check();
+    await sent.fill("First hash key of the right half", "0");
+    await sent.sees("the first hash key of the right half lies between 1 and 340282366920938463463374607431768211455");
+    expect(await sent.page.getByRole("dialog").getByRole("button", { name: "Split", exact: true }).isDisabled()).toBe(true);
+    await sent.fill("First hash key of the right half", "1000");
+    await sent.pressInDialog("Split");
+    await sent.sees("shardId-000000000000 is split.");
+    expect((await open("typed")).map((shard) => shard.HashKeyRange?.StartingHashKey)).toEqual(["0", "1000"]);
+    await sent.close();
+    await page.close();
+  });
+
   it("two neighbours are merged", async () => {
     const before = (await open()).length;
     const page = await ConsolePage.open(browser, server.url, "#/us-east-1/streams/orders/shards");

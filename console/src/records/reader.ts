@@ -59,6 +59,8 @@ export interface Progress {
   /** Whether every open shard has answered that nothing is behind what it gave. */
   isAtTip: boolean;
   shards: number;
+  /** Those of them that have not answered yet. */
+  unanswered: number;
   /** Arrival of the last record that was looked at. */
   lastArrivedMs?: number;
 }
@@ -134,6 +136,7 @@ export class Reader {
     behindMs: 0,
     isAtTip: false,
     shards: 0,
+    unanswered: 0,
   };
   private wake: (() => void) | undefined;
   private toldMs = 0;
@@ -196,7 +199,7 @@ export class Reader {
       if (!lane.answeredAt) unanswered += 1;
     }
     // With no open shard left, the children of those that have ended are not read yet.
-    Object.assign(this.progress, { shards, behindMs, isAtTip: shards > 0 && unanswered === 0 && behindMs === 0 });
+    Object.assign(this.progress, { shards, unanswered, behindMs, isAtTip: shards > 0 && unanswered === 0 && behindMs === 0 });
   }
 
   private get isStopped(): boolean {

@@ -11,6 +11,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { kinesisOf } from "../api/kinesis";
 import { useMay } from "../api/permissions";
+import { reportProblem } from "../api/reports";
 import { useAccess } from "../api/session";
 import { useSay } from "../shell/notices";
 import { hrefOf, replace, useRoute } from "../shell/route";
@@ -32,6 +33,8 @@ import { RequestForm } from "./request_form";
 const SHOWN_MAX = 2000;
 const SHOWN_BYTES_MAX = 32 * 1024 * 1024;
 
+/** So many answer in more than a moment. */
+const MANY_SHARDS = 50;
 /** Nearer to the newest record is live. */
 const LIVE_MS = 2000;
 
@@ -82,6 +85,11 @@ export default function RecordsTab({ stream }: { stream: string }) {
   }, [access, stream, requestKey, turn]);
 
   const { records, progress } = seen;
+  const { problem } = progress ?? {};
+  // The page says at its top that the server is away.
+  useEffect(() => {
+    if (problem) reportProblem(problem);
+  }, [problem]);
   // A link to a record opens it.
   const [opened, setOpened] = useState<string>();
   useEffect(() => {
@@ -110,7 +118,7 @@ export default function RecordsTab({ stream }: { stream: string }) {
   return (
     <SpaceBetween size="m">
       <RequestForm stream={stream} request={request} submit={submit} complaint={typeof place === "string" ? place : undefined} />
-      {progress?.problem && <ProblemBox problem={progress.problem} again={() => setTurn((before) => before + 1)} />}
+      {progress?.problem && progress.problem.kind !== "away" && <ProblemBox problem={progress.problem} again={() => setTurn((before) => before + 1)} />}
       <div className="records-bar">
         <State progress={progress} request={request} />
         <SpaceBetween direction="horizontal" size="xs">
@@ -186,12 +194,14 @@ function State({ progress, request }: { progress: Progress | undefined; request:
   const isLive = isAtTip || (request.at === "newest" && behindMs > 0 && behindMs < LIVE_MS);
   const isBehind = !isLive && progress.state === "reading";
   const status =
-    progress.state === "ended"
+    progress.problem?.kind === "away"
+      ? ({ type: "pending", text: "Waiting for the server" } as const)
+      : progress.state === "ended"
       ? ({ type: "stopped", text: "Ended" } as const)
       : progress.state === "paused"
         ? ({ type: "stopped", text: { budget: "Paused: the scan's budget is used up", shown: "Paused: there is more", none: "Paused" }[progress.because ?? "none"] } as const)
         : isBehind
-          ? ({ type: "in-progress", text: behindMs > 0 ? `Reading, ${duration(behindMs)} behind` : "Reading" } as const)
+          ? ({ type: "in-progress", text: readingText(progress) } as const)
           : ({ type: "success", text: `Live, ${counted(shards, "shard")}` } as const);
   return (
     <div className="records-state">
@@ -217,6 +227,12 @@ function State({ progress, request }: { progress: Progress | undefined; request:
       )}
     </div>
   );
+}
+
+/** How far reading is: of many shards, how many have answered at all. */
+function readingText({ behindMs, shards, unanswered }: Progress): string {
+  if (shards > MANY_SHARDS && unanswered > 0) return `Reading, ${count(shards - unanswered)} of ${count(shards)} shards so far`;
+  return behindMs > 0 ? `Reading, ${duration(behindMs)} behind` : "Reading";
 }
 
 function Empty({ request, progress, readAll }: { request: RecordsRequest; progress: Progress | undefined; readAll: () => void }) {

@@ -39,7 +39,6 @@ export function DecisionsBox({ stream, shards, warmMibps }: { stream: string; sh
       variant="container"
       items={lines}
       trackBy={(line) => String(line.atMs)}
-      wrapLines
       enableKeyboardNavigation
       ariaLabels={{ tableLabel: "On-demand decisions" }}
       header={

@@ -108,7 +108,7 @@ export function generationsOf(shards: readonly MapShard[]): MapShard[][] {
 /** Open shards of the same width: what UpdateShardCount aims at. */
 export function evenShards(count: number): MapShard[] {
   return Array.from({ length: count }, (_, index) => ({
-    id: `even-${index}`,
+    id: `new ${index + 1}`,
     start: (HASH_SPACE * BigInt(index)) / BigInt(count),
     end: (HASH_SPACE * BigInt(index + 1)) / BigInt(count) - 1n,
     isOpen: true,

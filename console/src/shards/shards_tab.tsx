@@ -18,7 +18,7 @@ import { describeStream, kinesisOf, listShards, mapShard } from "../api/kinesis"
 import { useAction, useLoad } from "../api/load";
 import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
-import { useHref, useRoute } from "../shell/route";
+import { hrefOf, replace, useHref, useRoute } from "../shell/route";
 import { Waiting } from "../shell/waiting";
 import { Amount } from "../show/amount";
 import { count, rough } from "../show/format";
@@ -40,7 +40,7 @@ const MEASURED_MAX = 256;
 export default function ShardsTab({ stream }: { stream: string }) {
   const access = useAccess();
   const href = useHref();
-  const { query } = useRoute();
+  const { query, region } = useRoute();
   const summary = useLoad(`shards of ${access.region} ${access.accessKeyId} ${stream}`, (signal) => describeStream(kinesisOf(access), stream, signal), 10_000);
   const isOnDemand = summary.value?.StreamModeDetails?.StreamMode === "ON_DEMAND";
   // Those of an on-demand stream are the server's alone.
@@ -49,7 +49,9 @@ export default function ShardsTab({ stream }: { stream: string }) {
   const all = useMemo(() => (shards.value ?? []).map((shard) => ({ ...mapShard(shard), startingSequenceNumber: shard.SequenceNumberRange?.StartingSequenceNumber ?? "" })), [shards.value]);
   const numbers = useMemo(() => new Map((shards.value ?? []).map((shard) => [shard.ShardId ?? "", shard.SequenceNumberRange ?? {}])), [shards.value]);
   const open = useMemo(() => all.filter((shard) => shard.isOpen).sort((one, other) => (one.start < other.start ? -1 : 1)), [all]);
-  const [chosenId, setChosenId] = useState(query.get("shard") ?? "");
+  // In the address, so that it can be sent to somebody.
+  const chosenId = query.get("shard") ?? "";
+  const choose = (id: string) => replace(hrefOf(region, ["streams", stream, "shards"], { shard: id }));
   const chosen = open.find((shard) => shard.id === chosenId);
   const [dialog, setDialog] = useState<"split" | "merge" | "count">();
   const { heats, action, done } = useHeats(stream, open);
@@ -83,7 +85,7 @@ export default function ShardsTab({ stream }: { stream: string }) {
       >
         <SpaceBetween size="s">
           <ProblemBox problem={action.problem} />
-          <Strip shards={open.slice(0, DRAWN_MAX)} label="Open shards on the hash space" heats={heats} chosen={chosen ? [chosen.id] : []} choose={(shard) => setChosenId(shard.id === chosenId ? "" : shard.id)} />
+          <Strip shards={open.slice(0, DRAWN_MAX)} label="Open shards on the hash space" heats={heats} chosen={chosen ? [chosen.id] : []} choose={(shard) => choose(shard.id === chosenId ? "" : shard.id)} />
           {heats && <Box color="text-body-secondary" fontSize="body-s">Bars: bytes a second over the last minute, the hottest shard full.</Box>}
           <div className="chosen-shard">
             {chosen ? (
