@@ -53,10 +53,33 @@ describe.skipIf(missing())("access keys", () => {
     expect(await page.page.getByRole("button", { name: /^Change/ }).count()).toBe(0);
     await page.go("#/us-east-1/tables");
     await page.sees("dynamodb:ListTables");
+    await page.sees("It is not known which there are");
+    expect(await page.page.getByRole("button", { name: "Create a table" }).count()).toBe(0);
     await page.sees(/ on (\*|arn:aws:dynamodb:us-east-1:123456789012:\S+)/);
     // What has no button is refused by the server all the same.
     const put = keys.server.kinesis(READER).send(new PutRecordCommand({ StreamName: "orders", PartitionKey: "k", Data: new Uint8Array([1]) }));
     await expect(put).rejects.toThrow("kinesis:PutRecord");
+    await page.close();
+  });
+
+  it("that may look at tables see items and leases, and nothing that would change them", async () => {
+    const page = await ConsolePage.open(browser, keys.server.url, "#/us-east-1/tables", {}, REFUSED);
+    await signIn(page, "AUDITOR");
+    await page.sees("counter");
+    const buttons = async (...names: string[]) => (await Promise.all(names.map((name) => page.page.getByRole("button", { name, exact: true }).count()))).reduce((sum, count) => sum + count, 0);
+    expect(await buttons("Create a table", "Delete")).toBe(0);
+    await page.go("#/us-east-1/tables/counter");
+    await page.press("Show shardId-000000000000");
+    await page.page.getByLabel("The item in the API's JSON").waitFor();
+    expect(await buttons("Write")).toBe(0);
+    await page.pressInDialog("Close");
+    expect(await buttons("Put an item…", "Delete")).toBe(0);
+    await page.go("#/us-east-1/tables/counter/settings");
+    await page.sees("Never by themselves");
+    expect(await page.page.getByRole("button", { name: /^Change/ }).count()).toBe(0);
+    await page.go("#/us-east-1/applications/counter");
+    await page.page.getByRole("grid", { name: "Leases" }).getByText("worker-a").waitFor();
+    expect(await buttons("Move checkpoints…")).toBe(0);
     await page.close();
   });
 

@@ -15,6 +15,7 @@ import { useRef, useState } from "react";
 import { dynamodbOf, listTables } from "../api/dynamodb";
 import { kinesisOf } from "../api/kinesis";
 import { useLoad } from "../api/load";
+import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
 import { hrefOf, replace, useHref, useRoute } from "../shell/route";
 import { Waiting } from "../shell/waiting";
@@ -42,6 +43,7 @@ export default function ApplicationPage() {
   const { path, query, region } = useRoute();
   const name = path[1] ?? "";
   const typed = query.get("stream") ?? undefined;
+  const mayMove = useMay("write items");
   const [isMoving, setMoving] = useState(false);
   const watch = useRef(new RenewalWatch());
   const streams = useLoad(`candidates ${region} ${access.accessKeyId}`, (signal) => candidates(access, signal), 30_000);
@@ -88,9 +90,11 @@ export default function ApplicationPage() {
           actions={
             <SpaceBetween direction="horizontal" size="xs">
               <Button href={href(["tables", name])}>Its table</Button>
-              <Button disabled={!found || stream === undefined} disabledReason="Say first which stream it reads." onClick={() => setMoving(true)}>
-                Move checkpoints…
-              </Button>
+              {mayMove && (
+                <Button disabled={!found || stream === undefined} disabledReason="Say first which stream it reads." onClick={() => setMoving(true)}>
+                  Move checkpoints…
+                </Button>
+              )}
             </SpaceBetween>
           }
         >

@@ -65,7 +65,7 @@ export default function ApplicationsPage() {
           {lines.value?.isMore && <StatusIndicator type="info">Only the first {TABLES_MAX} tables were looked into.</StatusIndicator>}
         </SpaceBetween>
       }
-      empty={<Nothing title="No application has leases here">It makes its table when its first worker starts.</Nothing>}
+      empty={lines.problem ? <Nothing title="It is not known which there are" /> : <Nothing title="No application has leases here">It makes its table when its first worker starts.</Nothing>}
       columnDefinitions={[
         { id: "name", header: "Application", isRowHeader: true, cell: (line) => <Link href={href(["applications", line.name])}>{line.name}</Link> },
         {

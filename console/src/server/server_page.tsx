@@ -21,6 +21,8 @@ import { meanS, parsePrometheus, quantileS, rateOf, type Snapshot, sumOf } from 
 
 const EVERY_MS = 3000;
 const SECOND_MS = 1000;
+/** A chart shows a minute at least. */
+const SHOWN_MS = 60_000;
 /** Older pages are forgotten: a quarter of an hour. */
 const KEPT = 300;
 const FSYNC = "millstream_log_fsync_duration_seconds";
@@ -82,6 +84,7 @@ export default function ServerPage() {
           <Chart title="Commits" snapshots={snapshots} format={(value) => `${rough(value)}/s`} lines={{ commits: (before, after) => rateOf(before, after, "millstream_log_commits_total") }} />
           <Chart
             title="Memory that requests and answers hold"
+            least={1024}
             snapshots={snapshots}
             format={(value) => bytes(value)}
             lines={Object.fromEntries(["bodies", "answers", "requests"].map((budget) => [budget, (_: Snapshot, after: Snapshot) => sumOf(after.samples, "millstream_memory_budget_used_bytes", { budget })]))}
@@ -115,10 +118,12 @@ function LogStatus({ now }: { now: Snapshot }) {
 function Chart(props: {
   title: string;
   snapshots: readonly Snapshot[];
+  /** The scale goes to this at least. */
+  least?: number;
   format: (value: number) => string;
   lines: Record<string, (before: Snapshot, after: Snapshot) => number | undefined>;
 }) {
-  const { title, snapshots, format, lines } = props;
+  const { title, snapshots, least = 1, format, lines } = props;
   const { zone } = usePreferences();
   const pairs = snapshots.slice(1).map((after, index) => [snapshots[index]!, after] as const);
   const series = Object.entries(lines).map(([name, value]) => ({
@@ -141,7 +146,8 @@ function Chart(props: {
         height={140}
         hideFilter
         xScaleType="time"
-        yDomain={[0, most > 0 ? most * 1.1 : 1]}
+        {...(snapshots.length > 0 && { xDomain: [new Date(Math.min(snapshots[0]!.atMs, snapshots.at(-1)!.atMs - SHOWN_MS)), new Date(snapshots.at(-1)!.atMs)] as [Date, Date] })}
+        yDomain={[0, Math.max(most * 1.1, least)]}
         ariaLabel={title}
         empty={<Box color="text-body-secondary">Nothing yet.</Box>}
         i18nStrings={{

@@ -47,7 +47,6 @@ export function Consumers({ arn }: { arn: string }) {
     <>
       <Table
         variant="container"
-        wrapLines
         items={consumers.value ?? []}
         trackBy="ConsumerName"
         loading={consumers.isLoading}

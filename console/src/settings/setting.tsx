@@ -7,7 +7,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type FormEvent, type ReactNode, useState } from "react";
 
 import { useAction } from "../api/load";
-import { useMay } from "../api/permissions";
+import { type Deed, useMay } from "../api/permissions";
 import { useSay } from "../shell/notices";
 import { ProblemBox } from "../show/problem_box";
 
@@ -29,10 +29,12 @@ export function Setting<T>(props: {
   change: (value: T) => Promise<unknown>;
   onDone: () => void;
   verb?: string;
+  /** What changes with it; a stream where nothing is said. */
+  deed?: Deed;
   hint?: ReactNode;
 }) {
-  const { name, now, begin, form, change, onDone, verb = "Change" } = props;
-  const mayChange = useMay("change streams");
+  const { name, now, begin, form, change, onDone, verb = "Change", deed = "change streams" } = props;
+  const mayChange = useMay(deed);
   const say = useSay();
   const [value, setValue] = useState<T>();
   const complaint = value === undefined ? undefined : props.complaint?.(value);

@@ -57,6 +57,9 @@ const SECTIONS: [id: string, text: string, list: ComponentType, one: ComponentTy
   ["tables", "Tables", Tables, Table],
 ];
 
+/** Its words are short, and tables are wide. */
+const NAVIGATION_PX = 210;
+
 export function App() {
   const session = useSession();
   return (
@@ -89,6 +92,7 @@ function Pages() {
     <AppLayout
       headerSelector="#top-bar"
       toolsHide
+      navigationWidth={NAVIGATION_PX}
       navigationOpen={isNavigationOpen}
       onNavigationChange={({ detail }) => setNavigationOpen(detail.open)}
       navigation={

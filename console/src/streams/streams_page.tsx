@@ -41,7 +41,9 @@ export default function StreamsPage() {
   const { items, collectionProps, filterProps, paginationProps, filteredItemsCount, actions } = useCollection(streams.value ?? [], {
     filtering: {
       fields: ["StreamName"],
-      empty: (
+      empty: streams.problem ? (
+        <Nothing title="It is not known which there are" />
+      ) : (
         <Nothing title="No streams" action={mayCreate && <Button href={href(["create-stream"])}>Create a stream</Button>}>
           There is none in {access.region}.
         </Nothing>

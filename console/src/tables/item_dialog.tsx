@@ -19,8 +19,8 @@ import { apiJson, guardOf, readApiJson, unchangedCondition } from "./item_json";
 
 type Item = Record<string, AttributeValue>;
 
-export function ItemDialog(props: { table: string; keys: readonly string[]; row: Row | undefined; close: () => void; onDone: () => void }) {
-  const { table, keys, row, close, onDone } = props;
+export function ItemDialog(props: { table: string; keys: readonly string[]; row: Row | undefined; mayWrite: boolean; close: () => void; onDone: () => void }) {
+  const { table, keys, row, mayWrite, close, onDone } = props;
   const access = useAccess();
   const [text, setText] = useState(() => apiJson(row ?? Object.fromEntries(keys.map((key) => [key, { S: "" }]))));
   const read = readOrComplain(text, keys, row);
@@ -51,20 +51,22 @@ export function ItemDialog(props: { table: string; keys: readonly string[]; row:
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
             <Button variant="link" onClick={close}>
-              Cancel
+              {mayWrite ? "Cancel" : "Close"}
             </Button>
-            <Button variant="primary" disabled={typeof read === "string"} loading={write.isRunning} onClick={() => void write.run()}>
-              Write
-            </Button>
+            {mayWrite && (
+              <Button variant="primary" disabled={typeof read === "string"} loading={write.isRunning} onClick={() => void write.run()}>
+                Write
+              </Button>
+            )}
           </SpaceBetween>
         </Box>
       }
     >
       <SpaceBetween size="m">
-        {row && <Alert type="info">It is written only if nobody has changed it since it was loaded.</Alert>}
+        {row && mayWrite && <Alert type="info">It is written only if nobody has changed it since it was loaded.</Alert>}
         <FormField label="The item in the API's JSON" stretch {...(typeof read === "string" && { errorText: read })}>
           <div className="mono-area">
-            <Textarea value={text} onChange={({ detail }) => setText(detail.value)} rows={18} spellcheck={false} />
+            <Textarea value={text} onChange={({ detail }) => setText(detail.value)} rows={18} spellcheck={false} readOnly={!mayWrite} />
           </div>
         </FormField>
         <ProblemBox problem={write.problem} />

@@ -14,6 +14,7 @@ import { type FormEvent, useState } from "react";
 
 import { dynamodbOf } from "../api/dynamodb";
 import { useLoad } from "../api/load";
+import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
 import type { Row } from "../applications/lease";
 import { visible } from "../records/bytes";
@@ -38,6 +39,7 @@ type Key = Record<string, AttributeValue>;
 export function Items({ table }: { table: TableDescription }) {
   const access = useAccess();
   const say = useSay();
+  const mayWrite = useMay("write items");
   const name = table.TableName ?? "";
   const [asked, setAsked] = useState<Asked>({ index: "", hash: "", comparison: "any", range: "", upper: "" });
   /** Where the pages so far began. */
@@ -76,9 +78,7 @@ export function Items({ table }: { table: TableDescription }) {
         loading={page.isLoading}
         loadingText="Loading items"
         enableKeyboardNavigation
-        selectionType="multi"
-        selectedItems={chosen}
-        onSelectionChange={({ detail }) => setChosen(detail.selectedItems)}
+        {...(mayWrite && { selectionType: "multi" as const, selectedItems: chosen, onSelectionChange: ({ detail }: { detail: { selectedItems: Row[] } }) => setChosen(detail.selectedItems) })}
         ariaLabels={{
           tableLabel: "Items",
           selectionGroupLabel: "Choose items",
@@ -92,17 +92,19 @@ export function Items({ table }: { table: TableDescription }) {
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button iconName="refresh" ariaLabel="Load again" onClick={page.again} />
-                <Button disabled={chosen.length === 0} onClick={() => setDialog("delete")}>
-                  Delete
-                </Button>
-                <Button onClick={() => setDialog({})}>Put an item…</Button>
+                {mayWrite && (
+                  <Button disabled={chosen.length === 0} onClick={() => setDialog("delete")}>
+                    Delete
+                  </Button>
+                )}
+                {mayWrite && <Button onClick={() => setDialog({})}>Put an item…</Button>}
               </SpaceBetween>
             }
           >
             Items
           </Header>
         }
-        empty={<Nothing title="No items">{asked.hash === "" ? "The table is empty." : "The query finds none."}</Nothing>}
+        empty={page.problem ? <Nothing title="It is not known which there are" /> : <Nothing title="No items">{asked.hash === "" ? "The table is empty." : "The query finds none."}</Nothing>}
         columnDefinitions={columns.map((column, at) => ({
           id: column,
           header: visible(column),
@@ -112,7 +114,7 @@ export function Items({ table }: { table: TableDescription }) {
             const text = visible(shortValue(row[column]));
             const short = text.length > LETTERS_MAX ? `${text.slice(0, LETTERS_MAX)}…` : text;
             return at === 0 ? (
-              <Button variant="inline-link" onClick={() => setDialog({ row })} ariaLabel={`Edit ${short}`}>
+              <Button variant="inline-link" onClick={() => setDialog({ row })} ariaLabel={`${mayWrite ? "Edit" : "Show"} ${short}`}>
                 <span className={short.length > UNBROKEN_LETTERS ? "breakable" : "nowrap"}>{short === "" ? "(empty)" : short}</span>
               </Button>
             ) : (
@@ -138,6 +140,7 @@ export function Items({ table }: { table: TableDescription }) {
           table={name}
           keys={keys}
           row={dialog.row}
+          mayWrite={mayWrite}
           close={() => setDialog(undefined)}
           onDone={() => {
             setDialog(undefined);

@@ -120,6 +120,7 @@ function TimeToLive({ name }: { name: string }) {
     <Container header={<Header variant="h2">Time to live</Header>}>
       <Setting
         name="Items end"
+        deed="change tables"
         now={isOn ? `At the time in ${attribute}` : "Never by themselves"}
         begin={{ isOn, attribute: attribute || "expiresAt" }}
         form={({ value, set }) => (

@@ -19,6 +19,7 @@ import { type FormEvent, useState } from "react";
 
 import { describeTable, dynamodbOf, listTables } from "../api/dynamodb";
 import { useAction, useLoad } from "../api/load";
+import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
 import { inParallel } from "../applications/load_application";
 import { useSay } from "../shell/notices";
@@ -38,13 +39,18 @@ export default function TablesPage() {
   const access = useAccess();
   const href = useHref();
   const say = useSay();
+  const mayChange = useMay("change tables");
   const [dialog, setDialog] = useState<"create" | "delete">();
   const who = `${access.region} ${access.accessKeyId}`;
   const tables = useLoad(`tables ${who}`, async (signal) => (await listTables(dynamodbOf(access), signal)).map((name) => ({ name })), 10_000);
   const { items, collectionProps, filterProps, paginationProps, actions } = useCollection(tables.value ?? [], {
     filtering: {
       fields: ["name"],
-      empty: <Nothing title="No tables" action={<Button onClick={() => setDialog("create")}>Create a table</Button>}>{`There is none in ${access.region}. Applications make theirs when they start.`}</Nothing>,
+      empty: tables.problem ? (
+        <Nothing title="It is not known which there are" />
+      ) : (
+        <Nothing title="No tables" action={mayChange && <Button onClick={() => setDialog("create")}>Create a table</Button>}>{`There is none in ${access.region}. Applications make theirs when they start.`}</Nothing>
+      ),
       noMatch: <Nothing title="No table has such a name" action={<Button onClick={() => actions.setFiltering("")}>Show all</Button>} />,
     },
     pagination: { pageSize: PAGE_SIZE },
@@ -74,7 +80,7 @@ export default function TablesPage() {
         enableKeyboardNavigation
         loading={tables.isLoading}
         loadingText="Loading tables"
-        selectionType="multi"
+        {...(mayChange && { selectionType: "multi" as const })}
         ariaLabels={{ tableLabel: "Tables", selectionGroupLabel: "Choose tables", allItemsSelectionLabel: () => "Choose all tables of this page", itemSelectionLabel: (_, table) => `Choose ${table.name}` }}
         header={
           <Header
@@ -83,12 +89,16 @@ export default function TablesPage() {
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button iconName="refresh" ariaLabel="Load again" onClick={tables.again} />
-                <Button disabled={selected.length === 0} onClick={() => setDialog("delete")}>
-                  Delete
-                </Button>
-                <Button variant="primary" onClick={() => setDialog("create")}>
-                  Create a table
-                </Button>
+                {mayChange && (
+                  <Button disabled={selected.length === 0} onClick={() => setDialog("delete")}>
+                    Delete
+                  </Button>
+                )}
+                {mayChange && (
+                  <Button variant="primary" onClick={() => setDialog("create")}>
+                    Create a table
+                  </Button>
+                )}
               </SpaceBetween>
             }
           >
