@@ -21,11 +21,11 @@ const PAGES: [name: string, hash: string, seen: string | RegExp, act?: (page: Co
   ["streams", "#/us-east-1/streams", "orders"],
   ["streams-empty", "#/eu-north-1/streams", "There is none in eu-north-1."],
   ["create-stream", "#/us-east-1/create-stream", "Name and capacity"],
-  ["records", "#/us-east-1/streams/orders/records?from=oldest", "records read"],
+  ["records", "#/us-east-1/streams/orders/records?from=oldest", "Live, 3 shards"],
   [
     "record",
     "#/us-east-1/streams/orders/records?from=oldest",
-    "records read",
+    "Live, 3 shards",
     async ({ page }) => {
       await page.locator(".record-space [role=row]").nth(4).click();
       await page.getByLabel("Data of the record").waitFor();
@@ -84,7 +84,7 @@ const PAGES: [name: string, hash: string, seen: string | RegExp, act?: (page: Co
   [
     "away",
     "#/us-east-1/streams/orders/records?from=oldest",
-    "120 records read",
+    "Live, 3 shards",
     async ({ page }) => {
       await page.context().setOffline(true);
       await page.getByText("What you see is what it said last").waitFor();

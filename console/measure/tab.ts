@@ -37,9 +37,14 @@ interface TraceEvent {
 export async function tasksWhile(browser: Browser, page: Page, act: () => Promise<void>): Promise<Tasks> {
   await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
   const began = performance.now();
-  await act();
+  let trace: Buffer;
+  try {
+    await act();
+  } finally {
+    trace = await browser.stopTracing();
+  }
   const lastedMs = performance.now() - began;
-  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString("utf8")) as { traceEvents: TraceEvent[] };
+  const { traceEvents } = JSON.parse(trace.toString("utf8")) as { traceEvents: TraceEvent[] };
   const threads = new Set(traceEvents.filter((one) => one.ph === "M" && one.name === "thread_name" && one.args?.name === "CrRendererMain").map((one) => `${one.pid} ${one.tid}`));
   const tasks = traceEvents
     .filter((one) => one.name === "RunTask" && one.dur !== undefined && threads.has(`${one.pid} ${one.tid}`))
@@ -58,12 +63,6 @@ export function tasksText({ longest, above200Ms, busyPercent }: Tasks): string {
   return `longest task ${longest.wallMs.toFixed(0)} ms, of CPU ${longest.cpuMs.toFixed(0)} ms; above 200 ms ${above200Ms.wall}, of CPU ${above200Ms.cpu}; busy ${busyPercent.toFixed(0)} %`;
 }
 
-/** What a tab holds. */
-export interface Memory {
-  /** Private pages of the browser's processes for pages, as the system counts them. */
-  privateBytes: number;
-}
-
 /** What is alive in a tab, once all garbage is gone. */
 export interface Alive {
   heapBytes: number;
@@ -73,30 +72,60 @@ export interface Alive {
   listeners: number;
 }
 
-/** Looks at the memory of one tab. */
-export class TabMemory {
-  private constructor(
-    private readonly ofPage: CDPSession,
-    private readonly ofBrowser: CDPSession,
-  ) {}
+/**
+ * A tab that nobody watches but for these questions. Playwright records the network of the pages that it opens, answers
+ * and all, in the memory of the page's process: some hundred megabytes that no reader's tab has.
+ */
+export class PlainTab {
+  private asked = 0;
+  private readonly waiting = new Map<number, (answer: unknown) => void>();
 
-  static async of(browser: Browser, page: Page): Promise<TabMemory> {
-    const ofPage = await page.context().newCDPSession(page);
-    await ofPage.send("Performance.enable");
-    return new TabMemory(ofPage, await browser.newBrowserCDPSession());
+  private constructor(
+    private readonly browser: CDPSession,
+    private readonly sessionId: string,
+  ) {
+    browser.on("Target.receivedMessageFromTarget", ({ message }) => {
+      const { id, result } = JSON.parse(message) as { id?: number; result?: unknown };
+      this.waiting.get(id ?? -1)?.(result);
+      this.waiting.delete(id ?? -1);
+    });
   }
 
-  async now(): Promise<Memory> {
-    const { processInfo } = (await this.ofBrowser.send("SystemInfo.getProcessInfo")) as { processInfo: { type: string; id: number }[] };
-    const privateBytes = processInfo.filter((one) => one.type === "renderer").reduce((sum, one) => sum + privateBytesOf(one.id), 0);
-    return { privateBytes };
+  static async open(browser: Browser, url: string): Promise<PlainTab> {
+    const session = await browser.newBrowserCDPSession();
+    const { targetId } = await session.send("Target.createTarget", { url });
+    const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });
+    return new PlainTab(session, sessionId);
+  }
+
+  /** The text of what a selector finds; nothing if it finds nothing. */
+  async text(selector: string): Promise<string> {
+    const expression = `document.querySelector(${JSON.stringify(selector)})?.textContent ?? ""`;
+    // There is no answer while the page is being loaded.
+    const answer = await this.ask<{ result: { value?: string } } | undefined>("Runtime.evaluate", { expression });
+    return answer?.result.value ?? "";
+  }
+
+  /** Private pages of the browser's processes for pages, as the system counts them. */
+  async privateBytes(): Promise<number> {
+    const { processInfo } = (await this.browser.send("SystemInfo.getProcessInfo")) as { processInfo: { type: string; id: number }[] };
+    return processInfo.filter((one) => one.type === "renderer").reduce((sum, one) => sum + privateBytesOf(one.id), 0);
   }
 
   async alive(): Promise<Alive> {
-    await this.ofPage.send("HeapProfiler.collectGarbage");
-    const { usedSize, backingStorageSize = 0 } = (await this.ofPage.send("Runtime.getHeapUsage")) as { usedSize: number; backingStorageSize?: number };
-    const { nodes, jsEventListeners } = await this.ofPage.send("Memory.getDOMCounters");
+    await this.ask("HeapProfiler.collectGarbage");
+    const { usedSize, backingStorageSize } = await this.ask<{ usedSize: number; backingStorageSize: number }>("Runtime.getHeapUsage");
+    const { nodes, jsEventListeners } = await this.ask<{ nodes: number; jsEventListeners: number }>("Memory.getDOMCounters");
     return { heapBytes: usedSize, bufferBytes: backingStorageSize, nodes, listeners: jsEventListeners };
+  }
+
+  private ask<T>(method: string, params: object = {}): Promise<T> {
+    this.asked += 1;
+    const id = this.asked;
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, (answer) => resolve(answer as T));
+      this.browser.send("Target.sendMessageToTarget", { sessionId: this.sessionId, message: JSON.stringify({ id, method, params }) }).catch(reject);
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConsolePage, missing, openBrowser } from "../e2e/browser";
 import { end, TestServer } from "../e2e/server";
 import { found } from "./findings";
-import { mib, TabMemory, tasksText, tasksWhile } from "./tab";
+import { type Alive, mib, PlainTab, tasksText, tasksWhile } from "./tab";
 
 const WATCHED_MS = 30_000;
 /** How long it tails: an hour in `make soak`. */
@@ -42,7 +42,7 @@ describe.skipIf(missing())("tailing", () => {
     writers.push(writer);
     return writer;
   };
-  const recordsRead = async ({ page }: ConsolePage) => Number(((await page.locator(".records-state").textContent()) ?? "").replaceAll(",", "").match(/(\d+) records? read/)?.[1] ?? 0);
+  const recordsRead = async ({ page }: ConsolePage) => recordsIn((await page.locator(".records-state").textContent()) ?? "");
 
   it("10,000 records a second", async () => {
     await server.kinesis().send(new CreateStreamCommand({ StreamName: "busy", ShardCount: 10 }));
@@ -81,19 +81,16 @@ describe.skipIf(missing())("tailing", () => {
     await server.kinesis().send(new CreateStreamCommand({ StreamName: "steady", ShardCount: 4 }));
     // A browser of its own: what it holds is the tab's.
     const own = await openBrowser();
-    const page = await ConsolePage.open(own, server.url, "#/us-east-1/streams/steady/records");
-    await page.sees("Live, 4 shards");
-    const memory = await TabMemory.of(own, page.page);
+    const tab = await PlainTab.open(own, `${server.url}/#/us-east-1/streams/steady/records`);
+    while (!(await tab.text(".records-state")).includes("Live, 4 shards")) await sleep(100);
     const writer = write("steady", TAIL_RECORDS_PER_S);
     const began = performance.now();
-    const lines: string[] = [];
-    let settled: Awaited<ReturnType<TabMemory["alive"]>> | undefined;
+    let settled: Alive | undefined;
     let privateMax = 0;
     const look = async (minute: number) => {
-      const [{ privateBytes }, alive] = [await memory.now(), await memory.alive()];
+      const [privateBytes, alive] = [await tab.privateBytes(), await tab.alive()];
       privateMax = Math.max(privateMax, privateBytes);
-      lines.push(`minute ${minute}: ${mib(privateBytes)} private; alive ${mib(alive.heapBytes)} of heap, ${mib(alive.bufferBytes)} of buffers, ${alive.nodes} nodes, ${alive.listeners} listeners; ${await recordsRead(page)} records`);
-      console.log(lines.at(-1));
+      console.log(`minute ${minute}: ${mib(privateBytes)} private; alive ${mib(alive.heapBytes)} of heap, ${mib(alive.bufferBytes)} of buffers, ${alive.nodes} nodes, ${alive.listeners} listeners; ${await tab.text(".records-state")}`);
       return alive;
     };
     for (let minute = 1; minute <= TAIL_MINUTES; minute += 1) {
@@ -101,25 +98,28 @@ describe.skipIf(missing())("tailing", () => {
       if (minute >= SETTLED_MINUTES && !settled) settled = await look(minute);
       // Rarely: a look collects the garbage, which the browser else does when it wants to.
       else if (minute % 10 === 0 && minute < TAIL_MINUTES) await look(minute);
-      else privateMax = Math.max(privateMax, (await memory.now()).privateBytes);
+      else privateMax = Math.max(privateMax, await tab.privateBytes());
     }
     const last = await look(TAIL_MINUTES);
-    const records = await recordsRead(page);
+    const records = recordsIn(await tab.text(".records-state"));
     await end(writer, "SIGKILL");
     const aliveBytes = last.heapBytes + last.bufferBytes;
     const growth = aliveBytes - (settled!.heapBytes + settled!.bufferBytes);
-    const isMet = aliveBytes <= ALIVE_BYTES_MAX && growth <= ALIVE_GROWTH_BYTES_MAX && privateMax <= PRIVATE_BYTES_MAX;
     found(
       `tail of ${TAIL_MINUTES} minutes at ${TAIL_RECORDS_PER_S} records/s`,
       `${records} records; alive ${mib(aliveBytes)}, ${mib(growth)} more than after ${SETTLED_MINUTES} minutes; ${last.nodes} nodes, ${last.nodes - settled!.nodes} more; at most ${mib(privateMax)} private`,
       `alive ${mib(ALIVE_BYTES_MAX)}, growth ${mib(ALIVE_GROWTH_BYTES_MAX)}, private ${mib(PRIVATE_BYTES_MAX)}`,
-      isMet,
+      aliveBytes <= ALIVE_BYTES_MAX && growth <= ALIVE_GROWTH_BYTES_MAX && privateMax <= PRIVATE_BYTES_MAX,
     );
     expect(records).toBeGreaterThan(TAIL_MINUTES * 60 * TAIL_RECORDS_PER_S * 0.5);
     expect(aliveBytes).toBeLessThanOrEqual(ALIVE_BYTES_MAX);
     expect(growth).toBeLessThanOrEqual(ALIVE_GROWTH_BYTES_MAX);
     expect(privateMax).toBeLessThanOrEqual(PRIVATE_BYTES_MAX);
-    await page.close();
     await own.close();
   });
 });
+
+/** How many records were read, as the page says. */
+function recordsIn(state: string): number {
+  return Number(state.replaceAll(",", "").match(/(\d+) records? read/)?.[1] ?? 0);
+}
