@@ -54,6 +54,8 @@ export default function ShardsTab({ stream }: { stream: string }) {
   const choose = (id: string) => replace(hrefOf(region, ["streams", stream, "shards"], { shard: id }));
   const chosen = open.find((shard) => shard.id === chosenId);
   const [dialog, setDialog] = useState<"split" | "merge" | "count">();
+  // A dialog is about the shard that was chosen when it was opened.
+  useEffect(() => setDialog(undefined), [chosenId]);
   const { heats, action, done } = useHeats(stream, open);
   const changed = () => {
     setDialog(undefined);
