@@ -44,6 +44,7 @@ pub(crate) struct Connection {
 enum Service {
     Kinesis,
     DynamoDb,
+    CloudWatch,
 }
 
 impl Service {
@@ -52,8 +53,18 @@ impl Service {
         match self {
             Self::Kinesis => "AWS_ENDPOINT_URL_KINESIS",
             Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+            Self::CloudWatch => "AWS_ENDPOINT_URL_CLOUDWATCH",
         }
     }
+}
+
+/// What calls are made with that no client of the SDK makes.
+#[derive(Debug)]
+pub(crate) struct CallSettings {
+    /// `None` is AWS in the region.
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) region: String,
+    pub(crate) credentials: SharedCredentialsProvider,
 }
 
 impl Connection {
@@ -67,6 +78,34 @@ impl Connection {
             region: or(&self.region, region),
             profile: self.profile.clone(),
         }
+    }
+
+    /// What another command is to be told so that it talks to the same.
+    pub(crate) fn as_arguments(&self) -> Vec<String> {
+        let options = [
+            ("--endpoint-url", &self.endpoint_url),
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+        ];
+        let given = options
+            .into_iter()
+            .filter_map(|(option, value)| Some([option.to_owned(), value.clone()?]));
+        given.flatten().collect()
+    }
+
+    /// For calls of CloudWatch, which Millstream answers too: where, in which region, and as whom.
+    pub(crate) async fn cloudwatch(&self) -> Result<CallSettings, Failure> {
+        let config = self.config_for(Service::CloudWatch).await?;
+        Ok(CallSettings {
+            endpoint_url: config.endpoint_url().map(str::to_owned),
+            region: config
+                .region()
+                .map_or(LOOPBACK_REGION, |region| region.as_ref())
+                .to_owned(),
+            credentials: config
+                .credentials_provider()
+                .expect("the configuration has them"),
+        })
     }
 
     /// A client for the endpoint. Nothing is sent yet, except what finding AWS credentials takes.

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use millstream_scaling::CallError;
+use millstream_scaling::actuator::ActuatorError;
 
 /// The part of `--help` that lists the exit codes.
 pub(crate) const EXIT_CODES: &str = "\
@@ -51,6 +53,9 @@ pub(crate) enum Failure {
     /// A pipeline must not go on.
     #[error("{0}")]
     Pipeline(String),
+    /// Workers could not be counted, started or stopped.
+    #[error(transparent)]
+    Workers(ActuatorError),
     /// A file, stdin or stdout failed.
     #[error("{what}: {source}")]
     Local { what: String, source: io::Error },
@@ -136,6 +141,7 @@ impl Failure {
         match self {
             Self::Refused { code, .. } => PASSING.contains(&code.as_str()),
             Self::Unreachable { .. } => true,
+            Self::Workers(error) => error.is_passing(),
             _ => false,
         }
     }
@@ -152,6 +158,12 @@ impl Failure {
             Self::Local { .. } => 6,
             Self::Stopped(_) => 7,
             Self::Pipeline(_) => 8,
+            Self::Workers(error) => match error {
+                ActuatorError::Call(CallError::Unreachable { .. }) => 3,
+                ActuatorError::Call(CallError::Setup(_)) => 4,
+                ActuatorError::Call(_) | ActuatorError::Bounds { .. } => 1,
+                _ => 6,
+            },
         }
     }
 
@@ -170,6 +182,7 @@ impl Failure {
             | Self::Late(_)
             | Self::Stopped(_)
             | Self::Pipeline(_)
+            | Self::Workers(_)
             | Self::Local { .. }
             | Self::StdoutClosed => None,
         }

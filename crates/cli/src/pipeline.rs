@@ -74,6 +74,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
+pub(crate) use file::read;
+
 /// Clients of both services that a pipeline needs.
 async fn clients(connection: &Connection) -> Result<Clients, Failure> {
     let (credentials, region) = connection.identity().await;

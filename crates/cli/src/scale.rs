@@ -2,8 +2,11 @@
 
 mod act;
 mod decision_log;
+mod decision_stream;
 mod driver;
+mod explain;
 mod file;
+mod fleet;
 mod leadership;
 mod memory;
 mod middle;
@@ -12,12 +15,16 @@ mod observe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use millstream_server::{LogFormat, log_to_standard_error};
 use tokio::runtime::Builder;
 
+use self::driver::{Driver, Mode};
+use self::file::Actuator;
 use crate::client::report;
 use crate::connection::Connection;
 use crate::failure::{EXIT_CODES, Failure};
+use crate::output::Format;
 
 const ABOUT: &str = "\
 The file, in TOML; only the application and [workers] have to be there:
@@ -28,11 +35,16 @@ The file, in TOML; only the application and [workers] have to be there:
   settling = \"60s\"                # nothing is changed again before
   quiet = \"10m\"                   # fewer only by the peak of this
   log = \"decisions.jsonl\"         # one JSON object for each decision; stdout without it
+  log-stream = \"till-decisions\"    # and each of them as a record of this stream
   memory = \"till.memory\"          # what was seen, for the next run; needed by --once
+  metrics = true                  # lag in CloudWatch's API
   [workers]
   min = 1
   max = 10
-  command = [\"./worker\", \"--worker-id\", \"{worker}\"]
+  command = [\"./worker\", \"--worker-id\", \"{worker}\"]   # or one of the next three
+  auto-scaling-group = { name = \"till\" }
+  kubernetes = { stateful-set = \"till\" }
+  http = { url = \"https://ops.example/till\" }
   [shards]                        # without it the stream stays as it is
   min = 1
   max = 16
@@ -42,24 +54,39 @@ The file, in TOML; only the application and [workers] have to be there:
   days = [1, 2, 3, 4, 5]
   workers-min = 4
 
-Two of them may run for one application: one leads, the other waits. Ctrl-C or SIGTERM stops the workers in good order.
+Two of them may run for one application: one leads, the other waits. Ctrl-C or SIGTERM stops workers of this machine in
+good order, and leaves all others.
 
 ";
 
 /// Arguments of `millstream scale`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{ABOUT}{EXIT_CODES}"))]
+#[command(after_help = format!("{ABOUT}{EXIT_CODES}"), subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
-    /// What to scale, and within which bounds
-    file: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What to scale, and within which bounds: a file of its own, or a pipeline's with a table [scale]
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     /// Explain only: start, stop, split and merge nothing
     #[arg(long)]
     dry_run: bool,
-    /// One look and one explanation, for cron; the file's `memory` keeps what was seen before
+    /// One look and one decision, for cron; the file's `memory` keeps what was seen before
     #[arg(long)]
     once: bool,
     #[command(flatten)]
     connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what would be done now, and what keeps it from being more; nothing is done
+    Explain {
+        /// What is scaled
+        file: PathBuf,
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 /// Runs until a signal stops it, or once.
@@ -76,16 +103,33 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn work(arguments: &Arguments) -> Result<(), Failure> {
-    let settings = file::read(&arguments.file)?;
-    if arguments.once && !arguments.dry_run {
+    let (connection, is_once) = (&arguments.connection, arguments.once);
+    let mode = Mode {
+        is_dry: arguments.dry_run || arguments.command.is_some(),
+        is_once,
+    };
+    if let Some(Command::Explain { file, format }) = &arguments.command {
+        let settings = file::read(file)?;
+        let driver = Driver::new(settings, connection, mode).await?;
+        return driver.explain(*format).await;
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Failure::Usage("a file is needed".to_owned()));
+    };
+    let settings = file::read(file)?;
+    let ends_with_this = matches!(
+        settings.actuator,
+        Actuator::Processes { .. } | Actuator::Pipeline { .. }
+    );
+    if is_once && !mode.is_dry && ends_with_this {
         return Err(Failure::Usage(
-            "--once goes with --dry-run: workers of this machine end with the scaler that started them".to_owned(),
+            "--once goes with --dry-run here: workers of this machine end with the scaler that started them".to_owned(),
         ));
     }
-    if arguments.once && settings.memory.is_none() {
+    if is_once && settings.memory.is_none() {
         return Err(Failure::Usage(
             "--once needs a `memory` in the file: where is kept what was seen before".to_owned(),
         ));
     }
-    driver::Driver::new(settings, arguments).await?.run().await
+    Driver::new(settings, connection, mode).await?.run().await
 }

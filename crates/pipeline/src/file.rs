@@ -15,6 +15,7 @@ pub use sinks::{DeclaredSink, Flush, SinkSpec};
 pub use source::{Source, Start};
 
 use crate::jq::Limits;
+use crate::names;
 use crate::transform::Transform;
 use crate::window::Plan;
 use reader::{Reader, Section};
@@ -74,17 +75,17 @@ impl Pipeline {
 
     /// Name of the lease table of the second stage, which merges windows.
     pub fn merge_application(&self) -> String {
-        format!("{}-windows", self.name)
+        names::merge_application(&self.name)
     }
 
     /// Name of the stream between the stages.
     pub fn intermediate_stream(&self) -> String {
-        format!("{}-windows", self.name)
+        names::intermediate_stream(&self.name)
     }
 
     /// Name of the table of the states of windows, and of what workers say of themselves.
     pub fn state_table(&self) -> String {
-        format!("{}-state", self.name)
+        names::state_table(&self.name)
     }
 
     /// Whether some sink delivers by whole cuts.
@@ -155,6 +156,8 @@ fn whole(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Pipeline> {
         section.finish(reader);
         stream
     });
+    // Read by whoever scales the pipeline.
+    drop(root.section(reader, "scale"));
     root.finish(reader);
     let source_and_encoding = source?;
     Some(Pipeline {

@@ -52,6 +52,7 @@ pub mod drawing;
 pub mod evaluator;
 mod file;
 pub mod jq;
+pub mod names;
 pub mod runner;
 pub mod step;
 mod transform;

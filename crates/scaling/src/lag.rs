@@ -9,12 +9,14 @@
 
 mod behind;
 mod error;
+mod metrics;
 mod reader;
 mod stream_of;
 mod tables;
 
 pub use behind::{Backlog, arrived_since};
 pub use error::LagError;
+pub use metrics::LagMetrics;
 pub use reader::{Lag, LagReader, ShardLag};
 pub use stream_of::{Listed, stream_of};
 pub use tables::{lease_tables, related_tables};

@@ -25,6 +25,8 @@ mod hot_keys;
 pub mod lag;
 mod observation;
 mod prices;
+mod query;
+mod requests;
 mod rules;
 mod schedule;
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub use prices::{
     InvalidPrices, LongTermPrices, MetricPrices, OnDemandPrices, Prices, ProvisionedPrices,
     TablePrices,
 };
-pub use rules::{Bounds, InvalidRules, Rules};
+pub use requests::CallError;
+pub use rules::{Bounds, InvalidRules, RuleTime, Rules};
 pub use schedule::{InvalidSchedule, Schedule};
 pub use window::{Change, Window};

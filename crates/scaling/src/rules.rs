@@ -72,15 +72,28 @@ const SHARDS_MAX: u32 = 10_000;
 /// More workers than this are a slip of the pen.
 const WORKERS_MAX: u32 = 10_000;
 
+/// A time that the rules give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleTime {
+    /// [`Rules::look_ms`].
+    Look,
+    /// [`Rules::behind_ms_max`].
+    Goal,
+    /// [`Rules::settling_ms`].
+    Settling,
+    /// [`Rules::quiet_ms`].
+    Quiet,
+}
+
 /// A rule contradicts another, or itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRules {
     /// Of the bounds.
     #[error("{0} are from 1 to {1}, and their least is not above their most")]
     Bounds(&'static str, u32),
-    /// Of the times.
-    #[error("{0}")]
-    Times(&'static str),
+    /// Of the times: which one, and the rule.
+    #[error("{1}")]
+    Times(RuleTime, &'static str),
     /// Of the speeds.
     #[error("a shard takes more than nothing in a second, and keeps at least one worker busy")]
     Shard,
@@ -108,23 +121,34 @@ impl Rules {
             return Err(InvalidRules::Bounds("shards", SHARDS_MAX));
         }
         let times = [
-            (self.look_ms > 0, "looks are at least a millisecond apart"),
-            (self.behind_ms_max > 0, "the goal is more than no time"),
             (
+                RuleTime::Look,
+                self.look_ms > 0,
+                "looks are at least a millisecond apart",
+            ),
+            (
+                RuleTime::Goal,
+                self.behind_ms_max > 0,
+                "the goal is more than no time",
+            ),
+            (
+                RuleTime::Settling,
                 self.settling_ms >= self.look_ms.saturating_mul(3),
                 "the settling time is at least three looks",
             ),
             (
+                RuleTime::Quiet,
                 self.quiet_ms >= self.settling_ms,
                 "the quiet time is at least the settling time",
             ),
             (
+                RuleTime::Quiet,
                 self.quiet_ms / self.look_ms.max(1) <= LOOKS_MAX,
                 "the quiet time is at most 1,000 looks",
             ),
         ];
-        if let Some((_, rule)) = times.into_iter().find(|(holds, _)| !holds) {
-            return Err(InvalidRules::Times(rule));
+        if let Some((time, _, rule)) = times.into_iter().find(|(_, holds, _)| !holds) {
+            return Err(InvalidRules::Times(time, rule));
         }
         let speeds = [self.shard.records_per_s, self.shard.bytes_per_s];
         let are_speeds = speeds.iter().all(|speed| speed.is_finite() && *speed > 0.0);

@@ -7,7 +7,7 @@ use millstream_pipeline::{InvalidFile, Pipeline};
 use crate::failure::Failure;
 
 /// The pipeline that the file declares.
-pub(super) fn read(path: &Path) -> Result<Pipeline, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Pipeline, Failure> {
     let name = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::local(name.clone(), error))?;

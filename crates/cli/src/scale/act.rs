@@ -1,12 +1,14 @@
-//! Splits and merges, one after another: a stream changes one shard at a time.
+//! What becomes of the stream: splits and merges, one after another, as a stream changes one shard at a time; or all of it by
+//! its number of shards.
 
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::StreamStatus;
-use millstream_scaling::ShardChange;
+use aws_sdk_kinesis::types::{ScalingType, StreamStatus};
+use millstream_scaling::{Decision, ShardChange};
 use tokio::time::{Instant, sleep};
 
+use super::file::Resharding;
 use crate::failure::Failure;
 use crate::streams::wait::summary;
 
@@ -15,8 +17,34 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// A stream that changes for longer than this is left to the next decision.
 const CHANGE_MAX: Duration = Duration::from_secs(300);
 
-/// Does the changes in their order. What fails ends the rest: the next decision sees what there is then.
+/// Does what is decided of the shards. What fails ends the rest: the next decision sees what there is then.
 pub(super) async fn reshard(
+    client: &Client,
+    stream: &str,
+    decision: &Decision,
+    by: Resharding,
+) -> Result<(), Failure> {
+    match by {
+        _ if decision.shards.is_empty() => Ok(()),
+        Resharding::SplitAndMerge => split_and_merge(client, stream, &decision.shards).await,
+        Resharding::UpdateShardCount => update(client, stream, decision.shards_after()).await,
+    }
+}
+
+/// One shard becomes at most two, and two become at least one, so this is within what one call may ask for.
+async fn update(client: &Client, stream: &str, shards: u32) -> Result<(), Failure> {
+    until_active(client, stream).await?;
+    let request = client.update_shard_count().stream_name(stream);
+    let request = request
+        .target_shard_count(i32::try_from(shards).unwrap_or(i32::MAX))
+        .scaling_type(ScalingType::UniformScaling);
+    let updated = request.send().await;
+    updated.map_err(|error| Failure::of("UpdateShardCount", error))?;
+    Ok(())
+}
+
+/// Does the changes in their order.
+async fn split_and_merge(
     client: &Client,
     stream: &str,
     changes: &[ShardChange],

@@ -30,35 +30,44 @@ impl DecisionLog {
         })
     }
 
-    /// Writes a decision; what is done always, why nothing is done when that changes.
-    pub(super) fn write(&mut self, decision: &Decision, is_done: bool) -> Result<(), Failure> {
+    /// Writes a decision; what is done always, why nothing is done when that changes. The line, if there is one.
+    pub(super) fn write(
+        &mut self,
+        decision: &Decision,
+        is_done: bool,
+    ) -> Result<Option<Value>, Failure> {
         let kinds: Vec<_> = decision.reasons().map(std::mem::discriminant).collect();
         if decision.is_nothing() && kinds == self.last {
-            return Ok(());
+            return Ok(None);
         }
         self.last = kinds;
-        self.line(&as_json(decision, is_done))
+        self.line(as_json(decision, is_done)).map(Some)
     }
 
     /// Writes what became of what was to be done.
-    pub(super) fn failed(&mut self, decision: &Decision, failure: &Failure) -> Result<(), Failure> {
+    pub(super) fn failed(
+        &mut self,
+        decision: &Decision,
+        failure: &Failure,
+    ) -> Result<Value, Failure> {
         self.last.clear();
-        self.line(&json!({"at": decision.at, "failed": failure.to_string()}))
+        self.line(json!({"at": decision.at, "failed": failure.to_string()}))
     }
 
-    fn line(&mut self, value: &Value) -> Result<(), Failure> {
+    fn line(&mut self, value: Value) -> Result<Value, Failure> {
         match &mut self.file {
-            None => output::print_json(value),
+            None => output::print_json(&value)?,
             Some(file) => {
                 let written = writeln!(file, "{value}").and_then(|()| file.flush());
-                written.map_err(|error| Failure::local("the decision log", error))
+                written.map_err(|error| Failure::local("the decision log", error))?;
             }
         }
+        Ok(value)
     }
 }
 
 /// The decision, with its reasons in words.
-fn as_json(decision: &Decision, is_done: bool) -> Value {
+pub(super) fn as_json(decision: &Decision, is_done: bool) -> Value {
     let mut value = json!(decision);
     let said: Vec<String> = decision.reasons().map(ToString::to_string).collect();
     value["because"] = json!(said);

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{ActuatorError, Workers};
+use super::{ActuatorError, ActuatorFuture, Running, Workers};
 use crate::WorkerChange;
 
 /// In the command, stands for the worker's id.
@@ -60,12 +60,7 @@ impl Processes {
     fn start(&mut self) -> Result<(), ActuatorError> {
         self.started += 1;
         let id = format!("{}-{}", self.settings.name, self.started);
-        let words = self
-            .settings
-            .command
-            .iter()
-            .map(|word| word.replace(PLACEHOLDER, &id));
-        let words: Vec<String> = words.collect();
+        let words = named_in(&self.settings.command, &id);
         let failed = |source| ActuatorError::Start {
             command: words.join(" "),
             source,
@@ -123,19 +118,8 @@ impl Processes {
             });
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
-}
 
-impl Workers for Processes {
-    async fn running(&mut self) -> Result<Vec<Arc<str>>, ActuatorError> {
-        self.reap()?;
-        Ok(self
-            .workers
-            .iter()
-            .map(|worker| Arc::clone(&worker.id))
-            .collect())
-    }
-
-    async fn scale(&mut self, change: &WorkerChange) -> Result<(), ActuatorError> {
+    async fn scale_to(&mut self, change: &WorkerChange) -> Result<(), ActuatorError> {
         self.reap()?;
         let to = change.to as usize;
         while self.workers.len() < to {
@@ -152,6 +136,30 @@ impl Workers for Processes {
         self.leaving.clear();
         asked?;
         gone.into_iter().collect()
+    }
+}
+
+/// A command, with the worker's id where it asks for it.
+pub(super) fn named_in(command: &[String], id: &str) -> Vec<String> {
+    let words = command.iter().map(|word| word.replace(PLACEHOLDER, id));
+    words.collect()
+}
+
+impl Workers for Processes {
+    fn running(&mut self) -> ActuatorFuture<'_, Running> {
+        Box::pin(async {
+            self.reap()?;
+            let ids = self.workers.iter().map(|worker| Arc::clone(&worker.id));
+            Ok(Running::Named(ids.collect()))
+        })
+    }
+
+    fn scale<'a>(&'a mut self, change: &'a WorkerChange) -> ActuatorFuture<'a, ()> {
+        Box::pin(self.scale_to(change))
+    }
+
+    fn end_with_scaler(&self) -> bool {
+        true
     }
 }
 
@@ -258,14 +266,14 @@ mod tests {
             error.to_string(),
             "worker test-1 did not hand over within 1 ms and was killed"
         );
-        assert!(workers.running().await.unwrap().is_empty());
+        assert!(workers.running().await.unwrap().ids().is_empty());
     }
 
     #[tokio::test]
     async fn one_that_ends_by_itself_is_not_counted_and_a_wrong_command_is_named() {
         let mut workers = shell("exit 3");
         workers.scale(&change(1)).await.unwrap();
-        while !workers.running().await.unwrap().is_empty() {
+        while !workers.running().await.unwrap().ids().is_empty() {
             tokio::task::yield_now().await;
         }
         workers.settings.command = vec!["/no/such/worker".to_owned(), "{worker}".to_owned()];
