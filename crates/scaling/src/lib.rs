@@ -11,7 +11,7 @@
 //!
 //! [`lag`] looks at an application, through the public APIs alone; [`Usage`] says what a stream costs.
 //!
-//! An [`actuator`] starts and stops workers.
+//! An [`actuator`] starts and stops workers. [`finish`] ends what an application has made.
 //!
 //! Deliberately absent: anything of Millstream's server (the crate works against AWS too).
 
@@ -21,6 +21,7 @@ mod cost;
 mod decide;
 mod decision;
 mod figures;
+pub mod finish;
 mod hot_keys;
 pub mod lag;
 mod observation;

@@ -1,59 +1,38 @@
-//! `finish`: deletes everything that the application made.
+//! `finish`: deletes everything that the application made, as `millstream finish` does it.
 
 use anyhow::bail;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
+use millstream_scaling::finish::{Deleted, delete_stream, delete_table};
+use millstream_scaling::lag::related_tables;
 
-use crate::connection::{Clients, Connection};
+use crate::connection::Connection;
 use crate::names::{AGGREGATOR_APPLICATION, PROCESSOR_APPLICATION, STATS_STREAM, TRADE_STREAM};
 
 pub(crate) async fn run(connection: &Connection) -> anyhow::Result<()> {
     let clients = connection.clients(|said| eprintln!("{said}")).await?;
+    // Streams first: a worker that still reads would make its table again.
     for stream in [TRADE_STREAM, STATS_STREAM] {
-        say("stream", stream, delete_stream(&clients, stream).await?);
+        let deleted = delete_stream(&clients.kinesis, stream).await?;
+        say("stream", stream, deleted)?;
     }
-    for table in [PROCESSOR_APPLICATION, AGGREGATOR_APPLICATION] {
-        say("lease table", table, delete_table(&clients, table).await?);
+    for application in [PROCESSOR_APPLICATION, AGGREGATOR_APPLICATION] {
+        let deleted = delete_table(&clients.dynamodb, application).await?;
+        say("lease table", application, deleted)?;
+        // What the KCL 3 or a scaler has put beside it, if one of them was at it.
+        for table in related_tables(application) {
+            let deleted = delete_table(&clients.dynamodb, &table).await?;
+            if deleted != Deleted::WasNotThere {
+                say("table", &table, deleted)?;
+            }
+        }
     }
     Ok(())
 }
 
-fn say(kind: &str, name: &str, was_there: bool) {
-    if was_there {
-        println!("deleted {kind} {name}");
-    } else {
-        println!("{kind} {name} was not there");
+fn say(kind: &str, name: &str, deleted: Deleted) -> anyhow::Result<()> {
+    match deleted {
+        Deleted::Gone => println!("deleted {kind} {name}"),
+        Deleted::WasNotThere => println!("{kind} {name} was not there"),
+        Deleted::NotYet => bail!("{kind} {name} is still being deleted"),
     }
-}
-
-async fn delete_stream(clients: &Clients, stream: &str) -> anyhow::Result<bool> {
-    let request = clients
-        .kinesis
-        .delete_stream()
-        .stream_name(stream)
-        .enforce_consumer_deletion(true);
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
-        Err(error) => bail!(
-            "cannot delete stream {stream}: {}",
-            DisplayErrorContext(&error)
-        ),
-    }
-}
-
-async fn delete_table(clients: &Clients, table: &str) -> anyhow::Result<bool> {
-    match clients
-        .dynamodb
-        .delete_table()
-        .table_name(table)
-        .send()
-        .await
-    {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
-        Err(error) => bail!(
-            "cannot delete table {table}: {}",
-            DisplayErrorContext(&error)
-        ),
-    }
+    Ok(())
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable};
+use millstream_pipeline::names;
+use millstream_scaling::finish::{Deleted, delete_stream, delete_table};
 use millstream_scaling::lag::{LagReader, related_tables, stream_of};
 use millstream_types::{SystemClock, WallClock};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{Application, Clients, failure};
 use crate::connection::Connection;
@@ -18,10 +20,10 @@ use crate::streams::consumers::list_consumers;
 use crate::streams::wait::summary;
 
 const EXAMPLES: &str = "\
-Shows what there is of an application and of the stream that it reads, and who uses it still: workers that renew a lease
-and producers that put a record while --look passes. Nothing is stopped, and nothing is deleted without --yes.
-Then in this order: the stream with its fan-out consumers (so that nobody reads what is being deleted), the tables. What is
-still used remains, unless --used says otherwise. Metrics stay: they end by themselves.
+Shows what there is of an application or a pipeline, by its name, and of the stream that it reads, and who uses it still:
+workers that renew a lease and producers that put a record while --look passes. Nothing is stopped, and nothing is deleted without --yes.
+Then in this order: the stream with its fan-out consumers (so that nobody reads what is being deleted), the stream between a
+pipeline's stages, the tables. What is still used remains, unless --used says otherwise. Metrics stay: they end by themselves.
 Examples:
   millstream finish till                   # look only
   millstream finish till --yes
@@ -52,11 +54,6 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     format: Format,
 }
-
-/// How long a stream may take to be gone.
-const GONE_MAX: Duration = Duration::from_secs(300);
-/// How often it is looked at meanwhile.
-const GONE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Something that goes with the application.
 #[derive(Debug)]
@@ -140,47 +137,97 @@ fn tell(part: &Part, what: &str, format: Format) -> Result<(), Failure> {
     output::print_line(&format!("{what}: {} {name} ({about}){users}", kind.name()))
 }
 
+/// What belongs to an application by its name.
+struct Names {
+    /// Lease tables: a pipeline with windows is two applications.
+    applications: Vec<String>,
+    /// Streams that it has made itself.
+    streams: Vec<String>,
+    /// Tables that are there, lease tables first.
+    tables: Vec<String>,
+}
+
+impl Names {
+    async fn of(clients: &Clients, application: &str) -> Result<Self, Failure> {
+        let mut names = Self {
+            applications: vec![application.to_owned()],
+            streams: Vec::new(),
+            tables: Vec::new(),
+        };
+        let state = names::state_table(application);
+        let is_pipeline = is_there(clients, &state).await?;
+        if is_pipeline {
+            names
+                .applications
+                .push(names::merge_application(application));
+            names.streams.push(names::intermediate_stream(application));
+        }
+        let related = names
+            .applications
+            .iter()
+            .flat_map(|name| related_tables(name));
+        let tables: Vec<String> = names.applications.iter().cloned().chain(related).collect();
+        for table in tables {
+            if is_there(clients, &table).await? {
+                names.tables.push(table);
+            }
+        }
+        names.tables.extend(is_pipeline.then_some(state));
+        Ok(names)
+    }
+
+    /// The leases of all its applications, by their tables.
+    async fn leases(&self, clients: &Clients) -> Result<HashMap<String, Vec<Lease>>, Failure> {
+        let mut leases = HashMap::new();
+        for application in &self.applications {
+            if self.tables.contains(application) {
+                let table = DynamoDbLeaseTable::new(clients.dynamodb.clone(), application);
+                let of_table = table.list().await.map_err(|error| failure(error.into()))?;
+                leases.insert(application.clone(), of_table);
+            }
+        }
+        Ok(leases)
+    }
+}
+
 /// What there is, in the order in which it goes.
 async fn parts(clients: &Clients, arguments: &Arguments) -> Result<Vec<Part>, Failure> {
     let application = &arguments.application.application;
-    let table = DynamoDbLeaseTable::new(clients.dynamodb.clone(), application);
-    let mut tables = Vec::new();
-    for name in std::iter::once(application.clone()).chain(related_tables(application)) {
-        if is_there(clients, &name).await? {
-            tables.push(name);
-        }
-    }
-    let has_leases = tables.first() == Some(application);
-    let leases = match has_leases {
-        true => table.list().await.map_err(|error| failure(error.into()))?,
-        false => Vec::new(),
-    };
-    let named = arguments.application.stream.clone();
-    let stream = match (named, has_leases && !leases.is_empty()) {
-        (Some(stream), _) => Some(stream),
-        (None, true) if !arguments.keep_stream => {
-            let found = stream_of(&clients.kinesis, application, &leases).await;
+    let names = Names::of(clients, application).await?;
+    let leases = names.leases(clients).await?;
+    let own = leases.get(application).map_or(&[][..], Vec::as_slice);
+    let stream = match &arguments.application.stream {
+        Some(stream) => Some(stream.clone()),
+        None if !own.is_empty() && !arguments.keep_stream => {
+            let found = stream_of(&clients.kinesis, application, own).await;
             Some(found.map_err(failure)?)
         }
-        (None, _) => None,
+        None => None,
     };
-    let used = look(clients, arguments, &table, &leases, stream.as_deref()).await?;
+    let used = look(clients, arguments, &names, &leases, stream.as_deref()).await?;
     let mut parts = Vec::new();
-    if let Some(stream) = stream.filter(|_| !arguments.keep_stream)
-        && let Some(about) = about_stream(clients, &stream).await?
-    {
-        parts.push(Part {
-            kind: Kind::Stream,
-            name: stream,
-            about,
-            used_by: used.producers,
-        });
+    let read = stream.filter(|_| !arguments.keep_stream);
+    let read = read.map(|stream| (stream, used.producers));
+    let made = names
+        .streams
+        .iter()
+        .cloned()
+        .map(|stream| (stream, used.workers.clone()));
+    for (name, used_by) in read.into_iter().chain(made) {
+        if let Some(about) = about_stream(clients, &name).await? {
+            parts.push(Part {
+                kind: Kind::Stream,
+                name,
+                about,
+                used_by,
+            });
+        }
     }
-    parts.extend(tables.into_iter().map(|name| Part {
+    parts.extend(names.tables.into_iter().map(|name| Part {
         kind: Kind::Table,
-        about: match name == *application {
-            true => format!("{} leases", leases.len()),
-            false => format!("belongs to {application}"),
+        about: match leases.get(&name) {
+            Some(leases) => format!("{} leases", leases.len()),
+            None => format!("belongs to {application}"),
         },
         used_by: used.workers.clone(),
         name,
@@ -237,13 +284,16 @@ struct Used {
 async fn look(
     clients: &Clients,
     arguments: &Arguments,
-    table: &DynamoDbLeaseTable,
-    before: &[Lease],
+    names: &Names,
+    before: &HashMap<String, Vec<Lease>>,
     stream: Option<&str>,
 ) -> Result<Used, Failure> {
     let mut used = Used::default();
+    if before.values().all(Vec::is_empty) {
+        return Ok(used);
+    }
     let application = &arguments.application.application;
-    let mut reader = stream.filter(|_| !before.is_empty()).map(|stream| {
+    let mut reader = stream.map(|stream| {
         LagReader::new(
             clients.kinesis.clone(),
             clients.dynamodb.clone(),
@@ -251,9 +301,6 @@ async fn look(
             Some(stream.to_owned()),
         )
     });
-    if before.is_empty() {
-        return Ok(used);
-    }
     if let Some(reader) = &mut reader {
         ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))?;
     }
@@ -262,14 +309,17 @@ async fn look(
         humantime::format_duration(arguments.look)
     ));
     sleep(arguments.look).await;
-    let counters: HashMap<&str, u64> = before
-        .iter()
-        .map(|lease| (lease.lease_key.as_str(), lease.lease_counter))
-        .collect();
-    for lease in table.list().await.map_err(|error| failure(error.into()))? {
-        let rose = counters.get(lease.lease_key.as_str()) != Some(&lease.lease_counter);
-        if let (true, Some(owner)) = (rose, lease.lease_owner) {
-            used.workers.push(format!("worker {owner}"));
+    for (table, leases) in names.leases(clients).await? {
+        let before = before.get(&table).map_or(&[][..], Vec::as_slice);
+        let counters: HashMap<&str, u64> = before
+            .iter()
+            .map(|lease| (lease.lease_key.as_str(), lease.lease_counter))
+            .collect();
+        for lease in leases {
+            let rose = counters.get(lease.lease_key.as_str()) != Some(&lease.lease_counter);
+            if let (true, Some(owner)) = (rose, lease.lease_owner) {
+                used.workers.push(format!("worker {owner}"));
+            }
         }
     }
     used.workers.sort_unstable();
@@ -301,40 +351,16 @@ fn ignore_gone<T>(looked: Result<T, Failure>) -> Result<Option<T>, Failure> {
 
 /// Whether it was there.
 async fn delete(clients: &Clients, part: &Part) -> Result<bool, Failure> {
-    match part.kind {
-        Kind::Stream => {
-            let request = clients.kinesis.delete_stream().stream_name(&part.name);
-            match request.enforce_consumer_deletion(true).send().await {
-                Ok(_) => until_gone(clients, &part.name).await.map(|()| true),
-                Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
-                Err(error) => Err(Failure::of("DeleteStream", error)),
-            }
-        }
-        Kind::Table => match clients
-            .dynamodb
-            .delete_table()
-            .table_name(&part.name)
-            .send()
-            .await
-        {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
-            Err(error) => Err(Failure::of("DeleteTable", error)),
-        },
-    }
-}
-
-/// Waits until the stream is gone: a table that goes before it could be made again by a worker that still reads.
-async fn until_gone(clients: &Clients, stream: &str) -> Result<(), Failure> {
-    let deadline = Instant::now() + GONE_MAX;
-    loop {
-        match summary(&clients.kinesis, stream).await {
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(()),
-            Err(error) => return Err(error),
-            Ok(_) if Instant::now() > deadline => {
-                return Err(Failure::Late(format!("{stream} is still being deleted")));
-            }
-            Ok(_) => sleep(GONE_PAUSE).await,
+    let deleted = match part.kind {
+        Kind::Stream => delete_stream(&clients.kinesis, &part.name).await,
+        Kind::Table => delete_table(&clients.dynamodb, &part.name).await,
+    };
+    match deleted.map_err(failure)? {
+        Deleted::Gone => Ok(true),
+        Deleted::WasNotThere => Ok(false),
+        Deleted::NotYet => {
+            let name = &part.name;
+            Err(Failure::Late(format!("{name} is still being deleted")))
         }
     }
 }
