@@ -22,6 +22,8 @@ mod records_put;
 mod records_tail;
 mod repair;
 mod scale;
+mod scale_pipeline;
+mod scale_together;
 mod scripted_service;
 mod serve;
 mod storm_spout;

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::commands::{Running, World};
+use crate::commands::{Running, World, data_of};
 
 /// What a worker takes for a record: 40 ms, however many shards it has.
 const PROGRAM: &str = r#"
@@ -37,7 +38,8 @@ done
 /// A phase that takes longer does not end.
 const PHASE_MAX: Duration = Duration::from_secs(150);
 
-fn write_files(folder: &Path) -> String {
+/// The program that does the work, and its properties.
+pub(crate) fn write_program(folder: &Path) {
     let at = folder.display();
     fs::write(folder.join("program.sh"), PROGRAM).unwrap();
     let properties = format!(
@@ -46,6 +48,11 @@ fn write_files(folder: &Path) -> String {
          failoverTimeMillis = 10000\nmaxRecords = 10\nidleTimeBetweenReadsInMillis = 200\n"
     );
     fs::write(folder.join("till.properties"), properties).unwrap();
+}
+
+fn write_files(folder: &Path) -> String {
+    write_program(folder);
+    let at = folder.display();
     let worker = format!(
         "sed s/WORKER/{{worker}}/ {at}/till.properties > {at}/{{worker}}.properties && \
          exec {} multilang --properties {at}/{{worker}}.properties 2>> {at}/workers.log",
@@ -53,7 +60,7 @@ fn write_files(folder: &Path) -> String {
     );
     let file = format!(
         "application = \"till\"\nstream = \"orders\"\ngoal = \"4s\"\nlook = \"1s\"\nsettling = \"5s\"\nquiet = \"8s\"\n\
-         log = {:?}\n[workers]\nmax = 4\ngrace = \"60s\"\ncommand = [\"sh\", \"-c\", {worker:?}]\n",
+         log = {:?}\nlog-stream = \"till-decisions\"\nmetrics = true\n[workers]\nmax = 4\ngrace = \"60s\"\ncommand = [\"sh\", \"-c\", {worker:?}]\n",
         folder.join("decisions.jsonl").display().to_string()
     );
     let path = folder.join("till.toml");
@@ -61,7 +68,8 @@ fn write_files(folder: &Path) -> String {
     path.display().to_string()
 }
 
-fn decisions(folder: &Path) -> Vec<Value> {
+/// What a scaler with its log in this folder has written.
+pub(crate) fn decisions(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("decisions.jsonl")).unwrap_or_default();
     // The last line may still be being written.
     text.lines()
@@ -69,26 +77,70 @@ fn decisions(folder: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// Writes records at a rate until `is_over` says so.
-fn write(
-    put: &mut Running,
-    written: &AtomicU64,
-    records_per_s: u64,
-    mut is_over: impl FnMut() -> bool,
-) {
-    let began = Instant::now();
-    let first = written.load(Ordering::Relaxed);
-    while !is_over() {
-        assert!(began.elapsed() < PHASE_MAX, "the phase does not end");
-        let due = first + (began.elapsed().as_secs_f64() * records_per_s as f64) as u64;
-        let mut lines = String::new();
-        for number in written.load(Ordering::Relaxed)..due {
-            lines.push_str(&format!("order-{number}\n"));
-            written.store(number + 1, Ordering::Relaxed);
-        }
-        put.say(&lines);
-        std::thread::park_timeout(Duration::from_millis(100));
+/// Records that are written at a rate, each with a number of its own.
+pub(crate) struct Traffic {
+    put: Running,
+    written: u64,
+}
+
+impl Traffic {
+    /// Through a command that puts the lines of its stdin.
+    pub(crate) fn to(put: Running) -> Self {
+        Self { put, written: 0 }
     }
+
+    /// How many so far.
+    pub(crate) fn written(&self) -> usize {
+        usize::try_from(self.written).unwrap()
+    }
+
+    /// Writes until `is_over` says so.
+    pub(crate) fn write(&mut self, records_per_s: u64, mut is_over: impl FnMut() -> bool) {
+        let began = Instant::now();
+        let first = self.written;
+        while !is_over() {
+            assert!(began.elapsed() < PHASE_MAX, "the phase does not end");
+            let due = first + (began.elapsed().as_secs_f64() * records_per_s as f64) as u64;
+            let mut lines = String::new();
+            while self.written < due {
+                lines.push_str(&format!("order-{}\n", self.written));
+                self.written += 1;
+            }
+            self.put.say(&lines);
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// How many different ones the workers have done, and how many of them again.
+    pub(crate) fn processed(&self, folder: &Path) -> (usize, u32) {
+        let done = fs::read_to_string(folder.join("done")).unwrap_or_default();
+        // The last line may still be being written.
+        let whole = done.rfind('\n').map_or("", |end| &done[..end]);
+        let mut seen = HashMap::new();
+        for line in whole.lines() {
+            *seen.entry(line).or_insert(0u32) += 1;
+        }
+        (seen.len(), seen.values().map(|times| times - 1).sum())
+    }
+}
+
+/// What CloudWatch's API lists of the application.
+fn metrics(world: &World) -> String {
+    let form = "Action=ListMetrics&Version=2010-08-01&Namespace=Millstream%2FApplications\
+                &Dimensions.member.1.Name=ApplicationName&Dimensions.member.1.Value=till";
+    let signature = "0".repeat(64);
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nX-Amz-Date: 20261102T000000Z\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=millstream/20261102/us-east-1/monitoring/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature={signature}\r\n\r\n{form}",
+        form.len()
+    );
+    let mut stream = TcpStream::connect(world.server().address()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
@@ -99,8 +151,7 @@ fn workers_follow_the_traffic_up_and_down_and_no_record_is_skipped() {
     let folder = folder.path();
     let file = write_files(folder);
     let scaler = world.start(&["scale", &file]);
-    let mut put = world.start(&["records", "put", "orders", "--quiet"]);
-    let written = AtomicU64::new(0);
+    let mut traffic = Traffic::to(world.start(&["records", "put", "orders", "--quiet"]));
     let workers_after = |decision: &Value| decision["workers_after"].as_u64();
     let reached = |is: &dyn Fn(u64) -> bool| {
         let mut newest = decisions(folder).into_iter().rev();
@@ -108,28 +159,29 @@ fn workers_follow_the_traffic_up_and_down_and_no_record_is_skipped() {
         done.as_ref().and_then(workers_after).is_some_and(is)
     };
     // A worker does 25 records a second: 55 need three.
-    write(&mut put, &written, 55, || reached(&|workers| workers >= 3));
-    write(&mut put, &written, 5, || reached(&|workers| workers <= 2));
-    let done = || fs::read_to_string(folder.join("done")).unwrap_or_default();
-    let count = written.load(Ordering::Relaxed) as usize;
-    let mut seen = HashMap::new();
+    traffic.write(55, || reached(&|workers| workers >= 3));
+    let explained = world.run(&["scale", "explain", &file]);
+    assert!(
+        explained.starts_with("till reads orders: ") && explained.contains(" records/s come, "),
+        "{explained}"
+    );
+    traffic.write(5, || reached(&|workers| workers <= 2));
+    let count = traffic.written();
     let began = Instant::now();
-    while seen.len() < count {
+    let again = loop {
+        let (seen, again) = traffic.processed(folder);
+        if seen == count {
+            break again;
+        }
         assert!(
             began.elapsed() < PHASE_MAX,
-            "{} of {count} were processed",
-            seen.len()
+            "{seen} of {count} were processed"
         );
         std::thread::park_timeout(Duration::from_millis(100));
-        seen.clear();
-        for line in done().lines() {
-            *seen.entry(line.to_owned()).or_insert(0u32) += 1;
-        }
-    }
-    drop(put);
+    };
+    drop(traffic);
     let (status, said) = scaler.interrupt_and_hear();
     assert_eq!(status.code(), Some(0), "{said}");
-    let again: u32 = seen.values().map(|times| times - 1).sum();
     println!("{count} records, {again} of them twice, because workers of a hand-over had them");
     let log = decisions(folder);
     let because: Vec<String> = log
@@ -146,6 +198,23 @@ fn workers_follow_the_traffic_up_and_down_and_no_record_is_skipped() {
         because.iter().any(|text| text.contains("are enough")),
         "{because:#?}"
     );
+    let records = world.run(&["records", "get", "till-decisions", "--shard", "0", "--json"]);
+    let recorded: Vec<Value> = records
+        .lines()
+        .map(|line| serde_json::from_str(&data_of(line)).unwrap())
+        .collect();
+    // Ctrl-C may have come between the two.
+    assert!(
+        log.starts_with(&recorded) && log.len() <= recorded.len() + 1,
+        "{recorded:#?} {log:#?}"
+    );
+    let listed = metrics(&world);
+    for metric in ["MillisBehind", "RecordsBehind", "ReadRecords", "Workers"] {
+        assert!(
+            listed.contains(&format!("<MetricName>{metric}<")),
+            "{listed}"
+        );
+    }
     // Who stops hands over first: nobody is killed.
     assert!(
         !log.iter().any(|decision| decision["failed"].is_string()),
@@ -167,7 +236,10 @@ fn a_file_that_says_nothing_sensible_is_refused() {
     )
     .unwrap();
     let said = world.fails(2, &["scale", &name]);
-    assert!(said.contains("workers are from 1 to 10000"), "{said}");
+    assert!(
+        said.contains("till.toml:2:1: workers are from 1 to 10000"),
+        "{said}"
+    );
     fs::write(
         &path,
         "application = \"till\"\n[workers]\nmax = 1\ncommand = [\"true\"]\n",
