@@ -3,7 +3,7 @@
 worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
 Then every record must be there exactly once, as somebody else's program reads it.
 
-    under_faults.py --endpoint URL [--records 200000] [files] [s3] [dynamodb] [windows]
+    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows]
 
 `make test` runs it with 8,000 records, `make soak` with 200,000 (MILLSTREAM_CONNECTOR_RECORDS).
 
@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from fresh_server import binary  # noqa: E402
 
 import object_store  # noqa: E402
+import postgres  # noqa: E402
+import redshift  # noqa: E402
 
 SHARDS = 8
 KEYS = 97
@@ -147,6 +149,47 @@ class S3(Files):
         super().check()
 
 
+class Redshift:
+    """Rows of a table, loaded by COPY from objects, read by psql."""
+
+    @staticmethod
+    def missing():
+        return None if postgres.programs() else "PostgreSQL is not here (Debian's package postgresql)"
+
+    def __init__(self, run):
+        self.run = run
+        self.postgres = postgres.Postgres(run.folder / "postgres")
+        run.ends.append(self.postgres.end)
+        self.store = object_store.ObjectStore(run.folder / "objects")
+        run.ends.append(self.store.stop)
+        self.stand_in = redshift.Redshift(self.postgres, self.store.client())
+        run.ends.append(self.stand_in.stop)
+        # Redshift keeps no key unique, so this has none.
+        self.postgres.psql("CREATE TABLE trades (n bigint, k text, half double precision, text text)")
+        run.declare(
+            f'[[sink]]\nredshift = {{ url = "{self.stand_in.url}", table = "trades", iam_role = "{redshift.ROLE}", '
+            f'bucket = "{object_store.BUCKET}", endpoint = "{self.store.endpoint}", prefix = "staging/trades", '
+            f'compression = "gzip", {Files.FLUSH} }}\n'
+        )
+
+    def count(self):
+        # None while the database is down.
+        try:
+            return int(self.postgres.psql("SELECT count(*) FROM trades"))
+        except subprocess.CalledProcessError:
+            return 0
+
+    def down(self):
+        self.postgres.stop()
+        return self.postgres.start
+
+    def check(self):
+        exactly_once(map(int, self.postgres.psql("SELECT n FROM trades").split()), self.run.records)
+        # Each manifest has one note, and one COPY was committed for each note.
+        notes = self.postgres.psql("SELECT count(*), count(DISTINCT manifest) FROM trades_millstream_loads").split("|")
+        assert notes[0] == notes[1] and int(notes[0]) <= len(self.stand_in.loads), (notes, len(self.stand_in.loads))
+
+
 class DynamoDb:
     """A table with a row for each record, read by boto3."""
 
@@ -223,7 +266,7 @@ class Windows(Files):
         assert found == wanted, {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
 
 
-DESTINATIONS = {"files": Files, "s3": S3, "dynamodb": DynamoDb, "windows": Windows}
+DESTINATIONS = {"files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows}
 
 
 def exactly_once(found, records):
@@ -271,8 +314,12 @@ def main():
     parser.add_argument("--down-s", type=float, default=10)
     parser.add_argument("destinations", nargs="*", default=[])
     options = parser.parse_args()
-    passed = failed = 0
+    passed = failed = skipped = 0
     for name in options.destinations or DESTINATIONS:
+        if missing := getattr(DESTINATIONS[name], "missing", lambda: None)():
+            print(f"SKIPPED {name}: {missing}", flush=True)
+            skipped += 1
+            continue
         with tempfile.TemporaryDirectory(prefix="millstream-connectors-") as folder:
             began = time.monotonic()
             run = Run(options.endpoint, f"faults-{name}", folder, options.records)
@@ -290,7 +337,7 @@ def main():
                 # Whatever the run has come to: a program left behind holds its folder and its ports.
                 for end in run.ends:
                     end()
-    print(f"{passed} passed, {failed} failed, 0 skipped")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)
 
 
