@@ -7,6 +7,7 @@
 pub mod connection;
 pub mod keys;
 pub mod load;
+pub mod object_store;
 pub mod process;
 pub mod report;
 pub mod requests;

@@ -21,6 +21,15 @@ pub struct Server {
     pub address: SocketAddr,
 }
 
+/// CPU time that a process has used so far, all threads, user and system.
+pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("a stat line")?.1;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 10)) // 100 ticks a second on Linux
+}
+
 /// The programs of this build, beside the benchmark itself.
 pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
@@ -100,11 +109,7 @@ impl Server {
 
     /// CPU time used so far, all threads, user and system.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
-        let after_name = stat.rsplit_once(')').context("a stat line")?.1;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 10)) // 100 ticks a second on Linux
+        cpu_of(self.pid()?)
     }
 
     /// Anonymous and shared memory in bytes; file pages do not count.

@@ -5,6 +5,7 @@ mod encryption;
 mod gets;
 mod latency;
 mod memory;
+mod pipelines;
 mod producer;
 mod puts;
 mod shards;
@@ -62,6 +63,7 @@ pub const NAMES: &[&str] = &[
     "control",
     "start",
     "tables",
+    "pipelines",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -80,6 +82,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "control" => control::run(plan).await,
         "start" => start::run(plan).await,
         "tables" => tables::run(plan).await,
+        "pipelines" => pipelines::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),
     }
 }

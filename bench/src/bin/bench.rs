@@ -15,7 +15,7 @@ const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR
   --disk DIR     where the data folders go [the temporary folder]
   --serve ARG    one more argument for `millstream serve`
   --only TEXT    of the puts, those whose line in the table contains this
-  SCENARIO       puts, gets, latency, producer, memory, shards, control, start, tables [all]";
+  SCENARIO       puts, gets, latency, producer, memory, shards, control, start, tables, pipelines [all]";
 
 fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
     let mut plan = Plan {

@@ -52,7 +52,7 @@ impl Format {
     pub fn append(&self, item: &Item, to: &mut Vec<u8>) -> Result<(), NotWritten> {
         match self {
             Self::Json => {
-                to.extend_from_slice(item.value.to_string().as_bytes());
+                serde_json::to_writer(&mut *to, &*item.value).expect("memory takes every value");
                 to.push(b'\n');
             }
             Self::Csv { columns } => {

@@ -1,5 +1,6 @@
 //! What is delivered.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,9 @@ pub struct Origin {
     /// Its bytes.
     pub data: Bytes,
 }
+
+/// Room for the two indexes of an id, as they mostly are, and for what stands between its parts.
+const NUMBERS_BYTES: usize = 16;
 
 /// One value on its way to a sink. Clones share the contents.
 #[derive(Debug, Clone)]
@@ -56,10 +60,19 @@ impl Item {
             sub_sequence_number,
             ..
         } = &*origin;
-        let id = match index {
-            0 => format!("{stream}:{shard_id}:{sequence_number}:{sub_sequence_number}"),
-            _ => format!("{stream}:{shard_id}:{sequence_number}:{sub_sequence_number}:{index}"),
-        };
+        // Whole from the start: most of it is the long number.
+        let mut id = String::with_capacity(
+            stream.len() + shard_id.len() + sequence_number.len() + NUMBERS_BYTES,
+        );
+        let written = write!(
+            id,
+            "{stream}:{shard_id}:{sequence_number}:{sub_sequence_number}"
+        );
+        let written = written.and_then(|()| match index {
+            0 => Ok(()),
+            _ => write!(id, ":{index}"),
+        });
+        written.expect("memory takes every text");
         Self {
             id: id.into(),
             revision: 0,

@@ -12,6 +12,8 @@ pub mod http;
 pub mod memory;
 #[cfg(any(feature = "postgres", test))]
 pub mod postgres;
+#[cfg(any(feature = "redshift", test))]
+pub mod redshift;
 #[cfg(any(feature = "s3", test))]
 pub mod s3;
 #[cfg(any(feature = "stdout", test))]

@@ -12,6 +12,9 @@ use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
 use jaq_json::Val;
 
 mod guard;
+mod simple;
+
+use simple::Simple;
 
 pub use guard::Limits;
 
@@ -36,6 +39,8 @@ const LEFT_OUT: &[&str] = &[
 pub struct Program {
     text: String,
     filter: Filter<Data>,
+    /// The same, where it is simple enough.
+    simple: Option<Simple>,
 }
 
 /// Why a text is no program.
@@ -75,6 +80,7 @@ impl Program {
     /// The first mistake and where it is.
     pub fn compile(text: &str) -> Result<Self, InvalidProgram> {
         let main = parse(text)?;
+        let simple = Simple::of(&main);
         let defs = jaq_core::defs()
             .chain(jaq_std::defs())
             .chain(jaq_json::defs());
@@ -119,6 +125,7 @@ impl Program {
         Ok(Self {
             text: text.to_owned(),
             filter,
+            simple,
         })
     }
 
@@ -134,6 +141,14 @@ impl Program {
     /// # Errors
     /// See [`RunError`]; the results before the error are lost.
     pub fn run(&self, input: Val, limits: &Limits) -> Result<Vec<Val>, RunError> {
+        let simple = self.simple.as_ref();
+        match simple.and_then(|simple| simple.run(&input, limits)) {
+            Some(result) => Ok(vec![result]),
+            None => self.interpret(input, limits),
+        }
+    }
+
+    fn interpret(&self, input: Val, limits: &Limits) -> Result<Vec<Val>, RunError> {
         guard::begin(limits);
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
         let mut results = Vec::new();

@@ -70,10 +70,13 @@ pub struct Filter(pub Program);
 
 impl Step for Filter {
     fn apply(&self, value: Val, limits: &Limits) -> Result<Vec<Val>, StepError> {
-        let results = self.0.run(value.clone(), limits)?;
-        match results.as_slice() {
+        let mut results = self.0.run(value.clone(), limits)?;
+        match results.as_mut_slice() {
             [] | [Val::Null | Val::Bool(false)] => Ok(Vec::new()),
-            [_] => Ok(vec![value]),
+            [result] => {
+                *result = value;
+                Ok(results)
+            }
             other => Err(StepError::FilterResults(other.len())),
         }
     }

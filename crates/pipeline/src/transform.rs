@@ -136,16 +136,12 @@ impl Transform {
         }
         let mut answers = answers.into_iter();
         for (record, count) in records.iter_mut().zip(counts) {
-            let of_record: Result<Vec<Vec<Val>>, StepError> = {
-                let all: Vec<_> = answers.by_ref().take(count).collect();
-                all.into_iter().collect()
-            };
+            let of_record = joined(answers.by_ref().take(count));
             if record.is_err() {
                 continue;
             }
             *record = match of_record {
                 Ok(results) => {
-                    let results: Vec<Val> = results.into_iter().flatten().collect();
                     if results.len() > self.limits.results_max {
                         Err(Rejection::Values(self.limits.results_max))
                     } else {
@@ -161,6 +157,21 @@ impl Transform {
         }
         Ok(())
     }
+}
+
+/// All results of a record's values, or the first error. All answers are taken.
+fn joined(
+    mut answers: impl Iterator<Item = Result<Vec<Val>, StepError>>,
+) -> Result<Vec<Val>, StepError> {
+    // Most records have one value, whose results are the record's.
+    let first = answers.next().unwrap_or_else(|| Ok(Vec::new()));
+    answers.fold(first, |all, more| match (all, more) {
+        (Ok(mut all), Ok(more)) => {
+            all.extend(more);
+            Ok(all)
+        }
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+    })
 }
 
 #[cfg(test)]

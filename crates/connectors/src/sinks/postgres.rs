@@ -19,6 +19,8 @@ use super::halves::in_halves;
 use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 pub use self::address::{Address, InvalidAddress};
+#[cfg(any(feature = "redshift", test))]
+pub(super) use self::tls::Tls;
 
 /// The column of the ids.
 pub const ID: &str = "millstream_id";

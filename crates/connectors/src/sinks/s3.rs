@@ -72,7 +72,8 @@ impl S3 {
             .map_err(|error| error.to_string())
     }
 
-    fn name(&self, prefix: &str, cut: &Cut) -> Result<Path, SinkError> {
+    /// The name of the object that a cut has under this prefix.
+    pub(super) fn name(&self, prefix: &str, cut: &Cut) -> Result<Path, SinkError> {
         let folder = if prefix.is_empty() || prefix.ends_with('/') {
             prefix.to_owned()
         } else {
@@ -84,6 +85,18 @@ impl S3 {
             cut.shard_id, cut.first
         );
         Path::parse(&name).map_err(|error| SinkError::of(&name, &error))
+    }
+
+    /// Puts an object that has this content whenever it is put, as it is.
+    #[cfg(any(feature = "redshift", test))]
+    pub(super) async fn put_as_it_is(&self, name: Path, contents: Bytes) -> Result<(), SinkError> {
+        let object = Object {
+            name,
+            plain: Arc::new(contents.to_vec()),
+            packed: contents,
+            compression: Compression::None,
+        };
+        self.put(&object).await
     }
 
     async fn put(&self, object: &Object) -> Result<(), SinkError> {
@@ -98,7 +111,7 @@ impl S3 {
         let found = self.store.get(&object.name).await;
         let found = found.map_err(|error| failed(&error))?.bytes().await;
         let found = found.map_err(|error| failed(&error))?;
-        if self.compression.holds(&found, &object.plain) {
+        if object.compression.holds(&found, &object.plain) {
             return Ok(());
         }
         Err(SinkError::new(
@@ -113,6 +126,7 @@ struct Object {
     name: Path,
     packed: Bytes,
     plain: Arc<Vec<u8>>,
+    compression: Compression,
 }
 
 #[derive(Debug)]
@@ -160,6 +174,7 @@ impl S3Sink {
                     name: to.name(&prefix, &cut)?,
                     packed: to.compression.compress(&plain).into(),
                     plain,
+                    compression: to.compression,
                 })
             });
             packed.collect::<Result<Vec<_>, SinkError>>()

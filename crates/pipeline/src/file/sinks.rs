@@ -1,10 +1,14 @@
 //! `[[sink]]`. A kind of sink is one module here, and one line in [`KINDS`].
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod dynamodb;
 mod files;
 mod http;
 mod options;
 mod postgres;
+#[cfg(feature = "redshift")]
+mod redshift;
 #[cfg(feature = "s3")]
 mod s3;
 mod stdout;
@@ -27,6 +31,8 @@ const KINDS: &[Kind] = &[
     dynamodb::KIND,
     #[cfg(feature = "s3")]
     s3::KIND,
+    #[cfg(feature = "redshift")]
+    redshift::KIND,
     postgres::KIND,
     http::KIND,
 ];

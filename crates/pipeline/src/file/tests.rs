@@ -125,6 +125,8 @@ fn the_file_of_each_page_on_a_sink_is_right() {
     let pages = [
         include_str!("../../../../docs/connectors/postgres.md"),
         include_str!("../../../../docs/connectors/http.md"),
+        #[cfg(feature = "redshift")]
+        include_str!("../../../../docs/connectors/redshift.md"),
     ];
     for page in pages {
         let file = page.split("```toml\n").nth(1).unwrap();

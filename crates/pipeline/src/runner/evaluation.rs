@@ -177,12 +177,17 @@ pub(super) async fn samples(
     let of_record = move |record: &Record, values: &[Val]| {
         let sampler = Sampler::new(&plan, &limits);
         let arrived_ms = arrived_ms(record);
+        let keeps_moments = plan.keeps_moments();
         let sample = |(index, value): (usize, &Val)| {
-            let moment = Moment {
+            let mut moment = Moment {
                 time_ms: arrived_ms,
-                shard_id: shard_id.clone(),
-                place: padded(record, index),
+                shard_id: String::new(),
+                place: String::new(),
             };
+            if keeps_moments {
+                moment.shard_id = shard_id.clone();
+                moment.place = padded(record, index);
+            }
             sampler
                 .sample(value, &moment, arrived_ms)
                 .map_err(|error| error.to_string())

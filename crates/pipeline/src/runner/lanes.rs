@@ -62,8 +62,12 @@ impl Lanes {
         up_to: ExtendedSequenceNumber,
     ) -> Result<(), LaneFailed> {
         if !items.is_empty() {
-            for (lane, last) in self.lanes.iter_mut().zip(&mut self.last) {
-                *last = lane.send(items.clone()).await?;
+            let mut items = items;
+            let mut lanes = self.lanes.iter_mut().zip(&mut self.last).peekable();
+            while let Some((lane, last)) = lanes.next() {
+                let for_others = lanes.peek().map(|_| items.clone());
+                *last = lane.send(items).await?;
+                items = for_others.unwrap_or_default();
             }
         }
         match self.sent.back_mut() {

@@ -44,6 +44,12 @@ impl Plan {
         moment_ms.saturating_sub(moment_ms.rem_euclid(self.every_ms))
     }
 
+    /// Whether it matters when and where a record was, beside its window.
+    pub fn keeps_moments(&self) -> bool {
+        let mut functions = self.values.iter().map(|value| &value.function);
+        functions.any(|function| matches!(function, Function::First | Function::Last))
+    }
+
     /// No record aggregated yet.
     pub fn start(&self) -> Vec<Partial> {
         self.values

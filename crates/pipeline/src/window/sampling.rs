@@ -106,7 +106,7 @@ impl<'a> Sampler<'a> {
         }
         let by = match &plan.by {
             None => Value::Null,
-            Some(by) => self.one("window.by", by, input)?,
+            Some(by) => self.one(|| "window.by".to_owned(), by, input)?,
         };
         let by = by.to_string();
         if by.len() > KEY_BYTES_MAX {
@@ -118,7 +118,7 @@ impl<'a> Sampler<'a> {
             let what = || format!("window.values.{}", aggregate.name);
             let value = match &aggregate.of {
                 None => Value::Bool(true),
-                Some(of) => self.one(&what(), of, input)?,
+                Some(of) => self.one(what, of, input)?,
             };
             let checked = aggregate.function.check(&value);
             checked.map_err(|cause| NotSampled::Value {
@@ -147,27 +147,33 @@ impl<'a> Sampler<'a> {
         let Some(time) = &self.plan.time else {
             return Ok(None);
         };
-        let told = self.one("window.time", time, input)?;
+        let told = self.one(|| "window.time".to_owned(), time, input)?;
         moment::of_json(&told)
             .map(Some)
             .ok_or_else(|| NotSampled::Time(shown(&told)))
     }
 
-    fn one(&self, what: &str, program: &Program, input: &Val) -> Result<Value, NotSampled> {
+    /// The one result of a program, which is called `what` where it has another number of them.
+    fn one(
+        &self,
+        what: impl Fn() -> String,
+        program: &Program,
+        input: &Val,
+    ) -> Result<Value, NotSampled> {
         let results = program.run(input.clone(), self.limits);
         let results = results.map_err(|cause| NotSampled::Expression {
-            what: what.to_owned(),
+            what: what(),
             cause,
         })?;
         let [result] = results.as_slice() else {
             return Err(NotSampled::Results {
-                what: what.to_owned(),
+                what: what(),
                 results: results.len(),
             });
         };
         let json = value::to_json(result, VALUE_BYTES_MAX * 64);
         json.map_err(|cause| NotSampled::TooLarge {
-            what: what.to_owned(),
+            what: what(),
             cause,
         })
     }

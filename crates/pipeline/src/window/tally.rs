@@ -41,7 +41,8 @@ pub struct Tally {
     up_to: Option<ExtendedSequenceNumber>,
     /// Where a predecessor prepared to cut.
     prepared: Option<ExtendedSequenceNumber>,
-    windows: BTreeMap<(i64, String), Vec<Partial>>,
+    /// By their starts and keys.
+    windows: BTreeMap<i64, BTreeMap<String, Vec<Partial>>>,
     /// As last measured.
     bytes: usize,
     /// Most bytes that came on top since.
@@ -94,8 +95,14 @@ impl Tally {
         samples: &[Sample],
     ) {
         for sample in samples {
-            let key = (sample.window_ms, sample.by.clone());
-            let partials = self.windows.entry(key).or_insert_with(|| plan.start());
+            let groups = self.windows.entry(sample.window_ms).or_default();
+            // Most times the key is there already.
+            let partials = match groups.get_mut(&sample.by) {
+                Some(partials) => partials,
+                None => groups
+                    .entry(sample.by.clone())
+                    .or_insert_with(|| plan.start()),
+            };
             for (partial, value) in partials.iter_mut().zip(&sample.values) {
                 partial.add(value, &sample.moment);
             }
@@ -110,10 +117,10 @@ impl Tally {
     }
 
     fn measure(&mut self) {
-        let group = |((_, by), partials): (&(i64, String), &Vec<Partial>)| {
+        let group = |(by, partials): (&String, &Vec<Partial>)| {
             GROUP_BYTES + by.len() + partials.iter().map(Partial::bytes).sum::<usize>()
         };
-        self.bytes = self.windows.iter().map(group).sum();
+        self.bytes = self.windows.values().flatten().map(group).sum();
         self.growth = 0;
     }
 
@@ -154,22 +161,17 @@ impl Tally {
 
     /// The piece of what is counted.
     pub fn piece(&self, plan: &Plan) -> Piece {
-        let mut windows: Vec<(i64, Vec<Group>)> = Vec::new();
-        for ((window, by), partials) in &self.windows {
-            let group = Group {
-                by: by.clone(),
-                partials: partials.clone(),
-            };
-            match windows.last_mut() {
-                Some((last, groups)) if last == window => groups.push(group),
-                _ => windows.push((*window, vec![group])),
-            }
-        }
+        let group = |(by, partials): (&String, &Vec<Partial>)| Group {
+            by: by.clone(),
+            partials: partials.clone(),
+        };
+        let windows = self.windows.iter();
+        let windows = windows.map(|(window, groups)| (*window, groups.iter().map(group).collect()));
         Piece {
             after: self.after.clone(),
             up_to: self.up_to.clone(),
             passed_ms: self.passed_ms,
-            windows,
+            windows: windows.collect(),
             ..Piece::empty(&plan.fingerprint(), &self.shard_id)
         }
     }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use millstream_connectors::format::{Compression, Format};
-use millstream_connectors::sinks::s3::{Access, Prefix, S3};
+use millstream_connectors::sinks::s3::{Prefix, S3};
 use millstream_connectors::{FieldPath, Guarantee, Opener};
 
+use super::bucket::Bucket;
 use super::{DeclaredSink, Flush, Kind, options};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
-
-/// Names the service where the file does not, as for every AWS SDK.
-const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_S3";
 
 pub(super) const KIND: Kind = Kind {
     word: "s3",
@@ -21,18 +19,16 @@ pub(super) const KIND: Kind = Kind {
 
 #[derive(Debug)]
 struct Declared {
-    bucket: String,
+    bucket: Bucket,
     prefix: Prefix,
     time: Option<FieldPath>,
-    region: Option<String>,
-    endpoint: Option<String>,
     format: Format,
     compression: Compression,
     flush: Flush,
 }
 
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
-    let bucket = section.required_name(reader, "bucket");
+    let bucket = Bucket::read(reader, &mut section);
     let prefix = match section.text(reader, "prefix") {
         None => Some(Prefix::default()),
         Some((text, at)) => match text.parse() {
@@ -45,19 +41,6 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
         },
     };
     let time = options::field(reader, &mut section, "time");
-    let region = section.text(reader, "region");
-    let endpoint = section.text(reader, "endpoint");
-    if let Some((url, at)) = &endpoint
-        && !(url.starts_with("http://") || url.starts_with("https://"))
-    {
-        let path = section.path_of("endpoint");
-        reader.problem(
-            *at,
-            format!(
-                "{path} {url:?} is no URL: write \"http://HOST:PORT\" or \"https://HOST:PORT\""
-            ),
-        );
-    }
     let format = options::format(reader, &mut section);
     let compression = options::compression(reader, &mut section);
     let flush = options::flush(reader, &mut section);
@@ -66,8 +49,6 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
         bucket: bucket?,
         prefix: prefix?,
         time: time?,
-        region: region.map(|(region, _)| region),
-        endpoint: endpoint.map(|(endpoint, _)| endpoint),
         format: format?,
         compression: compression?,
         flush,
@@ -76,16 +57,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 
 impl DeclaredSink for Declared {
     fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
-        let of_variable = || std::env::var(ENDPOINT_VARIABLE).ok();
-        let access = Access {
-            bucket: self.bucket.clone(),
-            region: self
-                .region
-                .clone()
-                .unwrap_or_else(|| clients.region.clone()),
-            endpoint: self.endpoint.clone().or_else(of_variable),
-            credentials: clients.credentials.clone(),
-        };
+        let access = self.bucket.access(clients);
         Ok(Arc::new(S3 {
             store: access.open().map_err(|error| error.to_string())?,
             prefix: self.prefix.clone(),
@@ -104,6 +76,6 @@ impl DeclaredSink for Declared {
     }
 
     fn describe(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.prefix)
+        format!("s3://{}/{}", self.bucket.name, self.prefix)
     }
 }
