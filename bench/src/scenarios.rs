@@ -2,6 +2,7 @@
 
 mod control;
 mod encryption;
+mod fleet;
 mod gets;
 mod latency;
 mod memory;
@@ -33,6 +34,10 @@ pub struct Plan {
     pub serve: Vec<String>,
     /// Of the puts, those whose name contains this.
     pub only: String,
+    /// Of the fleet: between two kills.
+    pub kill_every: Duration,
+    /// The command of a worker of another library, whose fleet is measured beside ours.
+    pub beside: Option<String>,
 }
 
 impl Plan {
@@ -62,6 +67,7 @@ pub const NAMES: &[&str] = &[
     "control",
     "start",
     "tables",
+    "fleet",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -80,6 +86,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "control" => control::run(plan).await,
         "start" => start::run(plan).await,
         "tables" => tables::run(plan).await,
+        "fleet" => fleet::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),
     }
 }
