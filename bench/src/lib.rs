@@ -5,6 +5,7 @@
 //! Ratios are medians of pairs; a pair is one run of each server right after the other.
 
 pub mod connection;
+pub mod fleet;
 pub mod keys;
 pub mod load;
 pub mod object_store;

@@ -30,13 +30,18 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_millis(ticks * 10)) // 100 ticks a second on Linux
 }
 
-/// The programs of this build, beside the benchmark itself.
+/// The programs of this build, beside the benchmark itself, or in the folder above that of its tests.
 pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let path = own.parent().context("a folder")?.join(name);
+    let folder = own.parent().context("a folder")?;
+    let folder = match folder.ends_with("deps") {
+        true => folder.parent().context("a folder")?,
+        false => folder,
+    };
+    let path = folder.join(name);
     if !path.exists() {
         bail!(
-            "{} is missing: run `make bench`, which builds it",
+            "{} is missing: `make bench` builds it, and of the server `cargo build -p millstream-cli`",
             path.display()
         );
     }
@@ -147,11 +152,7 @@ impl Server {
     /// SIGTERM; gives the time that the stop took.
     pub async fn terminate(mut self) -> anyhow::Result<Duration> {
         let started = Instant::now();
-        let pid = libc::pid_t::try_from(self.pid()?)?;
-        #[expect(unsafe_code, reason = "the standard library sends no SIGTERM")]
-        // SAFETY: plain system call; the child is not reaped yet, so the pid is still its own.
-        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
-        anyhow::ensure!(sent == 0, "SIGTERM could not be sent");
+        ask_to_end(&self.child)?;
         let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
         anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(started.elapsed())
@@ -160,4 +161,14 @@ impl Server {
     fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().context("the server is still running")
     }
+}
+
+/// SIGTERM.
+pub(crate) fn ask_to_end(child: &Child) -> anyhow::Result<()> {
+    let pid = libc::pid_t::try_from(child.id().context("the process is still running")?)?;
+    #[expect(unsafe_code, reason = "the standard library sends no SIGTERM")]
+    // SAFETY: plain system call; the child is not reaped yet, so the pid is still its own.
+    let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
+    anyhow::ensure!(sent == 0, "SIGTERM could not be sent");
+    Ok(())
 }

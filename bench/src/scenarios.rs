@@ -2,6 +2,7 @@
 
 mod control;
 mod encryption;
+mod fleet;
 mod gets;
 mod latency;
 mod memory;
@@ -34,6 +35,10 @@ pub struct Plan {
     pub serve: Vec<String>,
     /// Of the puts, those whose name contains this.
     pub only: String,
+    /// Of the fleet: between two kills.
+    pub kill_every: Duration,
+    /// The command of a worker of another library, whose fleet is measured beside ours.
+    pub beside: Option<String>,
 }
 
 impl Plan {
@@ -64,6 +69,7 @@ pub const NAMES: &[&str] = &[
     "start",
     "tables",
     "pipelines",
+    "fleet",
 ];
 
 /// Runs a scenario, which prints its lines.
@@ -83,6 +89,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "start" => start::run(plan).await,
         "tables" => tables::run(plan).await,
         "pipelines" => pipelines::run(plan).await,
+        "fleet" => fleet::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),
     }
 }

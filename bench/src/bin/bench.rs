@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use millstream_bench::report;
 use millstream_bench::scenarios::{self, NAMES, Plan};
 
-const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [--only TEXT] [SCENARIO]...
+const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [--only TEXT] [--kill-every N] [--beside CMD] [SCENARIO]...
 
   --pairs N      pairs of runs per ratio; the median counts [5]
   --seconds N    length of one run [5]
@@ -15,7 +15,9 @@ const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR
   --disk DIR     where the data folders go [the temporary folder]
   --serve ARG    one more argument for `millstream serve`
   --only TEXT    of the puts, those whose line in the table contains this
-  SCENARIO       puts, gets, latency, producer, memory, shards, control, start, tables, pipelines [all]";
+  --kill-every N of the fleet, which runs for 60 runs: seconds between two kills [5]
+  --beside CMD   of the fleet: a worker of another library (compat/programs/kcl), measured beside ours
+  SCENARIO       puts, gets, encryption, latency, producer, memory, shards, control, start, tables, pipelines, fleet [all]";
 
 fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
     let mut plan = Plan {
@@ -25,6 +27,8 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
         disk: std::env::temp_dir(),
         serve: Vec::new(),
         only: String::new(),
+        kill_every: Duration::from_secs(5),
+        beside: None,
     };
     let mut names = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -41,6 +45,8 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
             "--disk" => plan.disk = PathBuf::from(value()?),
             "--serve" => plan.serve.push(value()?),
             "--only" => plan.only = value()?,
+            "--kill-every" => plan.kill_every = Duration::from_secs_f64(value()?.parse()?),
+            "--beside" => plan.beside = Some(value()?),
             "--help" | "-h" => {
                 println!("{USAGE}");
                 std::process::exit(0);
