@@ -10,7 +10,7 @@ use crate::{Capacity, Observation};
 pub struct Figures {
     /// Workers that are alive.
     pub workers: u32,
-    /// Open shards.
+    /// Open shards, also those that have no lease yet.
     pub open_shards: u32,
     /// Records a second that came.
     pub ingest_records_per_s: f64,
@@ -33,7 +33,7 @@ impl Figures {
         let now = recent[0];
         let mut figures = Self {
             workers: now.workers.len() as u32,
-            open_shards: now.open_shards().count() as u32,
+            open_shards: now.open_shards().count() as u32 + now.without_lease,
             backlog_records: now.shards.iter().map(|shard| shard.backlog_records).sum(),
             behind_ms: now
                 .shards

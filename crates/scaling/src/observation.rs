@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Observation {
     /// When.
     pub at: TimestampMs,
-    /// Shards that are open, and closed ones that the application has not finished, in the order of their ids.
+    /// Shards with a lease: that are open, and closed ones that the application has not finished, in the order of their ids.
     pub shards: Vec<ShardObservation>,
+    /// Open shards that have no lease yet, such as children of one whose parent is not finished: they count among the
+    /// stream's shards, and nothing else is known of them.
+    #[serde(default)]
+    pub without_lease: u32,
     /// Workers that are alive: that renewed a lease, or that an actuator knows to run.
     pub workers: Vec<WorkerObservation>,
 }
@@ -23,7 +27,7 @@ impl Observation {
         found.ok().map(|at| &self.shards[at])
     }
 
-    /// Shards that take records.
+    /// Shards with a lease that take records.
     pub fn open_shards(&self) -> impl Iterator<Item = &ShardObservation> {
         self.shards.iter().filter(|shard| shard.is_open)
     }

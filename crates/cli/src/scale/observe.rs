@@ -47,6 +47,7 @@ pub(super) fn observation(
     Some(Observation {
         at: lag.at,
         shards,
+        without_lease: u32::try_from(lag.without_lease.len()).unwrap_or(u32::MAX),
         workers: workers.into_iter().map(id).collect(),
     })
 }

@@ -16,6 +16,7 @@ struct Scene {
     now_ms: u64,
     workers: u32,
     shards: u32,
+    without_lease: u32,
     records_per_s: f64,
     read_records_per_s: f64,
     behind_ms: u64,
@@ -33,6 +34,7 @@ fn scene(workers: u32, shards: u32) -> Scene {
         now_ms: 1_000_000,
         workers,
         shards,
+        without_lease: 0,
         records_per_s: 100.0,
         read_records_per_s: 100.0,
         behind_ms: 0,
@@ -71,6 +73,7 @@ impl Scene {
             Observation {
                 at,
                 shards,
+                without_lease: self.without_lease,
                 workers,
             },
         );
@@ -117,6 +120,24 @@ use crate::Capacity;
 fn said(decision: &Decision) -> String {
     let reasons: Vec<String> = decision.reasons().map(ToString::to_string).collect();
     reasons.join("; ")
+}
+
+#[test]
+fn shards_that_have_no_lease_yet_count_against_the_most() {
+    let mut scene = scene(4, 4);
+    scene.records_per_s = 900.0;
+    scene.middle = Middle::At(HashKey(1 << 100));
+    // Four of a bound of eight: all of them may be split.
+    assert_eq!(scene.looks(3).decide().shards.len(), 4);
+    // Their parents' other children wait until the parents are finished.
+    scene.without_lease = 3;
+    let decision = scene.looks(3).decide();
+    assert_eq!(
+        (decision.figures.open_shards, decision.shards.len()),
+        (7, 1)
+    );
+    assert_eq!(decision.shards_after(), 8);
+    assert!(said(&decision).contains("9 shards are wanted, and 8 are the most"));
 }
 
 #[test]

@@ -296,6 +296,7 @@ impl World {
         Observation {
             at: TimestampMs((look + 1) * LOOK_MS),
             shards: shards.collect(),
+            without_lease: 0,
             workers: self
                 .workers
                 .iter()
