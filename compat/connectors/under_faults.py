@@ -3,11 +3,7 @@
 worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
 Then every record must be there exactly once, as somebody else's program reads it.
 
-<<<<<<< HEAD
-    under_faults.py --endpoint URL [--records 200000] [files] [s3] [dynamodb] [windows] [postgres] [http] [storm]
-=======
-    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows]
->>>>>>> lake-wip
+    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows] [postgres] [http] [storm] [opensearch]
 
 `make test` runs it with 8,000 records, `make soak` with 200,000 (MILLSTREAM_CONNECTOR_RECORDS).
 
@@ -34,14 +30,12 @@ from fresh_server import binary  # noqa: E402
 
 import http_receiver  # noqa: E402
 import object_store  # noqa: E402
-<<<<<<< HEAD
+import postgres  # noqa: E402
 import postgres_rows  # noqa: E402
+import redshift  # noqa: E402
+import search  # noqa: E402
 import storm  # noqa: E402
 from judging import exactly_once  # noqa: E402
-=======
-import postgres  # noqa: E402
-import redshift  # noqa: E402
->>>>>>> lake-wip
 
 SHARDS = 8
 KEYS = 97
@@ -104,7 +98,7 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.worker.pid, signal.SIGKILL)
             self.worker.wait()
-        for end in self.ends:
+        for end in reversed(self.ends):
             end()
 
     def finish(self):
@@ -182,11 +176,9 @@ class S3(Files):
 class Redshift:
     """Rows of a table, loaded by COPY from objects, read by psql."""
 
-    @staticmethod
-    def missing():
-        return None if postgres.programs() else "PostgreSQL is not here (Debian's package postgresql)"
-
     def __init__(self, run):
+        if not postgres.programs():
+            raise Missing("PostgreSQL is not here (Debian's package postgresql)")
         self.run = run
         self.postgres = postgres.Postgres(run.folder / "postgres")
         run.ends.append(self.postgres.end)
@@ -296,24 +288,11 @@ class Windows(Files):
         assert found == wanted, {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
 
 
-<<<<<<< HEAD
 DESTINATIONS = {
-    "files": Files, "s3": S3, "dynamodb": DynamoDb, "windows": Windows, "postgres": postgres_rows.PostgresRows,
-    "http": http_receiver.Http, "storm": storm.Storm,
+    "files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows,
+    "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
+    "opensearch": search.OpenSearch,
 }
-=======
-DESTINATIONS = {"files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows}
-
-
-def exactly_once(found, records):
-    counts = collections.Counter(found)
-    missing = [n for n in range(1, records + 1) if n not in counts]
-    repeated = [n for n, times in counts.items() if times > 1]
-    strange = [n for n in counts if not 1 <= n <= records]
-    assert not (missing or repeated or strange), (
-        f"{len(missing)} missing ({missing[:5]}), {len(repeated)} more than once ({repeated[:5]}), strange {strange[:5]}"
-    )
->>>>>>> lake-wip
 
 
 def under_faults(run, destination, down_s):
@@ -353,15 +332,7 @@ def main():
     options = parser.parse_args()
     passed = failed = skipped = 0
     for name in options.destinations or DESTINATIONS:
-<<<<<<< HEAD
         with tempfile.TemporaryDirectory(prefix="millstream-connectors-", ignore_cleanup_errors=True) as folder:
-=======
-        if missing := getattr(DESTINATIONS[name], "missing", lambda: None)():
-            print(f"SKIPPED {name}: {missing}", flush=True)
-            skipped += 1
-            continue
-        with tempfile.TemporaryDirectory(prefix="millstream-connectors-") as folder:
->>>>>>> lake-wip
             began = time.monotonic()
             run = Run(options.endpoint, f"faults-{name}", folder, options.records)
             try:
@@ -377,15 +348,7 @@ def main():
                 print(f"{name}: {options.records} records, each once{run.said and f'; {run.said}'}; {took_s:.0f} s", flush=True)
                 passed += 1
             finally:
-<<<<<<< HEAD
                 run.clean_up()
-=======
-                if run.worker and run.worker.poll() is None:
-                    run.kill()
-                # Whatever the run has come to: a program left behind holds its folder and its ports.
-                for end in run.ends:
-                    end()
->>>>>>> lake-wip
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)
 

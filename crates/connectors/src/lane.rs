@@ -354,10 +354,16 @@ impl Worker {
             }
             let mut again = Vec::new();
             let mut why = None;
+            let mut stop = None;
             for (item, outcome) in items.into_iter().zip(outcomes) {
                 match outcome {
                     Outcome::Delivered => self.delivered(item.bytes as u64),
                     Outcome::Again(cause) => {
+                        why = Some(cause);
+                        again.push(item);
+                    }
+                    Outcome::Stop(cause) if !self.settings.is_optional => stop = Some(cause),
+                    Outcome::Stop(cause) => {
                         why = Some(cause);
                         again.push(item);
                     }
@@ -367,6 +373,10 @@ impl Worker {
                         rejected.map_err(LaneFailed)?;
                     }
                 }
+            }
+            if let Some(cause) = stop {
+                self.status.failed(&cause);
+                return Err(LaneFailed(format!("the sink {}: {cause}", self.name)));
             }
             items = again;
             match why {

@@ -18,6 +18,8 @@ pub enum Outcome {
     Rejected(String),
     /// It was not taken this time, for this reason; it is to come again.
     Again(String),
+    /// Nothing will be taken until somebody mends this: the pipeline is to stop and say so, unless the sink is optional.
+    Stop(String),
 }
 
 /// A whole batch, or a flush, failed; it may have arrived in part, and is to come again.

@@ -240,3 +240,42 @@ async fn a_cut_may_be_larger_than_the_lane() {
     lane.flush(&cut).await.unwrap();
     assert_eq!((numbers(&sink).len(), status.counts().delivered), (10, 10));
 }
+
+/// Wants to stop, so many times.
+#[derive(Debug)]
+struct Stopping(u32);
+
+impl Sink for Stopping {
+    fn deliver<'a>(
+        &'a mut self,
+        items: &'a [Item],
+    ) -> crate::SinkFuture<'a, Result<Vec<Outcome>, crate::SinkError>> {
+        let outcome = match self.0 {
+            0 => Outcome::Delivered,
+            _ => Outcome::Stop("no right".to_owned()),
+        };
+        self.0 = self.0.saturating_sub(1);
+        Box::pin(std::future::ready(Ok(vec![outcome; items.len()])))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_wants_to_stop_ends_its_lane_unless_it_is_optional() {
+    for is_optional in [false, true] {
+        let settings = LaneSettings {
+            is_optional,
+            ..LaneSettings::default()
+        };
+        let (status, rejects) = (SinkStatus::default(), Arc::new(Kept::default()));
+        let sink = Box::new(Stopping(2));
+        let mut lane = Lane::start("sink", sink, false, settings, status, rejects);
+        lane.send(vec![item(1), item(2)]).await.unwrap();
+        let drained = lane.drained().await;
+        if is_optional {
+            assert_eq!(drained, Ok(()));
+        } else {
+            let failed = drained.unwrap_err().to_string();
+            assert_eq!(failed, "the sink sink: no right");
+        }
+    }
+}

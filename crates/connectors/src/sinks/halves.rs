@@ -14,6 +14,8 @@ pub(super) enum NotWritten {
     Refused(String),
     /// It was not taken this time; or it was, and nobody said so.
     Unknown(String),
+    /// Nor will anything else be, until somebody mends this.
+    Stopped(String),
     /// So many of its first ones were taken; those behind were not, or nobody said so.
     OnlyFirst(usize, String),
 }
@@ -52,6 +54,10 @@ pub(super) async fn in_halves<F: Future<Output = Result<(), NotWritten>>>(
             }
             Err(NotWritten::Unknown(cause)) => {
                 come_again(&mut outcomes, part.start, &cause);
+                break;
+            }
+            Err(NotWritten::Stopped(cause)) => {
+                outcomes[part.start..].fill(Outcome::Stop(cause));
                 break;
             }
             Err(NotWritten::OnlyFirst(taken, cause)) => {

@@ -5,6 +5,7 @@ mod bucket;
 mod dynamodb;
 mod files;
 mod http;
+mod opensearch;
 mod options;
 mod postgres;
 #[cfg(feature = "redshift")]
@@ -35,6 +36,7 @@ const KINDS: &[Kind] = &[
     redshift::KIND,
     postgres::KIND,
     http::KIND,
+    opensearch::KIND,
 ];
 
 /// Most bytes of items that wait for a sink.

@@ -127,6 +127,7 @@ fn the_file_of_each_page_on_a_sink_is_right() {
         include_str!("../../../../docs/connectors/http.md"),
         #[cfg(feature = "redshift")]
         include_str!("../../../../docs/connectors/redshift.md"),
+        include_str!("../../../../docs/connectors/opensearch.md"),
     ];
     for page in pages {
         let file = page.split("```toml\n").nth(1).unwrap();
@@ -179,7 +180,7 @@ fn mistakes_in_sinks_elsewhere_have_their_place_too() {
         (
             "http = { url = \"http://h\", timeout = \"2m\" }",
             38,
-            "100 ms to 40 s",
+            "100 ms to 40s",
         ),
         (
             "http = { url = \"http://h\", shape = \"lambda\" }",
@@ -190,6 +191,36 @@ fn mistakes_in_sinks_elsewhere_have_their_place_too() {
             "http = { url = \"http://h\", headers = { \"a b\" = \"c\" } }",
             40,
             "is no header",
+        ),
+        (
+            "opensearch = { url = \"https://h\" }",
+            14,
+            "index is missing",
+        ),
+        (
+            "opensearch = { url = \"https://h/?a=b\", index = \"i\" }",
+            22,
+            "has a query",
+        ),
+        (
+            "opensearch = { url = \"h:9200\", index = \"i\" }",
+            22,
+            "https://HOST:9200",
+        ),
+        (
+            "opensearch = { url = \"https://h\", index = \"Trades\" }",
+            43,
+            "small letters",
+        ),
+        (
+            "opensearch = { url = \"https://h\", index = \"i\", user = \"me\" }",
+            55,
+            "password_env",
+        ),
+        (
+            "opensearch = { url = \"https://h\", index = \"i\", timeout = \"1h\" }",
+            58,
+            "100 ms to 40s",
         ),
     ] {
         let found = problems(&format!("{head}{sink}\n"));

@@ -4,19 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderMap, Request};
+use http_body_util::Full;
 use millstream_types::WallClock;
-use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
 
 use super::answer::{NotTaken, of_function, of_status};
 use super::signature::id_of;
 use super::{Settings, Shape};
+use crate::sinks::https::Https;
 use crate::{Item, SinkError};
 
 /// An answer that says more says nothing.
@@ -25,7 +20,7 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Sends requests to one receiver.
 #[derive(Debug)]
 pub(super) struct Requests {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    https: Https,
     settings: Arc<Settings>,
     clock: Arc<dyn WallClock>,
 }
@@ -35,29 +30,8 @@ impl Requests {
         settings: Arc<Settings>,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self, SinkError> {
-        let mut roots = RootCertStore::empty();
-        let is_encrypted = settings.url.scheme_str() == Some("https");
-        if is_encrypted {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(SinkError::new(
-                    "this machine trusts no certificate authority",
-                ));
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| SinkError::of("TLS", &error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .build();
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            https: Https::to(&settings.url, None)?,
             settings,
             clock,
         })
@@ -66,13 +40,16 @@ impl Requests {
     /// Sends the items, in one request. If this future is dropped, they may have arrived.
     pub(super) async fn send(&self, items: &[Item]) -> Result<(), NotTaken> {
         let request = self.request(items);
-        let (status, headers, body) = timeout(self.settings.timeout, self.answer(request))
+        let asked = self
+            .https
+            .ask(request, ANSWER_BYTES_MAX, self.settings.timeout);
+        let answer = asked
             .await
-            .map_err(|_| NotTaken::Unknown("the receiver does not answer in time".to_owned()))??;
-        of_status(status, &body)?;
+            .map_err(|error| NotTaken::Unknown(error.message))?;
+        of_status(answer.status, &answer.body)?;
         match self.settings.shape {
             Shape::Records => Ok(()),
-            Shape::Lambda(_) => of_function(items, &headers, &body),
+            Shape::Lambda(_) => of_function(items, &answer.headers, &answer.body),
         }
     }
 
@@ -95,20 +72,6 @@ impl Requests {
         headers.extend(self.settings.headers.clone());
         *request.body_mut() = Full::new(body.into());
         request
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), NotTaken> {
-        let unknown = |error: &dyn std::error::Error| {
-            NotTaken::Unknown(SinkError::of("the receiver", error).message)
-        };
-        let answer = self.client.request(request).await;
-        let (head, body) = answer.map_err(|error| unknown(&error))?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| unknown(&*error))?.to_bytes();
-        Ok((head.status, head.headers, body))
     }
 }
 

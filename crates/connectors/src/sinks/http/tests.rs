@@ -1,72 +1,33 @@
 //! Against a receiver in the test, over the loopback.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use millstream_testkit::ManualClock;
 use millstream_types::TimestampMs;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::Origin;
+use crate::sinks::receiver::{Answer, Receiver};
 
-type Answer = (u16, Value);
+struct Hook(Receiver);
 
-/// Answers as it is told, and keeps what it was sent.
-struct Receiver {
-    url: http::Uri,
-    seen: Arc<Mutex<Vec<(http::HeaderMap, Bytes)>>>,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Receiver {
-    async fn start(answer: impl Fn(&Value) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook?a=b", listener.local_addr().unwrap());
-        let (seen, answer) = (Arc::<Mutex<Vec<_>>>::default(), Arc::new(answer));
-        let kept = Arc::clone(&seen);
-        let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
-                    async move {
-                        let (head, body) = request.into_parts();
-                        let body = body.collect().await.unwrap().to_bytes();
-                        assert_eq!(
-                            (head.method.as_str(), head.uri.query()),
-                            ("POST", Some("a=b"))
-                        );
-                        let (status, told) = answer(&serde_json::from_slice(&body).unwrap());
-                        kept.lock().push((head.headers, body));
-                        let mut response = Response::new(Full::new(Bytes::from(told.to_string())));
-                        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-                        Ok::<_, Infallible>(response)
-                    }
-                });
-                let http1 = hyper::server::conn::http1::Builder::new();
-                connections.spawn(http1.serve_connection(TokioIo::new(stream), service));
-            }
+impl Hook {
+    async fn start(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> Self {
+        let receiver = Receiver::start(move |head, body| {
+            assert_eq!(
+                (head.method.as_str(), head.uri.path(), head.uri.query()),
+                ("POST", "/hook", Some("a=b"))
+            );
+            let (status, told) = answer(&serde_json::from_slice(body).unwrap());
+            Answer::Of(status, told)
         });
-        Self {
-            url: url.parse().unwrap(),
-            seen,
-            _task: AbortOnDropHandle::new(task),
-        }
+        Self(receiver.await)
     }
 
     fn sink(&self, shape: Shape, secret: Option<Secret>) -> Box<dyn Sink> {
         let settings = Settings {
-            url: self.url.clone(),
+            url: format!("{}hook?a=b", self.0.url).parse().unwrap(),
             shape,
             headers: [("x-tenant", "blue")]
                 .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
@@ -115,20 +76,20 @@ fn numbers(body: &Value) -> Vec<u64> {
 
 #[tokio::test]
 async fn batches_carry_ids_and_are_signed_for_these_items_alone() {
-    let receiver = Receiver::start(|_| (202, json!(null))).await;
+    let receiver = Hook::start(|_| (202, json!(null))).await;
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let mut sink = receiver.sink(Shape::Records, Some(secret.parse().unwrap()));
     let outcomes = sink.deliver(&items(1..7)).await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Delivered; 6]);
     sink.deliver(&items(1..5)).await.unwrap();
     sink.deliver(&items(1..4)).await.unwrap();
-    let seen = receiver.seen.lock();
+    let seen = receiver.0.seen.lock();
     let sizes: Vec<usize> = seen
         .iter()
         .map(|(_, body)| numbers(&serde_json::from_slice(body).unwrap()).len())
         .collect();
     assert_eq!(sizes, [4, 2, 4, 3]);
-    let header = |index: usize, name: &str| seen[index].0[name].to_str().unwrap();
+    let header = |index: usize, name: &str| seen[index].0.headers[name].to_str().unwrap();
     let first: Value = serde_json::from_slice(&seen[0].1).unwrap();
     let expected = json!({"id": "t:shard-1:1:0", "revision": 0, "value": {"n": 1}});
     assert_eq!(first["records"][0], expected);
@@ -153,7 +114,7 @@ async fn a_value_that_is_refused_takes_no_other_along() {
         true => (422, json!({"error": "no threes"})),
         false => (200, json!(null)),
     };
-    let receiver = Receiver::start(refuses_three).await;
+    let receiver = Hook::start(refuses_three).await;
     let mut sink = receiver.sink(Shape::Records, None);
     let outcomes = sink.deliver(&items(1..7)).await.unwrap();
     for (number, outcome) in (1..).zip(&outcomes) {
@@ -170,19 +131,19 @@ async fn a_value_that_is_refused_takes_no_other_along() {
 #[tokio::test]
 async fn a_receiver_that_is_busy_or_broken_or_knows_nobody_is_asked_again() {
     for status in [301, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504] {
-        let receiver = Receiver::start(move |_| (status, json!("later"))).await;
+        let receiver = Hook::start(move |_| (status, json!("later"))).await;
         let mut sink = receiver.sink(Shape::Records, None);
         let outcomes = sink.deliver(&items(1..9)).await.unwrap();
         let is_again = |one: &Outcome| matches!(one, Outcome::Again(why) if why.contains("later"));
         assert!(outcomes.iter().all(is_again), "{status}: {outcomes:?}");
         assert_eq!(
-            receiver.seen.lock().len(),
+            receiver.0.seen.lock().len(),
             1,
             "it is left alone until the pause is over"
         );
     }
     let gone = {
-        let receiver = Receiver::start(|_| (200, json!(null))).await;
+        let receiver = Hook::start(|_| (200, json!(null))).await;
         receiver.sink(Shape::Records, None)
     };
     let mut gone = gone;
@@ -205,7 +166,7 @@ async fn a_function_that_names_a_record_gets_it_again_and_those_behind_it() {
             .collect();
         (200, json!({"batchItemFailures": failures}))
     };
-    let receiver = Receiver::start(fails_on_three).await;
+    let receiver = Hook::start(fails_on_three).await;
     let shape = Shape::Lambda(Lambda {
         region: "eu-west-1".into(),
         source_arn: "arn:aws:kinesis:eu-west-1:000000000000:stream/t".into(),
@@ -239,7 +200,7 @@ async fn a_function_that_names_a_record_gets_it_again_and_those_behind_it() {
     // The next one has attempts of its own.
     let outcomes = sink.deliver(&all[3..]).await.unwrap();
     assert!(matches!(outcomes[0], Outcome::Again(_)));
-    let seen: Value = serde_json::from_slice(&receiver.seen.lock()[0].1).unwrap();
+    let seen: Value = serde_json::from_slice(&receiver.0.seen.lock()[0].1).unwrap();
     assert_eq!(
         seen["Records"][0],
         json!({
@@ -272,7 +233,7 @@ async fn a_function_that_fails_as_a_whole_gets_everything_again() {
     ];
     for told in answers {
         let shown = told.to_string();
-        let receiver = Receiver::start(move |_| (200, told.clone())).await;
+        let receiver = Hook::start(move |_| (200, told.clone())).await;
         let shape = Shape::Lambda(Lambda {
             region: "r".into(),
             source_arn: "a".into(),
@@ -293,7 +254,7 @@ async fn a_function_that_fails_as_a_whole_gets_everything_again() {
         json!({"batchItemFailures": []}),
         json!("fine"),
     ] {
-        let receiver = Receiver::start(move |_| (200, told.clone())).await;
+        let receiver = Hook::start(move |_| (200, told.clone())).await;
         let shape = Shape::Lambda(Lambda {
             region: "r".into(),
             source_arn: "a".into(),

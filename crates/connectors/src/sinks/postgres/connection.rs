@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::SinkExt;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, Statement};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,6 +19,9 @@ use crate::sinks::halves::NotWritten;
 const CONNECTIONS_MAX: usize = 4;
 /// Unless the address says otherwise (`connect_timeout`).
 const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// What the role needs.
+const RIGHTS: &str = "The role needs INSERT, UPDATE and SELECT on the table, USAGE on its schema and TEMPORARY on the database";
 
 /// Connections that come and go.
 #[derive(Debug)]
@@ -112,8 +116,8 @@ impl Connection {
     }
 }
 
-/// Whether it is the rows' fault. What is not about values (no table, no column, no room, no right) is put right by
-/// somebody, and then they are written.
+/// Whether it is the rows' fault. What is not about values (no table, no column, no room) is put right by somebody, and then
+/// they are written; a right that is missing is nobody's passing trouble.
 fn not_written(error: &Error) -> NotWritten {
     let message = SinkError::of("PostgreSQL", error).message;
     let Some(from_server) = error.as_db_error() else {
@@ -130,6 +134,8 @@ fn not_written(error: &Error) -> NotWritten {
     }
     if is_about_values(code) {
         NotWritten::Refused(cause)
+    } else if *from_server.code() == SqlState::INSUFFICIENT_PRIVILEGE {
+        NotWritten::Stopped(format!("{cause}. {RIGHTS}"))
     } else {
         NotWritten::Unknown(cause)
     }

@@ -96,7 +96,7 @@ async fn rows_are_there_once_and_a_refused_one_takes_no_other_along() {
                 Outcome::Rejected(why) => {
                     assert!(why.contains(rejected.next().unwrap()), "{index} {why}")
                 }
-                Outcome::Again(why) => panic!("{index}: {why}"),
+                Outcome::Again(why) | Outcome::Stop(why) => panic!("{index}: {why}"),
             }
         }
         assert_eq!(rejected.next(), None);
@@ -219,4 +219,27 @@ async fn the_mode_of_encryption_is_honoured() {
         matches!(&outcomes[0], Outcome::Again(why) if why.contains("certificate")),
         "{outcomes:?}"
     );
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_stops_the_pipeline_and_names_it() {
+    if !PostgresServer::is_here_for("sinks::postgres: a right that is missing") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = PostgresServer::start(folder.path(), "", &[]);
+    server.psql(TABLE);
+    server.psql("CREATE ROLE clerk LOGIN; GRANT SELECT, INSERT ON \"Trades\" TO clerk");
+    let mut sink = sink(&server.url().replace("postgres@", "clerk@"));
+    let items = [
+        item(1, json!({"ticker": "A"})),
+        item(2, json!({"ticker": "B"})),
+    ];
+    for outcome in sink.deliver(&items).await.unwrap() {
+        let is_said = matches!(&outcome, Outcome::Stop(why) if why.contains("42501") && why.contains("UPDATE"));
+        assert!(is_said, "{outcome:?}");
+    }
+    server.psql("GRANT UPDATE ON \"Trades\" TO clerk");
+    let outcomes = sink.deliver(&items).await.unwrap();
+    assert_eq!(outcomes, vec![Outcome::Delivered; 2]);
 }

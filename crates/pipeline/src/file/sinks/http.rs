@@ -8,7 +8,7 @@ use millstream_connectors::sinks::http::{Http, Lambda, Secret, Settings, Shape, 
 use millstream_connectors::{Guarantee, Opener};
 use millstream_types::SystemClock;
 
-use super::{DeclaredSink, Kind};
+use super::{DeclaredSink, Kind, options};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
 
@@ -38,47 +38,23 @@ struct Declared {
 }
 
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
-    let url = url(reader, &mut section);
+    let url = options::url(reader, &mut section, "\"https://HOST/PATH\"");
     let lambda = lambda(reader, &mut section);
     let headers = headers(reader, &mut section);
     let secret = section.text(reader, "secret_env").map(|(name, _)| name);
     let batch_max = section.number(reader, "batch", 1..=BATCH_MAX);
     let attempts_max = section.number(reader, "attempts", 1..=ATTEMPTS_MAX);
-    let timeout = section.duration(reader, "timeout");
-    if let Some((time, at)) = timeout
-        && !(Duration::from_millis(100)..=TIMEOUT_MAX).contains(&time)
-    {
-        let path = section.path_of("timeout");
-        reader.problem(at, format!("{path} must be 100 ms to 40 s"));
-    }
+    let timeout = options::timeout(reader, &mut section, TIMEOUT, TIMEOUT_MAX);
     section.finish(reader);
     Some(Arc::new(Declared {
-        url: url?,
+        url: url?.0,
         lambda: lambda?,
         headers: headers?,
         secret,
         batch_max: batch_max?.unwrap_or(BATCH),
-        timeout: timeout.map_or(TIMEOUT, |(time, _)| time),
+        timeout,
         attempts_max: u32::try_from(attempts_max?.unwrap_or(ATTEMPTS)).unwrap_or(u32::MAX),
     }))
-}
-
-fn url(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Uri> {
-    let (text, at) = section.required(reader, "url", "\"https://HOST/PATH\"")?;
-    let url = text.parse::<Uri>().ok().filter(|url| {
-        matches!(url.scheme_str(), Some("http" | "https"))
-            && url
-                .authority()
-                .is_some_and(|place| !place.as_str().contains('@'))
-    });
-    if url.is_none() {
-        let path = section.path_of("url");
-        reader.problem(
-            at,
-            format!("{path} is no http:// or https:// URL without a password: write \"https://HOST/PATH\""),
-        );
-    }
-    url
 }
 
 /// The shape; for a function's, the ARN of the stream.

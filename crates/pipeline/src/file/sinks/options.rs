@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Uri;
 use millstream_connectors::FieldPath;
 use millstream_connectors::format::{Compression, Format};
 
@@ -85,6 +86,47 @@ pub(super) fn flush(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Flush
     }
     inner.finish(reader);
     flush
+}
+
+/// A URL of a receiver that must be there; `example` is what would be right.
+pub(super) fn url(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    example: &str,
+) -> Option<(Uri, usize)> {
+    let (text, at) = section.required(reader, "url", example)?;
+    let url = text.parse::<Uri>().ok().filter(|url| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url
+                .authority()
+                .is_some_and(|place| !place.as_str().contains('@'))
+    });
+    if url.is_none() {
+        let path = section.path_of("url");
+        reader.problem(
+            at,
+            format!("{path} is no http:// or https:// URL without a password: write {example}"),
+        );
+    }
+    url.map(|url| (url, at))
+}
+
+/// How long a request may take: 100 ms to `longest`.
+pub(super) fn timeout(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    default: Duration,
+    longest: Duration,
+) -> Duration {
+    let Some((time, at)) = section.duration(reader, "timeout") else {
+        return default;
+    };
+    if !(Duration::from_millis(100)..=longest).contains(&time) {
+        let path = section.path_of("timeout");
+        let longest = humantime::format_duration(longest);
+        reader.problem(at, format!("{path} must be 100 ms to {longest}"));
+    }
+    time
 }
 
 /// A path to a field that may be left out.
