@@ -192,12 +192,13 @@ impl Taker<'_> {
 }
 
 /// Whether this worker does the work that only one of them needs to do (shard sync, clean-up): it has the smallest id
-/// of all owners. Two workers may believe so at the same time; that work is safe to repeat.
+/// of all holders. Two workers may believe so at the same time; that work is safe to repeat. Whoever waits for a lease that
+/// another worker is to pass on does not count: it may have died since, and nobody finds out before the lease is passed on.
 pub(crate) fn leads(leases: &[Lease], worker_id: &str) -> bool {
     let owners = leases
         .iter()
         .filter(|lease| !lease.is_finished())
-        .filter_map(|lease| lease.lease_owner.as_deref());
+        .filter_map(Lease::holder);
     owners.min().is_none_or(|smallest| worker_id <= smallest)
 }
 

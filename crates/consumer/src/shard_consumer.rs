@@ -345,11 +345,16 @@ async fn finish(context: &ShardContext, held: &HeldLease, children: &[Shard]) ->
                 tracing::warn!(shard_id = %held.key(), %error, "shard could not be finished yet");
             }
         }
-        // A stop does not cut this short: the shard's last record has been processed, and the rest takes one try.
+        // A stop leaves room for one try: the shard's last record has been processed. After that the lease is passed on, for
+        // what is waited for may never come.
+        if held.stop().is_cancelled() {
+            return ShardOutcome::Released;
+        }
         tokio::select! {
             biased;
             () = held.lost().cancelled() => return ShardOutcome::Lost,
             () = context.abandon.cancelled() => return ShardOutcome::Released,
+            () = held.stop().cancelled() => {}
             () = sleep(STEP_PAUSE) => {}
         }
     }

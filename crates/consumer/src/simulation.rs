@@ -148,6 +148,18 @@ fn the_lease_of_a_finished_shard_that_nobody_gave_back_is_in_nobodys_way() {
     }
 }
 
+/// A worker dies that waits for a lease, and its holder cannot finish the shard, as the stream was created again.
+#[test]
+fn a_dead_worker_that_was_to_get_a_lease_does_not_lead_for_ever() {
+    simulate(chaos(9092));
+}
+
+/// They are of the shard that had the id then: the parents of the one that has it now do not matter.
+#[test]
+fn records_that_were_read_before_the_stream_was_created_again_may_still_be_handled() {
+    simulate(chaos(6865));
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run() {
     for seed in [3, 17, 11, LARGE_EVERY - 1] {

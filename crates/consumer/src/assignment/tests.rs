@@ -148,6 +148,12 @@ fn one_worker_leads() {
     assert!(leads(&leases, "b") && leads(&leases, "a"));
     assert!(!leads(&leases, "c") && !leads(&leases, "d"));
     assert!(leads(&[owned(0, None, 1)], "z"));
+    // The one that is to get a lease may have died: its holder renews it all the same.
+    let coming = Lease {
+        checkpoint_owner: Some("c".into()),
+        ..owned(0, Some("b"), 1)
+    };
+    assert!(leads(std::slice::from_ref(&coming), "c") && !leads(&[coming], "d"));
 }
 
 /// A fleet whose workers take their turns in a random order, each acting on what the table holds at its turn.

@@ -242,6 +242,12 @@ impl Audit {
         &self.stream
     }
 
+    /// Whether the record was put on the shard of this id that there is now.
+    pub(super) fn is_of_current_shard(&self, shard_id: &str, key: Key) -> bool {
+        let start = self.stream.starting_number(shard_id);
+        start.is_some_and(|start| start.parse().is_ok_and(|start: u64| key.0 > start))
+    }
+
     pub(super) fn require_parents_processed(&self, shard_id: &str) {
         for parent in self.stream.lineage().get(shard_id).into_iter().flatten() {
             self.require_processed(parent, LAST);

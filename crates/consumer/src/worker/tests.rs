@@ -219,3 +219,22 @@ async fn every_processor_hears_of_a_stop() {
             .all(|row| row.checkpoint == Checkpoint::TrimHorizon)
     );
 }
+
+/// What the end of a shard waits for may never come, such as a child of a stream that was deleted: then its lease is passed on.
+#[tokio::test(start_paused = true)]
+async fn a_shard_whose_end_cannot_be_stored_does_not_hold_up_a_stop() {
+    let (stream, table) = (MemoryStream::new(1), MemoryLeaseTable::default());
+    let stop = CancellationToken::new();
+    let run = consumer("w", &stream, table.clone(), &Idle::default());
+    let run = spawn(run, &stop);
+    sleep(FAILOVER / 2).await;
+    stream.hide_new_shards(true);
+    assert!(stream.split("shardId-000000000000"));
+    sleep(FAILOVER).await;
+    let told = Instant::now();
+    stop.cancel();
+    run.await.unwrap().unwrap();
+    assert!(told.elapsed() < GRACE / 2, "{:?}", told.elapsed());
+    let row = &table.rows()[0];
+    assert!(row.lease_owner.is_none() && !row.is_finished(), "{row:?}");
+}
