@@ -65,7 +65,7 @@ good order, and leaves all others.
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// What to scale, and within which bounds: a file of its own, or a pipeline's with a table [scale]
+    /// What to scale, and within which bounds: a file of its own, or a pipeline's that has a table `scale`
     #[arg(required = true)]
     file: Option<PathBuf>,
     /// Explain only: start, stop, split and merge nothing
