@@ -40,7 +40,8 @@ impl ObjectStore {
             .into_iter()
             .chain(of_compat)
             .map(|bin| bin.join("weed"));
-        programs.find(|program| program.is_file())
+        // Absolute: it is started in a folder of its own.
+        programs.find_map(|program| program.canonicalize().ok().filter(|found| found.is_file()))
     }
 
     /// Starts it in the folder, with a bucket in it.
