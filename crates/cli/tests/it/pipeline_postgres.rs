@@ -1,89 +1,45 @@
 //! `pipeline run` into a real PostgreSQL, while a worker is killed, the shards change and the server is away.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use millstream_testkit::PostgresServer;
 
-use crate::commands::{Running, World};
+use crate::pipeline_place::{Place, until};
 
-const DEADLINE: Duration = Duration::from_secs(180);
-
-struct Place {
-    world: World,
-    folder: tempfile::TempDir,
-    server: PostgresServer,
+/// A server with the table that the pipeline's file, which is made too, names.
+fn server_and_file(place: &Place) -> (PostgresServer, String) {
+    place.world.stream("rejected", 1);
+    let server = PostgresServer::start(place.folder.path(), "", &[]);
+    server.psql(
+        "CREATE TABLE numbers (millstream_id text PRIMARY KEY, millstream_revision bigint NOT NULL, \
+         n integer NOT NULL CHECK (n <> 13), at timestamptz)",
+    );
+    let file = place.declare(&format!(
+        "[[sink]]\npostgres = {{ url = \"{}?sslmode=disable\", table = \"numbers\", columns = {{ n = \".n\", at = \".at\" }} }}\n\
+         [dead_letter]\nstream = \"rejected\"\n",
+        server.url()
+    ));
+    (server, file)
 }
 
-impl Place {
-    fn new() -> Self {
-        let world = World::new();
-        world.stream("source", 2);
-        world.stream("rejected", 1);
-        let folder = tempfile::tempdir().unwrap();
-        let server = PostgresServer::start(folder.path(), "", &[]);
-        server.psql(
-            "CREATE TABLE numbers (millstream_id text PRIMARY KEY, millstream_revision bigint NOT NULL, \
-             n integer NOT NULL CHECK (n <> 13), at timestamptz)",
-        );
-        let text = format!(
-            "name = \"numbers\"\n[source]\nstream = \"source\"\n[[sink]]\n\
-             postgres = {{ url = \"{}?sslmode=disable\", table = \"numbers\", columns = {{ n = \".n\", at = \".at\" }} }}\n\
-             [dead_letter]\nstream = \"rejected\"\n",
-            server.url()
-        );
-        std::fs::write(folder.path().join("pipeline.toml"), text).unwrap();
-        Self {
-            world,
-            folder,
-            server,
-        }
+fn dated(from: u64, to: u64) -> String {
+    let mut lines = String::new();
+    for n in from..=to {
+        writeln!(lines, "{{\"n\":{n},\"at\":\"2026-11-02T12:00:00Z\"}}").unwrap();
     }
+    lines
+}
 
-    fn worker(&self) -> Running {
-        let file = self.folder.path().join("pipeline.toml");
-        let file = file.to_str().unwrap();
-        self.world.start(&[
-            "pipeline",
-            "run",
-            file,
-            "--failover",
-            "1s",
-            "--poll",
-            "100ms",
-            "--report",
-            "0s",
-        ])
-    }
-
-    fn write(&self, from: u64, to: u64) {
-        let mut lines = String::new();
-        for n in from..=to {
-            writeln!(lines, "{{\"n\":{n},\"at\":\"2026-11-02T12:00:00Z\"}}").unwrap();
+/// Waits until psql sees so many rows, no number twice.
+fn until_rows(server: &PostgresServer, rows: u64) {
+    let expected = format!("{rows}|{rows}");
+    until("rows", || {
+        let seen = server.psql("SELECT count(*), count(DISTINCT n) FROM numbers");
+        match seen == expected {
+            true => Ok(()),
+            false => Err(format!("{seen} instead of {expected}")),
         }
-        let path = self.folder.path().join("input.jsonl");
-        std::fs::write(&path, lines).unwrap();
-        let path = path.to_str().unwrap();
-        self.world.run(&[
-            "records", "put", "source", "--file", path, "--input", "json", "--key", ".n", "--quiet",
-        ]);
-    }
-
-    /// Waits until psql sees so many rows, no number twice.
-    fn until(&self, rows: u64) {
-        let expected = format!("{rows}|{rows}");
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let seen = self
-                .server
-                .psql("SELECT count(*), count(DISTINCT n) FROM numbers");
-            if seen == expected {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{seen} instead of {expected}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
+    });
 }
 
 #[test]
@@ -91,19 +47,20 @@ fn every_record_is_one_row_while_a_worker_is_killed_shards_change_and_the_server
     if !PostgresServer::is_here_for("pipeline_postgres: every record is one row") {
         return;
     }
-    let place = Place::new();
-    place.write(1, 500);
-    let first = place.worker();
-    place.until(499);
-    place.server.stop();
-    place.write(501, 1000);
+    let place = Place::new(2);
+    let (server, file) = server_and_file(&place);
+    place.write(&dated(1, 500));
+    let first = place.worker(&file);
+    until_rows(&server, 499);
+    server.stop();
+    place.write(&dated(501, 1000));
     place.world.run(&["streams", "split", "source", "0"]);
     first.kill();
-    let second = place.worker();
+    let second = place.worker(&file);
     place.world.run(&["streams", "merge", "source", "2", "3"]);
-    place.write(1001, 1500);
-    place.server.start_again();
-    place.until(1499);
+    place.write(&dated(1001, 1500));
+    server.start_again();
+    until_rows(&server, 1499);
     // Thirteen is where it can be found; again if the worker was killed before its checkpoint.
     let letters = place
         .world
@@ -116,8 +73,6 @@ fn every_record_is_one_row_while_a_worker_is_killed_shards_change_and_the_server
     }
     let (status, said) = second.interrupt_and_hear();
     assert_eq!(status.code(), Some(0), "{said}");
-    let at = place
-        .server
-        .psql("SET timezone = 'UTC'; SELECT DISTINCT at FROM numbers");
+    let at = server.psql("SET timezone = 'UTC'; SELECT DISTINCT at FROM numbers");
     assert_eq!(at, "2026-11-02 12:00:00+00");
 }

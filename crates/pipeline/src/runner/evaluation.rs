@@ -177,14 +177,14 @@ pub(super) async fn samples(
     let of_record = move |record: &Record, values: &[Val]| {
         let sampler = Sampler::new(&plan, &limits);
         let arrived_ms = arrived_ms(record);
-        let keeps_moments = plan.keeps_moments();
+        let needs_moments = plan.needs_moments();
         let sample = |(index, value): (usize, &Val)| {
             let mut moment = Moment {
                 time_ms: arrived_ms,
                 shard_id: String::new(),
                 place: String::new(),
             };
-            if keeps_moments {
+            if needs_moments {
                 moment.shard_id = shard_id.clone();
                 moment.place = padded(record, index);
             }

@@ -52,6 +52,21 @@ impl Function {
         }
     }
 
+    /// Whether it matters to it when and where a record was, beside its window.
+    pub fn needs_moments(&self) -> bool {
+        match self {
+            Self::First | Self::Last => true,
+            Self::Count
+            | Self::Sum
+            | Self::Min
+            | Self::Max
+            | Self::Mean
+            | Self::Distinct
+            | Self::Quantile(_)
+            | Self::Top(_) => false,
+        }
+    }
+
     /// Checks that a partial of this function will take the value.
     ///
     /// # Errors

@@ -45,9 +45,9 @@ impl Plan {
     }
 
     /// Whether it matters when and where a record was, beside its window.
-    pub fn keeps_moments(&self) -> bool {
+    pub fn needs_moments(&self) -> bool {
         let mut functions = self.values.iter().map(|value| &value.function);
-        functions.any(|function| matches!(function, Function::First | Function::Last))
+        functions.any(Function::needs_moments)
     }
 
     /// No record aggregated yet.
