@@ -1,5 +1,7 @@
 """Where the suites lie and what is made for them: folders, and Python environments."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -15,8 +17,22 @@ ROOT = COMPAT.parent
 BUILD = ROOT / ".build" / "compat"
 
 
+@contextlib.contextmanager
+def alone(what):
+    """Holds the other suites back that would touch the same files: Maven's repository bears one that fetches."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def python_with(requirements):
     """A Python that has these packages, in an environment of its own; made once."""
+    with alone("python"):
+        return made_python(requirements)
+
+
+def made_python(requirements):
     wanted = "".join(sorted(path.read_text() for path in requirements)) + sys.version
     folder = BUILD / f"venv-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
     python = folder / "bin" / "python"

@@ -9,7 +9,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from environment import BUILD, python_with
+from environment import BUILD, alone, python_with
 from fresh_server import binary
 
 HERE = Path(__file__).resolve().parent
@@ -65,8 +65,9 @@ def fingerprinted_folder(program):
 def java(program, folder):
     tool("mvn", "maven"), tool("javac", "default-jdk-headless")
     classpath = folder / "classpath"
-    run(["mvn", "-q", "-B", "-f", HERE / program["folder"] / "pom.xml", f"-Dprogram.version={program['version']}",
-         MAVEN_CLASSPATH, f"-Dmdep.outputFile={classpath}"], Missing)
+    with alone("maven"):
+        run(["mvn", "-q", "-B", "-f", HERE / program["folder"] / "pom.xml", f"-Dprogram.version={program['version']}",
+             MAVEN_CLASSPATH, f"-Dmdep.outputFile={classpath}"], Missing)
     sources = [HERE / program["folder"] / source for source in program.get("sources", [])]
     if sources:
         run(["javac", "-nowarn", "-d", folder / "classes", "-cp", classpath.read_text(), *sources], Broken)
