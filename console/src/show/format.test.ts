@@ -5,7 +5,7 @@ import { bytes, counted, duration, hours, moment, rough } from "./format";
 
 describe("what people read", () => {
   it.each([[0, "0"], [9999, "9,999"], [12_345, "12.3 k"], [1_234_567, "1.23 M"], [2.5e9, "2.5 G"], [0.1234, "0.123"]])("%d is %s", (number, text) => expect(rough(number)).toBe(text));
-  it.each([[0, "0 B"], [999, "999 B"], [1000, "0.977 KiB"], [1536, "1.5 KiB"], [10 * 1024 ** 2, "10 MiB"]])("%d bytes are %s", (number, text) => expect(bytes(number)).toBe(text));
+  it.each([[0, "0 B"], [999, "999 B"], [1000, "1,000 B"], [1023, "1,023 B"], [1024, "1 KiB"], [1_000 * 1024, "0.977 MiB"], [1536, "1.5 KiB"], [10 * 1024 ** 2, "10 MiB"]])("%d bytes are %s", (number, text) => expect(bytes(number)).toBe(text));
   it.each([[0, "0 ms"], [999, "999 ms"], [1500, "1.5 s"], [59_999, "59 s"], [90_000, "1 min 30 s"], [3_600_000, "1 h"], [90_000_000, "1 d 1 h"], [-1500, "−1.5 s"]])(
     "%d ms are %s",
     (ms, text) => expect(duration(ms)).toBe(text),

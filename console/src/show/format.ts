@@ -22,8 +22,8 @@ export function bytes(size: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let at = 0;
   let value = size;
-  // From 1,000 on, so that three digits are enough.
-  while (Math.abs(value) >= 1000 && at < units.length - 1) {
+  // Bytes as they are counted; of what is larger three digits are enough.
+  while (Math.abs(value) >= (at === 0 ? 1024 : 1000) && at < units.length - 1) {
     value /= 1024;
     at += 1;
   }
