@@ -98,3 +98,21 @@ fn documents_name_paths_that_exist() {
     }
     assert!(seen > 10, "the check sees the paths");
 }
+
+/// What the README shows in Rust is what the consumer's front page shows, which its tests compile.
+#[test]
+fn the_readme_shows_what_is_compiled() {
+    let readme = text("README.md".as_ref());
+    let shown = readme.split("```rust\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let front_page = text("crates/consumer/src/lib.rs".as_ref());
+    let front_page: String = front_page
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert!(
+        front_page.contains(shown),
+        "not on the front page:\n{shown}"
+    );
+}

@@ -121,8 +121,10 @@ fn what_is_no_toml_is_told_beside_the_rest() {
 }
 
 #[test]
-fn the_file_of_each_page_on_a_sink_is_right() {
+fn the_file_of_each_page_is_right() {
     let pages = [
+        include_str!("../../../../README.md"),
+        include_str!("../../../../docs/pipelines.md"),
         include_str!("../../../../docs/connectors/postgres.md"),
         include_str!("../../../../docs/connectors/http.md"),
         #[cfg(feature = "redshift")]
