@@ -13,6 +13,17 @@ import ledger
 LEVEL = re.compile(r"\b(WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|panic|PANIC)\b|^(warn|error)\b|level=(warning|error)| [WE]! ")
 
 
+# What Java writes on the line below.
+EXCEPTION = re.compile(r"^(?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)\b")
+
+
+def warnings_in(lines):
+    """The lines that say that something is wrong, each with the name of the exception that follows it."""
+    following = [EXCEPTION.match(line) for line in lines[1:]] + [None]
+    return [f"{line} ({exception[0]})" if exception else line
+            for line, exception in zip(lines, following) if LEVEL.search(line)]
+
+
 def now_ms():
     return time.time_ns() // 1_000_000
 
@@ -61,7 +72,7 @@ class Process:
 
     def warnings(self):
         """The lines of the log that say that something is wrong."""
-        return [line for line in self.log.read_text(errors="replace").splitlines() if LEVEL.search(line)]
+        return warnings_in(self.log.read_text(errors="replace").splitlines())
 
     def tail(self):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-25:])

@@ -4,6 +4,7 @@ import re
 
 import checks
 import ledger
+import processes
 import pytest
 from following import Found, visits_of
 
@@ -155,6 +156,14 @@ def test_a_warning_that_nobody_accepted_is_red():
     accepted = [re.compile("Subscriber cancelled")]
     lines = ["WARN Subscriber cancelled 1", "WARN lost 7 records", "WARN lost 8 records"]
     assert checks.unaccepted(lines, accepted) == ["WARN lost 7 records"]
+
+
+def test_a_warning_has_the_exception_that_follows_it():
+    lines = ["INFO begins", "WARN - Could not publish 20 datums", "java.util.concurrent.TimeoutException", "\tat java.base",
+             "ERROR lost", "a.b.LostException: all of it", "WARN the last"]
+    assert processes.warnings_in(lines) == [
+        "WARN - Could not publish 20 datums (java.util.concurrent.TimeoutException)", "ERROR lost (a.b.LostException)",
+        "WARN the last"]
 
 
 def test_a_ledger_is_read_as_it_was_told(tmp_path):
