@@ -29,7 +29,7 @@ from builds import Missing  # noqa: E402
 from fresh_server import binary  # noqa: E402
 
 import http_receiver  # noqa: E402
-import kafka_broker  # noqa: E402
+import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
 import postgres  # noqa: E402
 import postgres_rows  # noqa: E402
@@ -292,7 +292,7 @@ class Windows(Files):
 DESTINATIONS = {
     "files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
-    "opensearch": search.OpenSearch, "kafka": kafka_broker.Kafka,
+    "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
 
 
