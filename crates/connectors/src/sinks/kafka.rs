@@ -8,6 +8,7 @@ mod answer;
 mod batch;
 mod cluster;
 mod connection;
+mod known;
 mod login;
 mod messages;
 mod partition;

@@ -12,13 +12,18 @@ use tokio_rustls::TlsConnector;
 use super::answer::name_of;
 use super::batch::{ProducerId, Record, encode};
 use super::connection::Connection;
+use super::known::Known;
 use super::login::log_in;
 use super::messages::{InitProducerId, Message, Metadata, MetadataAnswer, Produce};
 use super::sasl::Login;
 use crate::SinkError;
 
-/// Most requests under way, and most connections, of one sink in one process, however many shards there are.
+/// Most requests under way, and most connections to one broker, of one sink in one process, however many shards there are.
 const REQUESTS_MAX: usize = 16;
+
+/// A connection that was idle for so long is not used again: brokers end theirs after ten minutes unless they are told
+/// otherwise, and what stands before them after four.
+const IDLE_MAX: Duration = Duration::from_secs(180);
 
 /// Host and port of a broker.
 pub(super) type Place = (String, u16);
@@ -69,7 +74,7 @@ impl std::fmt::Debug for How {
 /// The brokers of a cluster.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    bootstrap: Vec<Place>,
+    known: Mutex<Known>,
     topic: String,
     how: How,
     timeout: Duration,
@@ -79,9 +84,10 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(bootstrap: Vec<Place>, topic: String, how: How, timeout: Duration) -> Self {
+    /// A cluster with these brokers, and those that they tell of.
+    pub(super) fn new(named: Vec<Place>, topic: String, how: How, timeout: Duration) -> Self {
         Self {
-            bootstrap,
+            known: Mutex::new(Known::new(named)),
             topic,
             how,
             timeout,
@@ -93,7 +99,7 @@ impl Cluster {
 
     async fn ask<M: Message>(&self, place: &Place, message: &M) -> Result<M::Answer, SinkError> {
         let _turn = self.requests.acquire().await;
-        let idle = self.idle.lock().get_mut(place).and_then(Vec::pop);
+        let idle = self.idle(place);
         let asked = async {
             let mut connection = match idle {
                 Some(connection) => connection,
@@ -114,6 +120,14 @@ impl Cluster {
         Ok(answer)
     }
 
+    /// A connection that nobody uses, unless its broker may have given it up meanwhile.
+    fn idle(&self, place: &Place) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        let connections = idle.get_mut(place)?;
+        connections.retain(|connection| connection.idle_for() < IDLE_MAX);
+        connections.pop()
+    }
+
     async fn connect(&self, (host, port): &Place) -> Result<Connection, SinkError> {
         let mut connection = Connection::to(host, *port, self.how.tls.as_ref()).await?;
         if let Some(login) = &self.how.login {
@@ -125,9 +139,16 @@ impl Cluster {
     /// Asks the brokers that are known, one after another, until one answers.
     async fn ask_any<M: Message>(&self, message: &M) -> Result<M::Answer, SinkError> {
         let mut error = SinkError::new("no broker is named");
-        for place in &self.bootstrap {
-            match self.ask(place, message).await {
-                Ok(answer) => return Ok(answer),
+        let known = self.known.lock().len();
+        for _ in 0..known {
+            let Some(place) = self.known.lock().first() else {
+                break;
+            };
+            match self.ask(&place, message).await {
+                Ok(answer) => {
+                    self.known.lock().answered(&place);
+                    return Ok(answer);
+                }
                 Err(this) => error = this,
             }
         }
@@ -141,7 +162,10 @@ impl Brokers for Cluster {
             return Ok(Arc::clone(known));
         }
         let topic = &self.topic;
-        let leaders = leaders_of(self.ask_any(&Metadata { topic }).await?);
+        let answer = self.ask_any(&Metadata { topic }).await?;
+        let brokers: Vec<Place> = places_of(&answer).map(|(_, place)| place).collect();
+        self.known.lock().told(&brokers);
+        let leaders = leaders_of(&answer);
         let leaders = leaders.map_err(|why| SinkError::new(format!("the topic {topic}: {why}")))?;
         *self.leaders.lock() = Some(Arc::clone(&leaders));
         Ok(leaders)
@@ -182,23 +206,27 @@ impl Brokers for Cluster {
     }
 }
 
+/// The brokers of an answer, by their numbers.
+fn places_of(answer: &MetadataAnswer) -> impl Iterator<Item = (i32, Place)> {
+    answer.brokers.iter().filter_map(|(number, host, port)| {
+        let port = u16::try_from(*port).ok()?;
+        Some((*number, (host.clone(), port)))
+    })
+}
+
 /// The leader of each partition from 0 on.
-fn leaders_of(answer: MetadataAnswer) -> Result<Arc<[Option<Place>]>, String> {
+fn leaders_of(answer: &MetadataAnswer) -> Result<Arc<[Option<Place>]>, String> {
     if answer.error != 0 {
         return Err(name_of(answer.error));
     }
-    let brokers: HashMap<i32, Place> = answer
-        .brokers
-        .into_iter()
-        .filter_map(|(number, host, port)| Some((number, (host, u16::try_from(port).ok()?))))
-        .collect();
+    let brokers: HashMap<i32, Place> = places_of(answer).collect();
     let mut leaders = vec![None; answer.partitions.len()];
-    for (partition, leader) in answer.partitions {
-        let place = usize::try_from(partition)
+    for (partition, leader) in &answer.partitions {
+        let place = usize::try_from(*partition)
             .ok()
             .and_then(|at| leaders.get_mut(at));
         let place = place.ok_or("its partitions have no numbers from 0 on")?;
-        *place = brokers.get(&leader).cloned();
+        *place = brokers.get(leader).cloned();
     }
     if leaders.is_empty() {
         return Err("it has no partitions".to_owned());
@@ -221,12 +249,12 @@ mod tests {
             error,
             partitions: partitions.to_vec(),
         };
-        let leaders = leaders_of(answer(&[(2, 1), (0, 2), (1, -1), (3, 3)], 0)).unwrap();
+        let leaders = leaders_of(&answer(&[(2, 1), (0, 2), (1, -1), (3, 3)], 0)).unwrap();
         let place = |host: &str, port| Some((host.to_owned(), port));
         assert_eq!(*leaders, [place("b", 9093), None, place("a", 9092), None]);
-        assert!(leaders_of(answer(&[], 0)).is_err());
-        assert!(leaders_of(answer(&[(1, 1)], 0)).is_err());
-        let unknown = leaders_of(answer(&[], 3)).unwrap_err();
+        assert!(leaders_of(&answer(&[], 0)).is_err());
+        assert!(leaders_of(&answer(&[(1, 1)], 0)).is_err());
+        let unknown = leaders_of(&answer(&[], 3)).unwrap_err();
         assert!(unknown.contains("UNKNOWN_TOPIC_OR_PARTITION"), "{unknown}");
     }
 }

@@ -1,8 +1,11 @@
 //! A connection to one broker: a request, its answer, and the next.
 
+use std::time::Duration;
+
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::messages::Message;
@@ -21,6 +24,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     number: i32,
+    /// When it was last asked something, and answered.
+    used: Instant,
 }
 
 impl std::fmt::Debug for Connection {
@@ -49,7 +54,16 @@ impl Connection {
                 Box::new(encrypted.map_err(|error| SinkError::of("no connection", &error))?)
             }
         };
-        Ok(Self { stream, number: 0 })
+        Ok(Self {
+            stream,
+            number: 0,
+            used: Instant::now(),
+        })
+    }
+
+    /// How long nothing was asked.
+    pub(super) fn idle_for(&self) -> Duration {
+        self.used.elapsed()
     }
 
     /// Asks, and waits for the answer. The caller sees to the time.
@@ -68,6 +82,7 @@ impl Connection {
         }
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).await.map_err(broken)?;
+        self.used = Instant::now();
         let unreadable = |error: Unreadable| SinkError::new(error.to_string());
         let mut reader = Reader(&answer);
         if reader.i32().map_err(unreadable)? != self.number {

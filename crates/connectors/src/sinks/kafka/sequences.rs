@@ -66,12 +66,14 @@ impl Sequences {
         self.partitions.clear();
     }
 
-    /// The next batch of a partition whose items wait in this order, each with its bytes; there is one at least. None if
-    /// a producer has to be asked for: also where others wait than those in doubt, which the broker would take for them.
+    /// The next batch of a partition whose items wait in this order, each with its bytes, where there is room for so many
+    /// bytes; there is one item at least, and no more are looked at than fit and one. None if a producer has to be asked
+    /// for: also where others wait than those in doubt, which the broker would take for them.
     pub(super) fn next(
         &mut self,
         partition: usize,
         waiting: impl Iterator<Item = (Name, usize)>,
+        room: usize,
     ) -> Option<Next> {
         let producer = self.producer?;
         let state = self.partitions.entry(partition).or_default();
@@ -79,7 +81,7 @@ impl Sequences {
             let mut bytes = 0;
             for (name, more) in waiting.take(state.records_max) {
                 bytes += more;
-                if bytes > BATCH_BYTES_MAX && !state.in_doubt.is_empty() {
+                if bytes > BATCH_BYTES_MAX.min(room) && !state.in_doubt.is_empty() {
                     break;
                 }
                 state.in_doubt.push(name);
@@ -124,6 +126,8 @@ mod tests {
 
     const PRODUCER: ProducerId = ProducerId { id: 1, epoch: 0 };
 
+    const ROOM: usize = usize::MAX;
+
     fn waiting(names: std::ops::Range<u32>) -> impl Iterator<Item = (Name, usize)> {
         names.map(|number| ((number.to_string().into(), 0), 1))
     }
@@ -131,26 +135,26 @@ mod tests {
     #[test]
     fn numbers_begin_again_behind_the_highest() {
         let mut sequences = Sequences::default();
-        assert_eq!(sequences.next(0, waiting(0..3)), None);
+        assert_eq!(sequences.next(0, waiting(0..3), ROOM), None);
         sequences.begin(PRODUCER);
         sequences.partitions.entry(0).or_default().next = i32::MAX - 1;
-        assert_eq!(sequences.next(0, waiting(0..3)).unwrap().count, 3);
+        assert_eq!(sequences.next(0, waiting(0..3), ROOM).unwrap().count, 3);
         sequences.taken(0);
         // 2147483646, 2147483647 and 0 are given.
-        assert_eq!(sequences.next(0, waiting(3..4)).unwrap().sequence, 1);
+        assert_eq!(sequences.next(0, waiting(3..4), ROOM).unwrap().sequence, 1);
     }
 
     #[test]
     fn others_than_those_in_doubt_are_another_producers() {
         let mut sequences = Sequences::default();
         sequences.begin(PRODUCER);
-        let first = sequences.next(4, waiting(0..3)).unwrap();
-        assert_eq!(sequences.next(4, waiting(0..9)), Some(first));
-        assert_eq!(sequences.next(4, waiting(1..9)), None);
+        let first = sequences.next(4, waiting(0..3), ROOM).unwrap();
+        assert_eq!(sequences.next(4, waiting(0..9), ROOM), Some(first));
+        assert_eq!(sequences.next(4, waiting(1..9), ROOM), None);
         assert!(sequences.needs_producer());
         sequences.begin(PRODUCER);
-        assert_eq!(sequences.next(4, waiting(1..9)).unwrap().count, 8);
-        assert_eq!(sequences.next(4, waiting(1..4)), None);
+        assert_eq!(sequences.next(4, waiting(1..9), ROOM).unwrap().count, 8);
+        assert_eq!(sequences.next(4, waiting(1..4), ROOM), None);
     }
 
     #[test]
@@ -159,11 +163,27 @@ mod tests {
         sequences.begin(PRODUCER);
         let large = |bytes: usize| (0..4_u32).map(move |n| ((n.to_string().into(), 0), bytes));
         let mut count = |partition, bytes| {
-            let next = sequences.next(partition, large(bytes));
+            let next = sequences.next(partition, large(bytes), ROOM);
             next.unwrap().count
         };
         assert_eq!(count(0, BATCH_BYTES_MAX / 2), 2);
         assert_eq!(count(1, BATCH_BYTES_MAX * 3), 1);
         assert_eq!(count(2, 1), 4);
+    }
+
+    #[test]
+    fn a_batch_keeps_to_the_room_that_is_left_unless_it_is_in_doubt() {
+        let mut sequences = Sequences::default();
+        sequences.begin(PRODUCER);
+        let next = |sequences: &mut Sequences, room| {
+            let mut looked_at = 0;
+            let waiting = waiting(0..9).inspect(|_| looked_at += 1);
+            (sequences.next(0, waiting, room).unwrap().count, looked_at)
+        };
+        assert_eq!(next(&mut sequences, 3), (3, 4));
+        // It was sent, and must be the same again.
+        assert_eq!(next(&mut sequences, 1), (3, 3));
+        sequences.taken(0);
+        assert_eq!(next(&mut sequences, 0), (1, 2));
     }
 }

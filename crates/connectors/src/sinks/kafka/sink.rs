@@ -1,5 +1,6 @@
 //! The items of one shard on their way to the partitions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +26,11 @@ pub(super) struct KafkaSink<B> {
     sequences: Sequences,
 }
 
-/// What waits for each partition: places among the items, and the records.
-type Waiting = BTreeMap<usize, VecDeque<(usize, Record)>>;
+/// What waits for each partition: places among the items.
+type Waiting = BTreeMap<usize, VecDeque<usize>>;
+
+/// Bytes of records that one shard has under way at once, over all partitions; a batch more where it is begun within them.
+const ROUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 impl<B: Brokers> KafkaSink<B> {
     pub(super) fn new(brokers: Arc<B>, key: Option<FieldPath>, sending_time: Duration) -> Self {
@@ -38,27 +42,8 @@ impl<B: Brokers> KafkaSink<B> {
         }
     }
 
-    fn record(&self, item: &Item) -> Record {
-        let field = self.key.as_ref().and_then(|field| field.of(&item.value));
-        let key = match (&self.key, field) {
-            (None, _) => item.origin.partition_key.clone(),
-            (Some(_), Some(Value::String(text))) => text.clone(),
-            // All values without the field are of one partition.
-            (Some(_), None) => String::new(),
-            (Some(_), Some(other)) => other.to_string(),
-        };
-        Record {
-            key: key.into_bytes(),
-            value: bytes_of(item),
-            headers: vec![
-                (ID, item.id.to_string()),
-                (REVISION, item.revision.to_string()),
-            ],
-            at_ms: i64::try_from(item.origin.arrived_ms).unwrap_or(i64::MAX),
-        }
-    }
-
-    /// Sends the next batch of each partition. What is answered leaves `waiting`; a partition that must wait does so too.
+    /// Sends the next batch of each partition, of as many as there is room for. What is answered leaves `waiting`; a
+    /// partition that must wait does so too.
     async fn round(
         &mut self,
         items: &[Item],
@@ -66,35 +51,18 @@ impl<B: Brokers> KafkaSink<B> {
         waiting: &mut Waiting,
         outcomes: &mut [Outcome],
     ) -> Result<(), SinkError> {
-        if self.sequences.needs_producer() {
-            self.sequences.begin(self.brokers.new_producer().await?);
-        }
-        let mut by_leader = BTreeMap::<&Place, Vec<Batch>>::new();
-        let mut leaderless = Vec::new();
-        for (partition, queue) in waiting.iter() {
-            let Some(leader) = &leaders[*partition] else {
-                leaderless.push(*partition);
-                continue;
-            };
-            let names = queue.iter().map(|(at, record)| {
-                let item = &items[*at];
-                ((Arc::clone(&item.id), item.revision), record.bytes())
-            });
-            let Some(next) = self.sequences.next(*partition, names) else {
-                // The next round begins with a new producer.
-                return Ok(());
-            };
-            let records = queue.iter().take(next.count);
-            by_leader.entry(leader).or_default().push(Batch {
-                partition: *partition,
-                producer: next.producer,
-                sequence: next.sequence,
-                records: records.map(|(_, record)| record.clone()).collect(),
-            });
-        }
+        let leaderless = |partition: &usize| leaders[*partition].is_none();
+        let leaderless: Vec<usize> = waiting.keys().copied().filter(leaderless).collect();
         for partition in leaderless {
             self.wait(partition, "it has no leader", waiting, outcomes);
         }
+        if self.sequences.needs_producer() {
+            self.sequences.begin(self.brokers.new_producer().await?);
+        }
+        let Some(by_leader) = self.next_batches(items, leaders, waiting) else {
+            // The next round begins with a new producer.
+            return Ok(());
+        };
         let brokers = &self.brokers;
         let asked = by_leader.into_iter().map(|(leader, batches)| async move {
             let counts: Vec<(usize, usize)> = batches
@@ -117,6 +85,44 @@ impl<B: Brokers> KafkaSink<B> {
             }
         }
         Ok(())
+    }
+
+    /// What each leader is to append now; none if a new producer has to be asked for.
+    fn next_batches<'l>(
+        &mut self,
+        items: &[Item],
+        leaders: &'l [Option<Place>],
+        waiting: &Waiting,
+    ) -> Option<BTreeMap<&'l Place, Vec<Batch>>> {
+        let mut by_leader = BTreeMap::<&Place, Vec<Batch>>::new();
+        let mut room = ROUND_BYTES_MAX;
+        for (partition, queue) in waiting {
+            let Some(leader) = &leaders[*partition] else {
+                continue;
+            };
+            let mut records = Vec::new();
+            let names = queue.iter().map(|at| {
+                let item = &items[*at];
+                let record = record_of(item, self.key.as_ref());
+                let bytes = record.bytes();
+                records.push(record);
+                ((Arc::clone(&item.id), item.revision), bytes)
+            });
+            let next = self.sequences.next(*partition, names, room)?;
+            records.truncate(next.count);
+            let bytes: usize = records.iter().map(Record::bytes).sum();
+            by_leader.entry(leader).or_default().push(Batch {
+                partition: *partition,
+                producer: next.producer,
+                sequence: next.sequence,
+                records,
+            });
+            room = room.saturating_sub(bytes);
+            if room == 0 {
+                break;
+            }
+        }
+        Some(by_leader)
     }
 
     /// What became of the batch of so many records at the head of a partition.
@@ -153,7 +159,7 @@ impl<B: Brokers> KafkaSink<B> {
         let Some(queue) = waiting.get_mut(&partition) else {
             return;
         };
-        for (at, _) in queue.drain(..count) {
+        for at in queue.drain(..count) {
             outcomes[at] = done.clone();
         }
         if queue.is_empty() {
@@ -164,9 +170,34 @@ impl<B: Brokers> KafkaSink<B> {
     /// What waits for a partition is to come again, when its leader may be another.
     fn wait(&self, partition: usize, why: &str, waiting: &mut Waiting, outcomes: &mut [Outcome]) {
         self.brokers.forget();
-        for (at, _) in waiting.remove(&partition).into_iter().flatten() {
+        for at in waiting.remove(&partition).into_iter().flatten() {
             outcomes[at] = Outcome::Again(format!("Kafka: partition {partition}: {why}"));
         }
+    }
+}
+
+/// The key of an item's record: of this field, or as the source's record has it.
+fn key_of<'a>(item: &'a Item, field: Option<&FieldPath>) -> Cow<'a, str> {
+    let Some(field) = field else {
+        return Cow::Borrowed(&item.origin.partition_key);
+    };
+    match field.of(&item.value) {
+        Some(Value::String(text)) => Cow::Borrowed(text),
+        Some(other) => Cow::Owned(other.to_string()),
+        // All values without the field are of one partition.
+        None => Cow::Borrowed(""),
+    }
+}
+
+fn record_of(item: &Item, key: Option<&FieldPath>) -> Record {
+    Record {
+        key: key_of(item, key).into_owned().into_bytes(),
+        value: bytes_of(item),
+        headers: vec![
+            (ID, item.id.to_string()),
+            (REVISION, item.revision.to_string()),
+        ],
+        at_ms: i64::try_from(item.origin.arrived_ms).unwrap_or(i64::MAX),
     }
 }
 
@@ -180,18 +211,15 @@ impl<B: Brokers> Sink for KafkaSink<B> {
             let leaders = self.brokers.leaders().await?;
             let mut waiting = Waiting::new();
             for (at, item) in items.iter().enumerate() {
-                let record = self.record(item);
-                let partition = partition_of(&record.key, leaders.len());
-                waiting
-                    .entry(partition)
-                    .or_default()
-                    .push_back((at, record));
+                let key = key_of(item, self.key.as_ref());
+                let partition = partition_of(key.as_bytes(), leaders.len());
+                waiting.entry(partition).or_default().push_back(at);
             }
             let mut outcomes = vec![Outcome::Again("Kafka takes long".to_owned()); items.len()];
             while !waiting.is_empty() && began.elapsed() < self.sending_time {
                 let round = self.round(items, &leaders, &mut waiting, &mut outcomes);
                 if let Err(error) = round.await {
-                    for (at, _) in waiting.into_values().flatten() {
+                    for at in waiting.into_values().flatten() {
                         outcomes[at] = Outcome::Again(error.message.clone());
                     }
                     break;
