@@ -3,7 +3,7 @@
 worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
 Then every record must be there exactly once, as somebody else's program reads it.
 
-    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows] [postgres] [http] [storm] [opensearch]
+    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows] [postgres] [http] [storm] [opensearch] [kafka]
 
 `make test` runs it with 8,000 records, `make soak` with 200,000 (MILLSTREAM_CONNECTOR_RECORDS).
 
@@ -29,6 +29,7 @@ from builds import Missing  # noqa: E402
 from fresh_server import binary  # noqa: E402
 
 import http_receiver  # noqa: E402
+import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
 import postgres  # noqa: E402
 import postgres_rows  # noqa: E402
@@ -291,7 +292,7 @@ class Windows(Files):
 DESTINATIONS = {
     "files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
-    "opensearch": search.OpenSearch,
+    "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
 
 

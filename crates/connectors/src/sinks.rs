@@ -1,6 +1,6 @@
 //! The sinks, each behind a feature of its name.
 
-#[cfg(any(feature = "http", feature = "opensearch", test))]
+#[cfg(any(feature = "http", feature = "opensearch", feature = "kafka", test))]
 mod authorities;
 #[cfg(any(feature = "dynamodb", test))]
 pub mod dynamodb;
@@ -12,6 +12,8 @@ mod halves;
 pub mod http;
 #[cfg(any(feature = "http", feature = "opensearch", test))]
 mod https;
+#[cfg(any(feature = "kafka", test))]
+pub mod kafka;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 #[cfg(any(feature = "opensearch", test))]

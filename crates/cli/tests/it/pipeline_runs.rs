@@ -133,6 +133,39 @@ fn a_step_in_another_language_loses_nothing_and_doubles_nothing_though_its_progr
 }
 
 #[test]
+fn a_program_that_hangs_ends_with_its_worker_though_that_is_killed() {
+    let place = Place::new(1);
+    let program = place.folder.path().join("hang.py");
+    let told = place.folder.path().join("process");
+    let text = format!(
+        "import os, sys, time\n\
+         sys.stdin.readline()\n\
+         open({told:?} + '.new', 'w').write(str(os.getpid()))\n\
+         os.rename({told:?} + '.new', {told:?})\n\
+         time.sleep(3600)\n"
+    );
+    std::fs::write(&program, text).unwrap();
+    let file = place.declare(&format!(
+        "[[step]]\nexec = [\"python3\", {program:?}]\ntimeout = \"1h\"\n[[sink]]\nstdout = {{}}\n"
+    ));
+    place.write(&numbered(1, 1));
+    let worker = place.worker(&file);
+    until("the program hangs", || match told.exists() {
+        true => Ok(()),
+        false => Err("no process".to_owned()),
+    });
+    let process = std::fs::read_to_string(&told).unwrap();
+    worker.kill();
+    until("the program has ended", || {
+        // One that nobody waits for is left as a zombie.
+        match std::fs::read_to_string(format!("/proc/{process}/stat")) {
+            Ok(stat) if !stat.contains(") Z ") => Err(stat),
+            _ => Ok(()),
+        }
+    });
+}
+
+#[test]
 fn a_record_that_cannot_be_processed_stops_a_pipeline_without_dead_letters_and_is_not_passed_over()
 {
     let place = Place::new(1);

@@ -5,6 +5,7 @@ mod bucket;
 mod dynamodb;
 mod files;
 mod http;
+mod kafka;
 mod opensearch;
 mod options;
 mod postgres;
@@ -37,6 +38,7 @@ const KINDS: &[Kind] = &[
     postgres::KIND,
     http::KIND,
     opensearch::KIND,
+    kafka::KIND,
 ];
 
 /// Most bytes of items that wait for a sink.

@@ -69,7 +69,7 @@ values = { n = "avg .x", s = "sum", by = "count", m = "sum nosuch" }
 [[sink]]
 files = { format = "csv", flush = { bytes = "lots" } }
 [[sink]]
-kafka = {}
+telegraph = {}
 [dead_letter]
 strm = 1
 "#;
@@ -91,7 +91,7 @@ strm = 1
         (14, 9, "folder is missing"),
         (14, 20, "columns is missing"),
         (14, 45, "is no size"),
-        (16, 1, "kafka is not known"),
+        (16, 1, "telegraph is not known"),
         (17, 1, "stream is missing"),
         (18, 1, "strm is not known"),
     ];
@@ -130,6 +130,7 @@ fn the_file_of_each_page_is_right() {
         #[cfg(feature = "redshift")]
         include_str!("../../../../docs/connectors/redshift.md"),
         include_str!("../../../../docs/connectors/opensearch.md"),
+        include_str!("../../../../docs/connectors/kafka.md"),
     ];
     for page in pages {
         let file = page.split("```toml\n").nth(1).unwrap();
@@ -223,6 +224,32 @@ fn mistakes_in_sinks_elsewhere_have_their_place_too() {
             "opensearch = { url = \"https://h\", index = \"i\", timeout = \"1h\" }",
             58,
             "100 ms to 40s",
+        ),
+        ("kafka = { topic = \"t\" }", 9, "brokers = [\"HOST:9092\"]"),
+        (
+            "kafka = { brokers = [\"h\"], topic = \"t\" }",
+            9,
+            "hosts and ports",
+        ),
+        (
+            "kafka = { brokers = [\"h:1\"], topic = \"a b\" }",
+            38,
+            "1 to 249 letters",
+        ),
+        (
+            "kafka = { brokers = [\"h:1\"], topic = \"t\", authorities = \"f\" }",
+            57,
+            "tls = true",
+        ),
+        (
+            "kafka = { brokers = [\"h:1\"], topic = \"t\", user = \"me\" }",
+            50,
+            "password_env",
+        ),
+        (
+            "kafka = { brokers = [\"h:1\"], topic = \"t\", mechanism = \"gssapi\" }",
+            55,
+            "scram-sha-512",
         ),
     ] {
         let found = problems(&format!("{head}{sink}\n"));

@@ -11,6 +11,7 @@
 
 mod answer;
 mod child;
+mod watch;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::super::StepError;
+use super::watch::Watch;
 use super::{ExecSettings, VALUE_BYTES_MAX, answer};
 use crate::jq::Limits;
 
@@ -38,6 +39,8 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Child {
     process: std::process::Child,
+    /// Until the program is to end: then its number may become another's.
+    watch: Option<Watch>,
     settings: ExecSettings,
     /// What is to be written next; none once its standard input is to be closed.
     to_program: Option<SyncSender<Vec<u8>>>,
@@ -55,23 +58,19 @@ impl Child {
         let [program, arguments @ ..] = &settings.command[..] else {
             return Err(io::Error::other("no program is named"));
         };
-        let mut process = Command::new(program)
+        let process = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        let missing = || io::Error::other("the program has no pipe");
-        let stdin = process.stdin.take().ok_or_else(missing)?;
-        let stdout = process.stdout.take().ok_or_else(missing)?;
-        let stderr = process.stderr.take().ok_or_else(missing)?;
         let said = Arc::<Mutex<Vec<u8>>>::default();
         let (to_program, lines) = sync_channel(1);
         let (to_us, answers) = sync_channel(CHUNKS_MAX);
-        let thread = |name: &str| std::thread::Builder::new().name(format!("exec-{name}"));
-        let child = Self {
+        let mut child = Self {
             process,
+            watch: None,
             settings: settings.clone(),
             to_program: Some(to_program),
             answers,
@@ -80,6 +79,12 @@ impl Child {
             next_id: 1,
             has_answered: false,
         };
+        child.watch = Some(Watch::over(child.process.id())?);
+        let missing = || io::Error::other("the program has no pipe");
+        let stdin = child.process.stdin.take().ok_or_else(missing)?;
+        let stdout = child.process.stdout.take().ok_or_else(missing)?;
+        let stderr = child.process.stderr.take().ok_or_else(missing)?;
+        let thread = |name: &str| std::thread::Builder::new().name(format!("exec-{name}"));
         // Each of them ends with its pipe.
         thread("in").spawn(move || write(stdin, &lines))?;
         thread("out").spawn(move || read(stdout, &to_us))?;
@@ -193,6 +198,7 @@ impl Child {
 
     /// Ends it: how it failed, with what the system and it say about that.
     pub(super) fn end(&mut self, cause: &str) -> String {
+        self.watch = None;
         // What it says at its end may still be on its way.
         let status = self.wait(LOOK);
         self.kill();
@@ -209,6 +215,7 @@ impl Child {
 
     /// Lets it end by itself, for a while.
     pub(super) fn finish(mut self) {
+        self.watch = None;
         self.to_program = None;
         self.wait(END_TIME);
     }
@@ -227,6 +234,7 @@ impl Child {
     }
 
     fn kill(&mut self) {
+        self.watch = None;
         // Once it has been waited for, its number may be another's.
         if matches!(self.process.try_wait(), Ok(None)) {
             // It may have ended in between.
