@@ -11,6 +11,10 @@ use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, HeldLock, Waiting};
 
+mod dice;
+
+use dice::Dice;
+
 /// What is written to a disk at once or not at all.
 const SECTOR_BYTES: usize = 512;
 
@@ -25,6 +29,9 @@ pub struct PowerCutDisk {
 pub struct Faults {
     /// This operation and all later ones fail; the operation itself may have taken effect. Counted from 1.
     pub power_cut_at: Option<u64>,
+    /// The same, where operations of the thread of this name count, from 1 from here on. Whatever other threads do
+    /// meanwhile, the cut meets the same operation of this one.
+    pub power_cut_on: Option<(&'static str, u64)>,
     /// The next sync of a file by the thread of this name fails, and what it should have synced never gets durable by
     /// a later one. Other threads go on, whenever they come.
     pub next_sync_fails_on: Option<&'static str>,
@@ -74,8 +81,13 @@ enum NameChange {
 }
 
 impl NameChange {
-    fn directory(&self) -> &str {
+    fn name(&self) -> &str {
         let (Self::Set(name, _) | Self::Rename(_, name, _) | Self::Unset(name)) = self;
+        name
+    }
+
+    fn directory(&self) -> &str {
+        let name = self.name();
         name.rsplit_once('/').map_or("", |(directory, _)| directory)
     }
 
@@ -117,6 +129,15 @@ impl Inner {
     /// Counts an operation; an error once the power is cut. The operation that meets the cut may have an effect.
     fn operate(&mut self) -> Result<bool, io::Error> {
         self.operations += 1;
+        if let Some((thread, left)) = &mut self.faults.power_cut_on
+            && is_named(thread)
+        {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.faults.power_cut_on = None;
+                self.faults.power_cut_at = Some(self.operations);
+            }
+        }
         match self.faults.power_cut_at {
             Some(cut) if self.operations > cut => Err(no_power()),
             Some(cut) => Ok(self.operations == cut),
@@ -150,9 +171,13 @@ impl Inner {
     }
 }
 
+fn is_named(thread: &str) -> bool {
+    std::thread::current().name() == Some(thread)
+}
+
 /// Whether the fault that waits for a thread is this one's; it is over then.
 fn is_this_thread(waits_for: &mut Option<&'static str>) -> bool {
-    let is_met = waits_for.is_some() && *waits_for == std::thread::current().name();
+    let is_met = waits_for.is_some_and(is_named);
     if is_met {
         *waits_for = None;
     }
@@ -183,21 +208,32 @@ impl PowerCutDisk {
     /// was not synced, seed 1 keeps all of it.
     pub fn after_power_cut(&self, seed: u64) -> Self {
         let inner = self.inner.lock();
-        let mut dice = Dice::new(seed);
+        let dice = Dice::new(seed);
         let mut image = Inner {
             names: inner.durable_names.clone(),
             directories: inner.directories.clone(),
             ..Inner::default()
         };
+        let mut changes_of = BTreeMap::new();
         for change in &inner.pending_names {
-            if dice.keeps() {
+            let nth = changes_of.entry(change.name()).or_insert(0);
+            *nth += 1;
+            if dice.keeps(change.name(), *nth, 0) {
                 change.clone().apply(&mut image.names);
             }
         }
-        for file in &inner.files {
-            let mut contents = file.durable.clone();
-            for pending in file.doomed.iter().chain(&file.pending) {
-                keep_some(pending, &mut contents, &mut dice);
+        let path_of: BTreeMap<_, _> = inner
+            .names
+            .iter()
+            .map(|(path, file)| (file, path))
+            .collect();
+        for (file, state) in inner.files.iter().enumerate() {
+            let path = path_of.get(&file).map_or("", |path| path);
+            let mut contents = state.durable.clone();
+            let unsynced = state.doomed.iter().chain(&state.pending);
+            for (nth, pending) in unsynced.enumerate() {
+                let keeps = |place| dice.keeps(path, nth, place);
+                keep_some(pending, &mut contents, keeps);
             }
             image.files.push(FileState {
                 durable: contents.clone(),
@@ -273,9 +309,9 @@ impl PowerCutDisk {
 }
 
 /// Applies what of an unsynced change survives.
-fn keep_some(pending: &Pending, contents: &mut Vec<u8>, dice: &mut Dice) {
+fn keep_some(pending: &Pending, contents: &mut Vec<u8>, keeps: impl Fn(usize) -> bool) {
     let Pending::Write(position, bytes) = pending else {
-        if dice.keeps() {
+        if keeps(0) {
             pending.apply(contents);
         }
         return;
@@ -284,43 +320,10 @@ fn keep_some(pending: &Pending, contents: &mut Vec<u8>, dice: &mut Dice) {
     while start < bytes.len() {
         let in_sector = (position + start) % SECTOR_BYTES;
         let end = bytes.len().min(start + SECTOR_BYTES - in_sector);
-        if dice.keeps() {
+        if keeps(position + start) {
             put(contents, position + start, &bytes[start..end]);
         }
         start = end;
-    }
-}
-
-/// Decides what survives.
-struct Dice {
-    state: u64,
-    /// Of 256.
-    odds: u64,
-}
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        let mut dice = Self {
-            state: seed,
-            odds: 0,
-        };
-        dice.odds = match seed {
-            0 => 0,
-            1 => 256,
-            _ => [13, 64, 128, 192, 243, 253][(dice.roll() % 6) as usize],
-        };
-        dice
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn keeps(&mut self) -> bool {
-        self.roll() % 256 < self.odds
     }
 }
 

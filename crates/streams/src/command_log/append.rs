@@ -57,16 +57,27 @@ impl Appending {
                     is_unknown = true;
                 }
             }
-            // Half of them: those that are on their way now take some too.
-            if watch.followed() >= (ids_kept as u64).div_ceil(2)
-                || Instant::now() + pause > deadline
-            {
+            if Instant::now() + pause > deadline {
                 break;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
+            // Half of them: those that are on their way now take some too.
+            if self.newer(engine, watch, deadline).await >= (ids_kept as u64).div_ceil(2) {
+                break;
+            }
         }
         Err(ProposeError::OutcomeUnknown)
+    }
+
+    /// How many commands the log may have got since this one was sent first, whoever wrote them: what is followed here may
+    /// be far behind, or have gone over a snapshot.
+    async fn newer(&self, engine: &dyn LogEngine, watch: &Watch<'_>, deadline: Instant) -> u64 {
+        let end = tokio::time::timeout_at(deadline, engine.barrier(self.0.place)).await;
+        match end {
+            Ok(Ok(end)) => end.saturating_sub(watch.began()),
+            Ok(Err(_)) | Err(_) => u64::MAX,
+        }
     }
 
     async fn once(&self, engine: &dyn LogEngine) -> Result<u64, AppendError> {

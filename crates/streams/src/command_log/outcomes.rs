@@ -21,8 +21,6 @@ pub(super) struct Outcomes {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    /// Commands that were followed since the service opened.
-    followed: u64,
     known: BTreeMap<u64, Result<Applied, Rejected>>,
     /// Where each proposal that is on its way began, and how many began there.
     began: BTreeMap<u64, usize>,
@@ -33,7 +31,6 @@ struct State {
 pub(super) struct Watch<'a> {
     outcomes: &'a Outcomes,
     began: u64,
-    followed: u64,
 }
 
 impl Outcomes {
@@ -55,7 +52,6 @@ impl Outcomes {
         if !state.began.is_empty() {
             state.known.insert(offset, outcome);
         }
-        state.followed += 1;
         state.next = offset + 1;
         drop(state);
         self.next.send_replace(offset + 1);
@@ -70,13 +66,12 @@ impl Outcomes {
     /// Begins to keep outcomes.
     pub(super) fn watch(&self) -> Watch<'_> {
         let mut state = self.state.lock();
-        let (began, followed) = (state.next, state.followed);
+        let began = state.next;
         *state.began.entry(began).or_insert(0) += 1;
         self.watched.send_modify(|count| *count += 1);
         Watch {
             outcomes: self,
             began,
-            followed,
         }
     }
 
@@ -89,9 +84,9 @@ impl Outcomes {
 }
 
 impl Watch<'_> {
-    /// How many commands were followed since this began.
-    pub(super) fn followed(&self) -> u64 {
-        self.outcomes.state.lock().followed - self.followed
+    /// Everything below was applied here when this began.
+    pub(super) fn began(&self) -> u64 {
+        self.began
     }
 
     /// Waits for the outcome of the command at `offset`; `None` if it is not known by `deadline`. Safe to drop.
@@ -144,7 +139,7 @@ mod tests {
         let watch = outcomes.watch();
         outcomes.tell(7, Err(Rejected::StreamExists));
         outcomes.tell(9, DONE);
-        assert_eq!(watch.followed(), 2);
+        assert_eq!(watch.began(), 5);
         let rejected = Some(Err(Rejected::StreamExists));
         assert_eq!(watch.outcome(7, soon()).await, rejected);
         assert_eq!(watch.outcome(9, soon()).await, Some(DONE));

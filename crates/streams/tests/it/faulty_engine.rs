@@ -37,6 +37,7 @@ pub(crate) struct FaultyEngine {
     commands: Mutex<Option<Place>>,
     yields: usize,
     met_closed: AtomicUsize,
+    are_reads_held: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -80,6 +81,7 @@ impl FaultyEngine {
             commands: Mutex::new(None),
             yields: 0,
             met_closed: AtomicUsize::new(0),
+            are_reads_held: watch::Sender::new(false),
         })
     }
 
@@ -94,6 +96,11 @@ impl FaultyEngine {
         let mut engine = Self::with(below, usize::MAX, Fault::NotDone, false);
         Arc::get_mut(&mut engine).expect("new").yields = yields;
         engine
+    }
+
+    /// Reads that begin from here on wait until they are no longer held.
+    pub(crate) fn hold_reads(&self, are_held: bool) {
+        self.are_reads_held.send_replace(are_held);
     }
 
     /// How many appends of records met a closed log.
@@ -233,7 +240,15 @@ impl LogEngine for FaultyEngine {
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
-        self.below.read_many(reads, wait)
+        if !*self.are_reads_held.borrow() {
+            return self.below.read_many(reads, wait);
+        }
+        let (below, mut held) = (Arc::clone(&self.below), self.are_reads_held.subscribe());
+        async move {
+            drop(held.wait_for(|are_held| !are_held).await);
+            below.read_many(reads, wait).await
+        }
+        .boxed()
     }
 
     fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {

@@ -9,6 +9,7 @@ use millstream_streams::StreamSettings;
 use millstream_wire::{ApiError, ErrorCode};
 use tokio::time::Instant;
 
+use crate::faulty_engine::{Fault, FaultyEngine};
 use crate::world::*;
 
 /// How soon one sees what the other did.
@@ -182,6 +183,51 @@ async fn snapshots_of_both_and_trims_of_both_lose_nothing() {
         assert_eq!(third.stream_names().await, one.stream_names().await);
         soon(async || third.has("t7").await).await;
         third.put("t7", "k", b"x").await;
+    }
+}
+
+/// What one wrote is in the log, its answer is lost, and before it is sent again the other has undone it and gone on until
+/// the engine knows the id no more and a snapshot stands above the place: it must not take effect a second time.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_the_others_snapshot_has_overtaken_is_not_written_again() {
+    for follows_before in [true, false] {
+        let settings = StreamSettings {
+            commands_per_snapshot: 50,
+            ..StreamSettings::default()
+        };
+        let one = World::on(settings, plain).await;
+        let mut faulty = None;
+        let other = one.beside_on(|engine| {
+            let engine = FaultyEngine::new(engine, 0, Fault::Unknown { done: true });
+            faulty = Some(engine.clone());
+            engine
+        });
+        let (other, faulty) = (other.await, faulty.expect("made"));
+        faulty.hold_reads(true);
+        let (service, caller) = (other.service.clone(), other.caller.clone());
+        let creating = async move { service.create_stream(&caller, create("meters", 1)).await };
+        let creating = tokio::spawn(creating);
+        soon(async || one.has("meters").await).await;
+        one.delete("meters").await;
+        let kept = one.memory.caps().append_ids_kept;
+        // Two commands for each stream, and two until it is gone.
+        for _ in 0..kept / 3 {
+            one.create("brief", 1).await;
+            one.delete("brief").await;
+        }
+        one.create("last", 1).await;
+        if follows_before {
+            faulty.hold_reads(false);
+            soon(async || other.has("last").await).await;
+        }
+        assert!(!creating.is_finished(), "it is sent again after a pause");
+        let answer = creating.await.unwrap().map_err(ApiError::from);
+        assert_eq!(answer.unwrap_err().code, ErrorCode::InternalFailure);
+        faulty.hold_reads(false);
+        soon(async || other.has("last").await).await;
+        for world in [&one, &other] {
+            assert_eq!(world.stream_names().await, ["last"]);
+        }
     }
 }
 

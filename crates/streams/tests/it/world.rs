@@ -84,7 +84,7 @@ impl WallClock for ManualClock {
 /// A service and what it stands on.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
-    randomness: Arc<CountedRandomness>,
+    pub(crate) randomness: Arc<CountedRandomness>,
     pub(crate) memory: Arc<MemoryEngine>,
     under: Arc<Under>,
     /// What the service stands on: the same logs.
@@ -156,7 +156,15 @@ impl World {
 
     /// Another service on the same engine.
     pub(crate) async fn beside(&self) -> Self {
-        let engine = self.engine.clone();
+        self.beside_on(|engine| engine).await
+    }
+
+    /// Another service, on an engine over the same one.
+    pub(crate) async fn beside_on(
+        &self,
+        over: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
+    ) -> Self {
+        let engine = over(self.engine.clone());
         Self {
             clock: self.clock.clone(),
             randomness: self.randomness.clone(),

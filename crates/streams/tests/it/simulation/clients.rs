@@ -26,7 +26,7 @@ pub(super) struct Run {
     pub(super) history: Arc<Mutex<History>>,
 }
 
-async fn pause(dice: &mut StdRng, most_ms: u64) {
+pub(super) async fn pause(dice: &mut StdRng, most_ms: u64) {
     sleep(Duration::from_millis(dice.random_range(0..=most_ms))).await;
 }
 
@@ -39,7 +39,8 @@ pub(super) async fn write(run: Run, writer: usize, seed: u64) {
             true => put_one(&run, keys.choose(&mut dice).expect("keys")).await,
             false => {
                 let count = dice.random_range(1..=keys.len());
-                put_batch(&run, keys.iter().choose_multiple(&mut dice, count)).await;
+                let chosen = (0..count).map(|_| keys.choose(&mut dice).expect("keys").as_str());
+                put_batch(&run, chosen.collect()).await;
             }
         }
         pause(&mut dice, 15).await;
@@ -58,31 +59,46 @@ async fn put_one(run: &Run, key: &str) {
     }
 }
 
-async fn put_batch(run: &Run, keys: Vec<&String>) {
-    let puts: Vec<_> = keys
-        .iter()
-        .map(|key| run.history.lock().begin_put(key))
-        .collect();
-    let texts: Vec<_> = puts.iter().map(usize::to_string).collect();
+async fn put_batch(run: &Run, keys: Vec<&str>) {
+    let puts = run.history.lock().begin_call(&keys);
+    let texts: Vec<_> = puts.clone().map(|put| put.to_string()).collect();
     let records: Vec<RecordToPut<'_>> = keys
         .iter()
         .zip(&texts)
         .map(|(key, text)| record(key, text.as_bytes()))
         .collect();
-    let entries = run.world.put_many(STREAM, records).await;
-    let entries = entries.expect("a batch is answered record by record");
+    let entries = match run.world.put_many(STREAM, records).await {
+        Ok(entries) => entries,
+        // All of them.
+        Err(failure) => {
+            let code = ApiError::from(failure).code;
+            assert_eq!(code, ErrorCode::ServiceUnavailable, "there is no room");
+            return puts.for_each(|put| note_failure(run, put, code));
+        }
+    };
     assert_eq!(entries.len(), puts.len());
     for (put, entry) in puts.into_iter().zip(entries) {
         match entry {
             PutRecordsResultEntry::Stored(number) => run.history.lock().stored(put, number),
-            PutRecordsResultEntry::Failed { code, .. } => note_failure(run, put, code),
+            PutRecordsResultEntry::Failed { code, message } => {
+                // Where only some have no room there is no code for it.
+                let says = message.contains("nothing was written");
+                let code = if says {
+                    ErrorCode::ServiceUnavailable
+                } else {
+                    code
+                };
+                note_failure(run, put, code);
+            }
         }
     }
 }
 
 fn note_failure(run: &Run, put: usize, code: ErrorCode) {
     match code {
-        ErrorCode::ProvisionedThroughputExceeded => run.history.lock().refused(put),
+        ErrorCode::ProvisionedThroughputExceeded | ErrorCode::ServiceUnavailable => {
+            run.history.lock().refused(put);
+        }
         ErrorCode::InternalFailure => {}
         other => panic!("a put fails with {other:?}"),
     }
@@ -129,6 +145,8 @@ pub(super) async fn reshard(run: Run, seed: u64) {
                 ErrorCode::ResourceInUse,
                 ErrorCode::InvalidArgument,
                 ErrorCode::LimitExceeded,
+                // A full disk.
+                ErrorCode::ServiceUnavailable,
             ];
             assert!(may_be.contains(&error.code), "{error:?}");
         }
@@ -162,7 +180,11 @@ pub(super) async fn create_and_delete(run: Run, seed: u64) {
             Err(ErrorCode::ResourceInUse | ErrorCode::ResourceNotFound) => {
                 before.unwrap_or(Presence::Gone)
             }
-            Err(ErrorCode::InternalFailure | ErrorCode::LimitExceeded) => Presence::Unknown,
+            Err(
+                ErrorCode::InternalFailure
+                | ErrorCode::LimitExceeded
+                | ErrorCode::ServiceUnavailable,
+            ) => Presence::Unknown,
             Err(other) => panic!("{name}: {other:?}"),
         };
         run.history.lock().brief_streams.insert(name, presence);
@@ -211,7 +233,10 @@ async fn begin_reading(run: &Run, dice: &mut StdRng) {
         (2, _) => (Start::Latest, Began::Latest(asked, 0)),
         _ => (Start::TrimHorizon, Began::TrimHorizon),
     };
-    let iterator = run.world.iterator(STREAM, &id, start).await;
+    // A shard that is closed and empty may be forgotten meanwhile.
+    let Ok(iterator) = run.world.try_iterator(STREAM, &id, start).await else {
+        return;
+    };
     let mut history = run.history.lock();
     let began = match began {
         Began::Latest(asked, _) => Began::Latest(asked, history.now()),
@@ -232,9 +257,17 @@ pub(super) async fn read_on(run: &Run, reader: usize, limit: u32) -> bool {
         return false;
     };
     let answer = run.world.try_get(&iterator, Some(limit)).await;
-    let answer = answer.expect("read");
-    let goes_on = goes_on(&answer);
     let mut history = run.history.lock();
+    let answer = match answer.map_err(ApiError::from) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let code = error.code;
+            assert_eq!(code, ErrorCode::ResourceNotFound, "the shard is forgotten");
+            history.readers[reader].iterator = None;
+            return false;
+        }
+    };
+    let goes_on = goes_on(&answer);
     let reader = &mut history.readers[reader];
     reader.read.extend(records(&answer));
     reader.iterator = answer.next_shard_iterator;

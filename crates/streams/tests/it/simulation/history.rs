@@ -1,8 +1,11 @@
 //! What the clients of a run did and were told, and what must be true of the stream in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use millstream_types::{SequenceNumber, ShardId};
+
+use super::settings::Settings;
 
 /// How a put ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Put {
     pub(super) key: String,
+    /// Records of one call with one key stand in one entry: all are there or none.
+    call: u64,
     /// When it began.
     began: u64,
     outcome: Outcome,
@@ -66,8 +71,11 @@ pub(super) struct History {
     /// Rises with each thing that happens.
     moment: u64,
     pub(super) puts: Vec<Put>,
+    /// Of these, from the first on, so many are past retention.
+    expired: usize,
     pub(super) readers: Vec<Reader>,
     pub(super) brief_streams: BTreeMap<String, Presence>,
+    pub(super) settings: Settings,
 }
 
 impl History {
@@ -78,13 +86,28 @@ impl History {
 
     /// A put begins; its index is what the record holds.
     pub(super) fn begin_put(&mut self, key: &str) -> usize {
-        let put = Put {
-            key: key.to_owned(),
-            began: self.now(),
-            outcome: Outcome::Unknown,
-        };
-        self.puts.push(put);
-        self.puts.len() - 1
+        self.begin_call(&[key]).start
+    }
+
+    /// A call with a record of each of these keys begins.
+    pub(super) fn begin_call(&mut self, keys: &[&str]) -> Range<usize> {
+        let (first, call) = (self.puts.len(), self.now());
+        for key in keys {
+            let put = Put {
+                key: (*key).to_owned(),
+                call,
+                began: self.now(),
+                outcome: Outcome::Unknown,
+            };
+            self.puts.push(put);
+        }
+        first..self.puts.len()
+    }
+
+    /// All that was put is older than any retention period; nobody reads on from there.
+    pub(super) fn expire(&mut self) {
+        self.expired = self.puts.len();
+        self.readers.clear();
     }
 
     pub(super) fn stored(&mut self, put: usize, number: SequenceNumber) {
@@ -102,7 +125,22 @@ impl History {
         self.puts.iter().filter(is_stored).count()
     }
 
-    /// Compares with all that the stream holds in the end, shard by shard.
+    /// What nobody learned is learned from what the stream holds: from here on it stays as it is.
+    pub(super) fn resolve(&mut self, shards: &BTreeMap<ShardId, Vec<Read>>) {
+        let records = shards.values().flatten();
+        let there: BTreeMap<_, _> = records.map(|record| (record.put, record.number)).collect();
+        let now = self.now();
+        for (index, put) in self.puts.iter_mut().enumerate() {
+            if put.outcome == Outcome::Unknown {
+                put.outcome = match there.get(&index) {
+                    Some(number) => Outcome::Stored(*number, now),
+                    None => Outcome::Refused,
+                };
+            }
+        }
+    }
+
+    /// Compares with all that the stream holds, shard by shard, while nobody puts anything.
     pub(super) fn check(&self, shards: &BTreeMap<ShardId, Vec<Read>>) {
         self.each_record_once(shards);
         for (shard, records) in shards {
@@ -113,8 +151,11 @@ impl History {
             assert!(records.is_sorted_by_key(|record| record.arrived_ms));
         }
         self.keys_in_order(shards);
+        self.calls_whole(shards);
         for reader in &self.readers {
-            self.check_reader(reader, &shards[&reader.shard]);
+            // A shard that is closed and empty is forgotten in the end.
+            let shard = shards.get(&reader.shard).map_or(&[][..], Vec::as_slice);
+            self.check_reader(reader, shard);
         }
     }
 
@@ -128,6 +169,10 @@ impl History {
         }
         for (index, put) in self.puts.iter().enumerate() {
             let place = found.get(&index);
+            if index < self.expired {
+                assert_eq!(place, None, "{put:?} is past retention");
+                continue;
+            }
             match put.outcome {
                 Outcome::Unknown => {}
                 Outcome::Refused => assert_eq!(place, None, "{put:?} was refused"),
@@ -153,6 +198,19 @@ impl History {
         for (key, records) in by_key {
             let puts: Vec<_> = records.into_values().collect();
             assert!(puts.is_sorted(), "{key}: {puts:?}");
+        }
+    }
+
+    fn calls_whole(&self, shards: &BTreeMap<ShardId, Vec<Read>>) {
+        let there: BTreeSet<_> = shards.values().flatten().map(|read| read.put).collect();
+        let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (index, put) in self.puts.iter().enumerate() {
+            let records = calls.entry((put.call, &put.key)).or_default();
+            records.push(there.contains(&index));
+        }
+        for ((_, key), records) in calls {
+            let is_whole = records.iter().all(|there| *there == records[0]);
+            assert!(is_whole, "a part of a call is there: {key}, {records:?}");
         }
     }
 
@@ -191,13 +249,15 @@ impl History {
         }
     }
 
-    /// Compares the streams that came and went with those that are there.
-    pub(super) fn check_brief_streams(&self, there: &BTreeSet<String>) {
-        for (name, presence) in &self.brief_streams {
+    /// Compares the streams that came and went with those that are there. What nobody learned is known then.
+    pub(super) fn check_brief_streams(&mut self, there: &BTreeSet<String>) {
+        for (name, presence) in &mut self.brief_streams {
+            let is_there = there.contains(name);
             match presence {
-                Presence::There => assert!(there.contains(name), "{name} was created"),
-                Presence::Gone => assert!(!there.contains(name), "{name} was deleted"),
-                Presence::Unknown => {}
+                Presence::There => assert!(is_there, "{name} was created"),
+                Presence::Gone => assert!(!is_there, "{name} was deleted"),
+                Presence::Unknown if is_there => *presence = Presence::There,
+                Presence::Unknown => *presence = Presence::Gone,
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::executor::block_on;
 use millstream_log::{
     Append, AppendError, Appended, Bounds, Caps, EngineError, EngineStatus, GroupId, LogEngine,
     LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
@@ -16,20 +17,30 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 /// One in so many operations fails or ends unknown.
 const FAULTS_ONE_IN: u32 = 40;
 const DELAY_MAX_MS: u64 = 12;
 
-type Operation = Box<dyn FnOnce() + Send>;
+type Answers = Vec<Result<Appended, AppendError>>;
+type Tell = Box<dyn FnOnce(Answers) + Send>;
+
+/// What was submitted.
+enum Operation {
+    /// Appends that stand together are made together, as by an engine that syncs once for all that wait.
+    Append(Vec<Append>, Tell),
+    Other(Box<dyn FnOnce() + Send>),
+}
 
 /// What was submitted and has not happened yet, in order.
 #[derive(Default)]
 struct Waiting {
     operations: Mutex<Vec<Operation>>,
     bell: Notify,
+    /// Rung after each group.
+    happened: Notify,
 }
 
 /// How an operation goes.
@@ -40,14 +51,15 @@ enum Fate {
     Unknown { done: bool },
 }
 
-/// Passes everything on to another engine, whose operations take effect within their calls.
+/// Passes everything on to another engine, one group after the other, and waits for that one in the thread of the
+/// simulation: however quick its own threads are, the same happens at the same moment.
 pub(super) struct UnsteadyEngine {
     below: Arc<dyn LogEngine>,
     dice: Mutex<StdRng>,
     waiting: Arc<Waiting>,
     is_calm: AtomicBool,
     /// Whoever drops the engine leaves undone what waits, as the end of a process does.
-    _disk: AbortOnDropHandle<()>,
+    disk: AbortOnDropHandle<()>,
 }
 
 impl fmt::Debug for UnsteadyEngine {
@@ -60,19 +72,29 @@ impl UnsteadyEngine {
     pub(super) fn new(below: Arc<dyn LogEngine>, seed: u64) -> Arc<Self> {
         let waiting = Arc::new(Waiting::default());
         let mut dice = StdRng::seed_from_u64(seed);
-        let disk = tokio::spawn(work(Arc::clone(&waiting), StdRng::from_rng(&mut dice)));
+        let disk = work(
+            Arc::clone(&below),
+            Arc::clone(&waiting),
+            StdRng::from_rng(&mut dice),
+        );
+        let disk = tokio::spawn(disk);
         Arc::new(Self {
             below,
             dice: Mutex::new(dice),
             waiting,
             is_calm: AtomicBool::new(false),
-            _disk: AbortOnDropHandle::new(disk),
+            disk: AbortOnDropHandle::new(disk),
         })
     }
 
     /// From now on everything succeeds.
     pub(super) fn calm_down(&self) {
         self.is_calm.store(true, Ordering::SeqCst);
+    }
+
+    /// The process is gone: nothing that waits happens, and nobody is answered any more.
+    pub(super) fn kill(&self) {
+        self.disk.abort();
     }
 
     fn delay(&self) -> Duration {
@@ -97,22 +119,31 @@ impl UnsteadyEngine {
         operation: impl FnOnce(&dyn LogEngine) -> LogFuture<T> + Send + 'static,
         ended_badly: impl FnOnce(Fate) -> T + Send + 'static,
     ) -> LogFuture<T> {
-        let (fate, delay) = (self.fate(), self.delay());
+        let fate = self.fate();
         let below = Arc::clone(&self.below);
+        self.queue(|answer| {
+            Operation::Other(Box::new(move || {
+                let result = match fate {
+                    Fate::Fine => block_on(operation(&*below)),
+                    Fate::Unknown { done: true } => {
+                        drop(block_on(operation(&*below)));
+                        ended_badly(fate)
+                    }
+                    Fate::Unknown { done: false } | Fate::Refused => ended_badly(fate),
+                };
+                // Whoever asked may be gone.
+                drop(answer.send(result));
+            }))
+        })
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(oneshot::Sender<T>) -> Operation,
+    ) -> LogFuture<T> {
+        let delay = self.delay();
         let (answer, answered) = oneshot::channel();
-        let happens = move || {
-            let result = match fate {
-                Fate::Fine => operation(&*below).now_or_never().expect("at once"),
-                Fate::Unknown { done: true } => {
-                    drop(operation(&*below));
-                    ended_badly(fate)
-                }
-                Fate::Unknown { done: false } | Fate::Refused => ended_badly(fate),
-            };
-            // Whoever asked may be gone.
-            drop(answer.send(result));
-        };
-        self.waiting.operations.lock().push(Box::new(happens));
+        self.waiting.operations.lock().push(operation(answer));
         self.waiting.bell.notify_one();
         async move {
             match answered.await {
@@ -139,15 +170,55 @@ impl UnsteadyEngine {
 }
 
 /// Lets what waits happen, group by group.
-async fn work(waiting: Arc<Waiting>, mut dice: StdRng) {
+async fn work(below: Arc<dyn LogEngine>, waiting: Arc<Waiting>, mut dice: StdRng) {
     loop {
         waiting.bell.notified().await;
         sleep(Duration::from_millis(dice.random_range(0..=DELAY_MAX_MS))).await;
         let group = std::mem::take(&mut *waiting.operations.lock());
+        let mut together = Together::default();
         for operation in group {
-            operation();
+            match operation {
+                Operation::Append(appends, answer) => together.add(appends, answer),
+                Operation::Other(happens) => {
+                    together.append(&*below);
+                    happens();
+                }
+            }
+        }
+        together.append(&*below);
+        waiting.happened.notify_waiters();
+    }
+}
+
+/// Appends that are made together, and for each call how many they were and who is to hear.
+#[derive(Default)]
+struct Together {
+    appends: Vec<Append>,
+    calls: Vec<(usize, Tell)>,
+}
+
+impl Together {
+    fn add(&mut self, appends: Vec<Append>, answer: Tell) {
+        self.calls.push((appends.len(), answer));
+        self.appends.extend(appends);
+    }
+
+    fn append(&mut self, below: &dyn LogEngine) {
+        let appends = std::mem::take(&mut self.appends);
+        let mut answers = match appends.is_empty() {
+            true => Vec::new(),
+            false => block_on(below.append_many(appends)),
+        };
+        for (count, answer) in self.calls.drain(..) {
+            let others = answers.split_off(count);
+            answer(std::mem::replace(&mut answers, others));
         }
     }
+}
+
+/// Whether a read has come to the end of its log.
+fn is_at_tail(outcome: &ReadOutcome) -> bool {
+    matches!(outcome, ReadOutcome::Entries { entries, .. } if entries.is_empty())
 }
 
 impl LogEngine for UnsteadyEngine {
@@ -168,25 +239,44 @@ impl LogEngine for UnsteadyEngine {
         self.change(move |below| below.delete_group(group))
     }
 
-    fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
+    fn append_many(&self, appends: Vec<Append>) -> LogFuture<Answers> {
+        let fate = self.fate();
         let count = appends.len();
-        self.submit(
-            move |below| below.append_many(appends),
-            move |fate| {
-                let error = match fate {
-                    Fate::Refused => AppendError::NotWritten(NotWritten::Overloaded),
-                    Fate::Fine | Fate::Unknown { .. } => AppendError::OutcomeUnknown,
+        self.queue(|answer| {
+            let happens = match fate {
+                Fate::Fine | Fate::Unknown { done: true } => appends,
+                Fate::Refused | Fate::Unknown { done: false } => Vec::new(),
+            };
+            let tell = move |answers: Answers| {
+                let told = match fate {
+                    Fate::Fine => answers,
+                    Fate::Unknown { .. } => vec![Err(AppendError::OutcomeUnknown); count],
+                    Fate::Refused => {
+                        vec![Err(AppendError::NotWritten(NotWritten::Overloaded)); count]
+                    }
                 };
-                vec![Err(error); count]
-            },
-        )
+                // Whoever asked may be gone.
+                drop(answer.send(told));
+            };
+            Operation::Append(happens, Box::new(tell))
+        })
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
-        let (below, delay) = (Arc::clone(&self.below), self.delay());
+        let (below, waiting) = (Arc::clone(&self.below), Arc::clone(&self.waiting));
+        let delay = self.delay();
         async move {
             sleep(delay).await;
-            below.read_many(reads, wait).await
+            let deadline = Instant::now() + wait;
+            loop {
+                // Asked for before the look: what happens between the two rings too.
+                let happened = waiting.happened.notified();
+                let outcomes = block_on(below.read_many(reads.clone(), Duration::ZERO));
+                if !outcomes.iter().all(is_at_tail) || timeout_at(deadline, happened).await.is_err()
+                {
+                    return outcomes;
+                }
+            }
         }
         .boxed()
     }
@@ -207,7 +297,7 @@ impl LogEngine for UnsteadyEngine {
         place: Place,
         time: TimestampMs,
     ) -> LogFuture<Result<u64, EngineError>> {
-        self.below.offset_for_time(place, time)
+        std::future::ready(block_on(self.below.offset_for_time(place, time))).boxed()
     }
 
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {
@@ -227,7 +317,7 @@ impl LogEngine for UnsteadyEngine {
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {
-        self.below.verify()
+        std::future::ready(block_on(self.below.verify())).boxed()
     }
 
     fn stop(&self) -> LogFuture<Result<(), EngineError>> {

@@ -1,0 +1,262 @@
+//! The same clients over the embedded engine, on a disk that loses power, fails and fills up, with the keys of a server
+//! that encrypts: after every start everything that was acknowledged is there, under its number, once and in order, and
+//! what nobody learned is there whole or not at all, for good.
+//!
+//! Operations of the engine are waited for in the simulation's one thread, and a crash meets a certain operation of a
+//! certain thread of the engine: how quick these threads are does not change the story. The keys' own file is on a disk
+//! that does not crash.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::executor::block_on;
+use millstream_log::{EngineError, EngineStatus, LogEngine, LogFuture, Snapshot, SnapshotStore};
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+use millstream_log_local::{LocalEngine, LocalSettings, LocalSnapshots, Realtime};
+use millstream_sealing::{KeyRing, MasterKey, SealedLogs, SealedSnapshots};
+use millstream_streams::{CallHooks, StreamService, StreamSettings};
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::sleep;
+
+use super::clients::{Run, STREAM};
+use super::history::History;
+use super::settings::RETENTION_HOURS_MAX;
+use super::unsteady_engine::UnsteadyEngine;
+use super::{compare, for_each_seed, live, settle, simulate};
+use crate::world::*;
+
+const SEEDS: u64 = 40;
+const HOUR_MS: u64 = 3_600_000;
+const COMMITTING: &str = "log-commit";
+/// Threads whose operations on the disk a power cut meets; the first one mostly.
+const THREADS: [&str; 4] = [COMMITTING, "log-snapshot", "log-prepare", "log-housekeep"];
+
+#[test]
+fn clients_agree_with_the_stream_whatever_the_disk_does() {
+    let stored = for_each_seed(SEEDS, |seed| simulate(run(seed)));
+    assert!(stored > 50, "the clients get on");
+}
+
+/// One seed; the number of records that were acknowledged.
+async fn run(seed: u64) -> usize {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let settings = StreamSettings {
+        commands_per_snapshot: dice.random_range(1..20),
+        transition: Duration::from_millis([0, 0, 30][dice.random_range(0..3)]),
+        ..StreamSettings::default()
+    };
+    let mut world = World::seeded(settings, seed).await;
+    let mut machine = Machine::default();
+    let history = Arc::new(Mutex::new(History::default()));
+    for life in 0..dice.random_range(2..=5) {
+        machine.start_after_all(&mut world, &mut dice).await;
+        if life == 0 {
+            world.create(STREAM, dice.random_range(1..=3)).await;
+        }
+        world = machine.check(world, &history).await;
+        if dice.random_bool(0.2) {
+            world
+                .clock
+                .advance_ms(u64::from(RETENTION_HOURS_MAX) * HOUR_MS + 1);
+            history.lock().expire();
+        }
+        let events = machine.trouble(dice.random());
+        world = live(world, &history, &mut dice, events).await;
+        machine.end(&mut dice);
+    }
+    machine.start_after_all(&mut world, &mut dice).await;
+    machine.check(world, &history).await;
+    history.lock().stored_count()
+}
+
+/// A disk, and what runs on it now.
+struct Machine {
+    disk: PowerCutDisk,
+    keys: tempfile::TempDir,
+    running: Option<Running>,
+}
+
+struct Running {
+    engine: Arc<LocalEngine>,
+    calls: Arc<UnsteadyEngine>,
+    keys: Arc<KeyRing>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            disk: PowerCutDisk::new(),
+            keys: tempfile::tempdir().unwrap(),
+            running: None,
+        }
+    }
+}
+
+/// A cut at one of the next operations of a thread.
+fn power_cut(dice: &mut StdRng) -> Faults {
+    let thread = THREADS[dice.random_range(0..12_usize).saturating_sub(8)];
+    Faults {
+        power_cut_on: Some((thread, dice.random_range(1..=12))),
+        ..Faults::default()
+    }
+}
+
+impl Machine {
+    /// Starts it, perhaps after starts that a power cut ends.
+    async fn start_after_all(&mut self, world: &mut World, dice: &mut StdRng) {
+        while dice.random_bool(0.3) {
+            self.disk.set_faults(power_cut(dice));
+            let started = self.start(world, dice).await;
+            if started.is_ok() {
+                // What it takes up again meets the cut, if nothing before did.
+                sleep(Duration::from_millis(dice.random_range(0..200))).await;
+            }
+            self.end(dice);
+        }
+        let started = self.start(world, dice).await;
+        started.expect("it starts on whatever a crash leaves");
+    }
+
+    async fn start(
+        &mut self,
+        world: &mut World,
+        dice: &mut StdRng,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let disk = Arc::new(self.disk.clone());
+        let engine = LocalEngine::open_on(disk, settings(), world.clock.clone())?;
+        let engine = Arc::new(engine);
+        let master = MasterKey::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")?;
+        let folder = self.keys.path().to_owned();
+        let keys = Arc::new(KeyRing::open(Some(folder), master, None)?);
+        let calls = UnsteadyEngine::new(engine.clone(), dice.random());
+        // The disk is trouble enough.
+        calls.calm_down();
+        let snapshots = engine.snapshots().ok_or("the engine has stopped")?;
+        self.running = Some(Running {
+            engine,
+            calls: calls.clone(),
+            keys: keys.clone(),
+        });
+        let hooks = CallHooks {
+            keys: Some(keys.clone()),
+            randomness: Some(world.randomness.clone()),
+            ..CallHooks::default()
+        };
+        let snapshots = SealedSnapshots::new(Arc::new(AtOnce(snapshots)), keys.clone());
+        let opened = StreamService::open_with(
+            Arc::new(SealedLogs::new(calls, keys)),
+            Arc::new(snapshots),
+            world.clock.clone(),
+            world.settings.clone(),
+            hooks,
+        );
+        world.service = opened.await?;
+        Ok(())
+    }
+
+    /// Once nothing is in between any more, what there is agrees with the history.
+    async fn check(&self, world: World, history: &Arc<Mutex<History>>) -> World {
+        settle(&world).await;
+        let run = Run {
+            world: Arc::new(world),
+            history: history.clone(),
+        };
+        compare(&run).await;
+        Arc::into_inner(run.world).expect("nobody else has it")
+    }
+
+    /// What happens to the disk while clients are at work; it ends soon after the engine has failed.
+    fn trouble(&self, seed: u64) -> impl Future<Output = ()> + use<> {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let disk = self.disk.clone();
+        let engine = self.running.as_ref().map(|running| running.engine.clone());
+        let engine = engine.expect("it runs");
+        async move {
+            sleep(Duration::from_millis(dice.random_range(0..600))).await;
+            match dice.random_range(0..20) {
+                0..11 => disk.set_faults(power_cut(&mut dice)),
+                11..13 => disk.set_faults(Faults {
+                    next_sync_fails_on: Some(COMMITTING),
+                    ..Faults::default()
+                }),
+                13..15 => disk.set_faults(Faults {
+                    next_write_fails_on: Some(COMMITTING),
+                    ..Faults::default()
+                }),
+                // The engine takes half a second to notice, which is not simulated.
+                15 => fill_and_free(&disk, &engine, &mut dice).await,
+                // Killed in good health.
+                _ => {}
+            }
+            while !matches!(*engine.status().borrow(), EngineStatus::Failed(_)) {
+                sleep(Duration::from_millis(10)).await;
+            }
+            // Clients see a server that takes no more writes.
+            sleep(Duration::from_millis(dice.random_range(0..100))).await;
+        }
+    }
+
+    /// Ends what runs, by a kill or a power cut; the disk is what that leaves.
+    fn end(&mut self, dice: &mut StdRng) {
+        if let Some(running) = self.running.take() {
+            running.calls.kill();
+            running.keys.close();
+        }
+        self.disk = match dice.random_bool(0.3) {
+            // Nothing is lost, and nothing gets durable by it.
+            true => self.disk.after_kill(),
+            false => self.disk.after_power_cut(dice.random_range(0..20)),
+        };
+    }
+}
+
+/// The disk has no room for a while; the engine has noticed before anything else happens.
+async fn fill_and_free(disk: &PowerCutDisk, engine: &LocalEngine, dice: &mut StdRng) {
+    for (capacity_bytes, wanted) in [
+        (Some(0), EngineStatus::NoRoom),
+        (None, EngineStatus::Serving),
+    ] {
+        disk.set_faults(Faults {
+            capacity_bytes,
+            ..Faults::default()
+        });
+        let mut status = engine.status();
+        let is_so =
+            |status: &EngineStatus| *status == wanted || matches!(status, EngineStatus::Failed(_));
+        drop(block_on(status.wait_for(is_so)));
+        sleep(Duration::from_millis(dice.random_range(0..300))).await;
+    }
+}
+
+fn settings() -> LocalSettings {
+    LocalSettings {
+        segment_bytes: vec![16 << 10, 32 << 10],
+        reserve_bytes: 16 << 10,
+        tail_cache_bytes: 4 << 10,
+        footer_cache_bytes: 2 << 10,
+        open_files_max: 2,
+        free_space_floor_bytes: 1 << 10,
+        compaction_bytes_per_s: 1 << 40,
+        reclaim_interval: Duration::ZERO,
+        read_threads: 1,
+        realtime: Realtime::Off,
+        ..LocalSettings::new("unused")
+    }
+}
+
+/// Waits for the thread of the snapshots in the thread of the simulation.
+#[derive(Debug)]
+struct AtOnce(LocalSnapshots);
+
+impl SnapshotStore for AtOnce {
+    fn save(&self, snapshot: Snapshot) -> LogFuture<Result<(), EngineError>> {
+        std::future::ready(block_on(self.0.save(snapshot))).boxed()
+    }
+
+    fn load(&self) -> LogFuture<Result<Vec<Snapshot>, EngineError>> {
+        std::future::ready(block_on(self.0.load())).boxed()
+    }
+}
