@@ -88,7 +88,9 @@ impl LeaseTable for Awkward {
     }
     fn create(&self, lease: Lease) -> TableFuture<bool> {
         if self.refuses_to_create.as_ref() == Some(&lease.lease_key) {
-            return std::future::ready(Err(LeaseTableError::TimedOut)).boxed();
+            // Late enough for whatever is sent beside it.
+            let refused = sleep(Duration::from_millis(20));
+            return refused.map(|()| Err(LeaseTableError::TimedOut)).boxed();
         }
         self.table.create(lease)
     }
@@ -268,6 +270,34 @@ async fn a_worker_started_again_under_its_id_goes_on_when_its_old_leases_expire(
     assert!(counters().iter().zip(&before).all(|(now, then)| now > then));
     stop.cancel();
     second.await.unwrap().unwrap();
+}
+
+/// Not at the next look that happens to come.
+#[tokio::test(start_paused = true)]
+async fn an_expired_lease_is_taken_the_moment_it_expires() {
+    let (stream, table) = (MemoryStream::new(1), MemoryLeaseTable::default());
+    let row = Lease::unowned("shardId-000000000000", Checkpoint::TrimHorizon);
+    table.create(row.clone()).await.unwrap();
+    table.take(&row, "dead").await.unwrap();
+    let settings = Settings::new()
+        .failover_time(FAILOVER)
+        .scan_interval(FAILOVER * 3 / 10)
+        .worker_id("w");
+    let run = Consumer::builder("tested", "stream")
+        .source(stream)
+        .lease_table(table.clone())
+        .settings(settings)
+        .build()
+        .unwrap()
+        .process(|_| Idle::default());
+    let stop = CancellationToken::new();
+    let run = spawn(run, &stop);
+    sleep(FAILOVER - Duration::from_millis(10)).await;
+    assert!(table.rows()[0].is_owned_by("dead"));
+    sleep(Duration::from_millis(20)).await;
+    assert!(table.rows()[0].is_owned_by("w"));
+    stop.cancel();
+    run.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
