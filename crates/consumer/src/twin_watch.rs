@@ -4,6 +4,9 @@
 //! process of the same id. Its counter may move twice without one: writes of ours can arrive late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::assignment::AskedFor;
 use crate::{ExtendedSequenceNumber, Lease};
@@ -16,6 +19,8 @@ const MOVES_OF_A_TWIN: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct TwinWatch {
     rows: BTreeMap<String, Row>,
+    /// Moves that follow each other faster count as one: late writes come all at once.
+    moves_apart: Duration,
 }
 
 #[derive(Debug)]
@@ -24,9 +29,18 @@ struct Row {
     /// Which shard the row is of. Whoever sees that the stream was created again moves the counter, too.
     start: Option<ExtendedSequenceNumber>,
     moves: u32,
+    moved_at: Option<Instant>,
 }
 
 impl TwinWatch {
+    /// `moves_apart` is less than the time between two renewals.
+    pub(crate) fn new(moves_apart: Duration) -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            moves_apart,
+        }
+    }
+
     /// Notes a listing. `held` are the shards that this process works on, `asked_for` those that it tried to take
     /// without an answer. True if another worker of this id lives and this one has to give way: of two, the one that
     /// holds the smallest lease key stays, so that both decide alike; one that holds nothing gives way.
@@ -50,13 +64,20 @@ impl TwinWatch {
             }
             let known = self.rows.get(&lease.lease_key);
             let known = known.filter(|known| known.start == lease.starting_sequence_number);
-            let moves = known.map_or(0, |known| {
-                known.moves + u32::from(known.counter != lease.lease_counter)
-            });
+            let (mut moves, mut moved_at) =
+                known.map_or((0, None), |known| (known.moves, known.moved_at));
+            let now = Instant::now();
+            if known.is_some_and(|known| known.counter != lease.lease_counter)
+                && moved_at.is_none_or(|at| now - at >= self.moves_apart)
+            {
+                moves += 1;
+                moved_at = Some(now);
+            }
             let row = Row {
                 counter: lease.lease_counter,
                 start: lease.starting_sequence_number.clone(),
                 moves,
+                moved_at,
             };
             rows.insert(lease.lease_key.clone(), row);
         }

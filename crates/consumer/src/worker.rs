@@ -51,6 +51,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(context: Arc<ShardContext>, worker_id: String, seed: u64) -> Self {
+        let twins = TwinWatch::new(context.settings.renews_every() * 3 / 4);
         Self {
             context,
             worker_id,
@@ -59,7 +60,7 @@ impl Worker {
             next_sync: Instant::now(),
             held: BTreeSet::new(),
             asked_for: BTreeMap::new(),
-            twins: TwinWatch::default(),
+            twins,
             incoming: Incoming::default(),
             gives_way: false,
             suspects: BTreeSet::new(),
