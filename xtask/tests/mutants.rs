@@ -20,7 +20,8 @@ fn mutants() -> Vec<(String, Vec<PathBuf>)> {
     let crates = entries(&xtask::root().join("crates")).into_iter();
     let with_mutants = crates.filter_map(|folder| {
         let name = folder.file_name()?.to_str()?.to_owned();
-        let mutants = entries(&folder.join("mutants"));
+        let mut mutants = entries(&folder.join("mutants"));
+        mutants.retain(|path| path.extension().is_some_and(|end| end == "diff"));
         (!mutants.is_empty()).then_some((name, mutants))
     });
     with_mutants.collect()

@@ -5,6 +5,9 @@
 //! merely names this worker is not: another process of the same id may live. Each worker aims at an
 //! equal share, rounded up, of all unfinished leases; it takes available ones first and otherwise steals one at a time
 //! from the worker with the most, as long as that worker has at least two more.
+//!
+//! Shares are those of the workers that *live*: of whose leases one has moved lately. Who lives is a guess that costs
+//! nothing if it is wrong, unlike whether a lease has expired: one more look for missing leases, a lease more or less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,8 +18,12 @@ use tokio::time::Instant;
 
 use crate::{ExtendedSequenceNumber, Lease};
 
-/// A lease that stayed available for so many failover times is taken by anybody with room, whatever its share.
-const NEGLECTED_AFTER: u32 = 3;
+/// A lease that stayed available for this part of the failover time is taken by anybody with room, whatever its share: its
+/// last owner may still have a share, because it is giving its leases back one by one.
+const NEGLECTED_AFTER: u32 = 40;
+/// A worker none of whose leases moved for this part of the failover time has no share and does not lead. Above the third in
+/// which leases are renewed and the look that it takes to see it.
+const QUIET_AFTER: u32 = 2;
 
 /// What this worker has seen of every lease's counter.
 #[derive(Debug, Default)]
@@ -54,6 +61,19 @@ impl Observations {
             seen.insert(lease.lease_key.clone(), kept.unwrap_or_else(fresh));
         }
         self.seen = seen;
+    }
+
+    /// The workers of whose leases at least one has moved lately.
+    fn living<'a>(
+        &self,
+        open: &[&'a Lease],
+        now: Instant,
+        failover_time: Duration,
+    ) -> BTreeSet<&'a str> {
+        let moving = open
+            .iter()
+            .filter(|lease| self.unchanged_for(lease, now) < failover_time / QUIET_AFTER);
+        moving.filter_map(|lease| lease.holder()).collect()
     }
 
     /// How long the counter has been seen unchanged.
@@ -124,7 +144,7 @@ impl Taker<'_> {
         rng: &mut impl Rng,
     ) -> Vec<Lease> {
         let open: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_finished()).collect();
-        let mut loads: BTreeMap<&str, usize> = BTreeMap::from([(self.worker_id, 0)]);
+        let mut loads: BTreeMap<&str, usize> = BTreeMap::new();
         let mut available = Vec::new();
         let mut is_in_doubt = false;
         for lease in &open {
@@ -144,25 +164,64 @@ impl Taker<'_> {
             // then this one must not begin.
             return Vec::new();
         }
-        loads.insert(self.worker_id, held.len());
-        let share = open.len().div_ceil(loads.len()).min(self.leases_max);
+        let mut living = observations.living(&open, now, self.failover_time);
+        living.insert(self.worker_id);
+        let share = open.len().div_ceil(living.len()).min(self.leases_max);
         let need = share.saturating_sub(held.len());
 
         if available.is_empty() {
+            loads.retain(|worker, _| living.contains(worker));
             let stolen = self.lease_to_steal(&open, &loads, share, held, rng);
             return stolen.into_iter().cloned().collect();
         }
         available.shuffle(rng);
-        let neglected_after = self.failover_time * NEGLECTED_AFTER;
         let room = self.leases_max.saturating_sub(held.len());
         let wanted = available
             .into_iter()
             .enumerate()
             .filter(|(index, lease)| {
-                *index < need || observations.unchanged_for(lease, now) >= neglected_after
+                *index < need || self.neglected_in(lease, observations, now).is_zero()
             })
             .map(|(_, lease)| lease.clone());
         wanted.take(room).collect()
+    }
+
+    /// How long until an available lease counts as neglected.
+    fn neglected_in(&self, lease: &Lease, observations: &Observations, now: Instant) -> Duration {
+        let unchanged = observations.unchanged_for(lease, now);
+        let is_given_back = lease.lease_owner.is_none() || self.has_asked_for(lease);
+        let available_after = match is_given_back {
+            true => Duration::ZERO,
+            false => self.failover_time,
+        };
+        (available_after + self.failover_time / NEGLECTED_AFTER).saturating_sub(unchanged)
+    }
+
+    /// When the next look is worth the while though nothing moves until then: a lease expires, or begins to be neglected
+    /// that this worker has room for. `held` are the shards that this process works on.
+    ///
+    /// Nothing that is due is due again: what this worker could not take now waits for the next look that comes anyway.
+    pub(crate) fn next_look_in(
+        &self,
+        leases: &[Lease],
+        observations: &Observations,
+        now: Instant,
+        held: &BTreeSet<String>,
+    ) -> Option<Duration> {
+        let has_room = held.len() < self.leases_max;
+        let theirs = leases
+            .iter()
+            .filter(|lease| !lease.is_finished() && !held.contains(&lease.lease_key));
+        let moments = theirs.filter_map(|lease| {
+            if !self.is_available(lease, observations, now) {
+                Some(self.failover_time - observations.unchanged_for(lease, now))
+            } else if has_room {
+                Some(self.neglected_in(lease, observations, now))
+            } else {
+                None
+            }
+        });
+        moments.filter(|moment| !moment.is_zero()).min()
     }
 
     fn lease_to_steal<'a>(
@@ -192,14 +251,20 @@ impl Taker<'_> {
 }
 
 /// Whether this worker does the work that only one of them needs to do (shard sync, clean-up): it has the smallest id
-/// of all holders. Two workers may believe so at the same time; that work is safe to repeat. Whoever waits for a lease that
-/// another worker is to pass on does not count: it may have died since, and nobody finds out before the lease is passed on.
-pub(crate) fn leads(leases: &[Lease], worker_id: &str) -> bool {
-    let owners = leases
-        .iter()
-        .filter(|lease| !lease.is_finished())
-        .filter_map(Lease::holder);
-    owners.min().is_none_or(|smallest| worker_id <= smallest)
+/// of all holders that live. Two workers may believe so at the same time; that work is safe to repeat. Whoever waits for a
+/// lease that another worker is to pass on does not count: it may have died since, and nobody finds out before the lease is
+/// passed on.
+pub(crate) fn leads(
+    leases: &[Lease],
+    observations: &Observations,
+    now: Instant,
+    taker: &Taker<'_>,
+) -> bool {
+    let open: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_finished()).collect();
+    let living = observations.living(&open, now, taker.failover_time);
+    living
+        .first()
+        .is_none_or(|smallest| taker.worker_id <= *smallest)
 }
 
 #[cfg(test)]

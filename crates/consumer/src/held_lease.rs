@@ -39,18 +39,18 @@ pub(crate) struct HeldLease {
     stop: CancellationToken,
     /// The row was written under this worker's id, but not by this process.
     has_twin: AtomicBool,
-    failover_time: Duration,
+    term: Duration,
     call_timeout: Duration,
     metrics: Metrics,
 }
 
 impl HeldLease {
-    /// A lease that was just taken; `asked_at` is a moment before the table was asked.
+    /// A lease that was just taken; `asked_at` is a moment before the table was asked. Each write extends it by `term`.
     pub(crate) fn new(
         lease: Lease,
         table: Arc<dyn LeaseTable>,
         asked_at: Instant,
-        failover_time: Duration,
+        term: Duration,
         call_timeout: Duration,
         stop: CancellationToken,
         metrics: Metrics,
@@ -62,11 +62,11 @@ impl HeldLease {
                 lease,
                 may_be_ahead: false,
             }),
-            valid_until: Mutex::new(asked_at + failover_time),
+            valid_until: Mutex::new(asked_at + term),
             lost: CancellationToken::new(),
             stop,
             has_twin: AtomicBool::new(false),
-            failover_time,
+            term,
             call_timeout,
             metrics,
         }
@@ -92,7 +92,7 @@ impl HeldLease {
     }
 
     /// Whether no other worker can have taken the lease by now: others wait for the failover time after they saw our
-    /// last write, and we count from before we asked for it.
+    /// last write, and we count less than that from before we asked for it.
     pub(crate) fn is_valid(&self) -> bool {
         !self.lost.is_cancelled() && Instant::now() < self.valid_until()
     }
@@ -109,7 +109,7 @@ impl HeldLease {
             .valid_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *valid_until = (*valid_until).max(asked_at + self.failover_time);
+        *valid_until = (*valid_until).max(asked_at + self.term);
     }
 
     /// The row as of our last successful write.

@@ -91,8 +91,8 @@ pub trait LeaseTable: Send + Sync + fmt::Debug {
     fn update(&self, lease: &Lease) -> TableFuture<Conditional>;
 
     /// Removes the checkpoint owner, or the owner where there is none, so that another worker may have the lease at once:
-    /// the one that it is handed to, or any. Of a shard that has ended both go: nobody works on it any more. Refused unless
-    /// counter and owner are those of `lease`.
+    /// the one that it is handed to, or any. Of a shard that has ended both go: nobody works on it any more. Of a lease that
+    /// nobody owns only the counter changes. Refused unless counter and owner are those of `lease`.
     fn release(&self, lease: &Lease) -> TableFuture<Conditional>;
 
     /// Replaces the whole row by `fresh`, whoever holds it. Refused unless the counter is that of `seen`.

@@ -9,6 +9,9 @@ mod failure_policy;
 pub(crate) use failure_policy::Decision;
 pub use failure_policy::FailurePolicy;
 
+/// Of the default.
+const SCAN_INTERVAL_MAX: Duration = Duration::from_secs(1);
+
 /// Where an application starts on shards that it has never seen.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,7 +124,8 @@ impl Settings {
     /// A lease that nobody renewed for so long may be taken by another worker. Default 10 s, at least 100 ms.
     ///
     /// Shorter: a dead worker is replaced sooner. Longer: a slow lease table or a pause of the process does not cost
-    /// leases.
+    /// leases. Its holder counts a twentieth less, so that clocks may differ: one that goes 2 % too fast beside one that
+    /// goes 2 % too slow does no harm. What time of day they show does not matter.
     pub fn failover_time(mut self, time: Duration) -> Self {
         self.failover_time = time;
         self
@@ -133,9 +137,12 @@ impl Settings {
         self
     }
 
-    /// How often the lease table is read for leases to take. Default a quarter of the failover time.
+    /// How often the lease table is read for leases to take. Default a quarter of the failover time, at most
+    /// 1 s.
     ///
-    /// Shorter: new, released and expired leases are taken sooner. Longer: fewer reads of the table.
+    /// A lease that another worker gives back waits for the next look, and one of a worker that died waits for the failover
+    /// time after the next look. Shorter: they are taken sooner. Longer: fewer reads of the table, each of which reads all of
+    /// it.
     pub fn scan_interval(mut self, interval: Duration) -> Self {
         self.scan_interval = Some(interval);
         self
@@ -310,7 +317,16 @@ impl Settings {
     }
 
     pub(crate) fn scans_every(&self) -> Duration {
-        self.scan_interval.unwrap_or(self.failover_time / 4)
+        let default = (self.failover_time / 4).min(SCAN_INTERVAL_MAX);
+        self.scan_interval.unwrap_or(default)
+    }
+
+    /// How long a lease lasts for its holder after a write, by its own clock.
+    ///
+    /// Less than others wait, by theirs: one of the two clocks may go faster. A twentieth is more than clocks that work
+    /// differ by; it leaves room for two renewals that fail.
+    pub(crate) fn lease_term(&self) -> Duration {
+        self.failover_time - self.failover_time / 20
     }
 
     /// How long one call to the lease table or the stream may take.
@@ -328,6 +344,17 @@ mod tests {
     #[test]
     fn defaults_are_in_bounds() {
         assert_eq!(Settings::default().check(), Ok(()));
+    }
+
+    /// The holder's clock goes 2 % too slow, that of who waits for the lease 2 % too fast.
+    #[test]
+    fn a_lease_ends_for_its_holder_first_though_clocks_differ() {
+        for failover_time in [Duration::from_millis(100), Duration::from_secs(10)] {
+            let settings = Settings::new().failover_time(failover_time);
+            let held_for = settings.lease_term() * 102 / 100;
+            let waited_for = failover_time * 98 / 100;
+            assert!(held_for < waited_for, "{held_for:?} {waited_for:?}");
+        }
     }
 
     #[test]

@@ -29,25 +29,24 @@ use crate::outcome::in_one_line;
 use crate::processor_threads::ProcessorThreads;
 use crate::settings::Decision;
 use crate::shard_fetcher::ShardFetcher;
-use crate::shard_graph::{OutdatedListing, SyncStep};
 use crate::shard_processor::ProcessorFactory;
 use crate::source::in_time;
 use crate::{
-    BoxError, Checkpoint, CheckpointError, Checkpointer, Conditional, DeadLetters,
-    ExtendedSequenceNumber, Lease, LeaseTable, LeaseTableError, ReadError, Settings, Shard,
-    ShardStart, ShardStep, Source, StatusBoard, shard_graph,
+    BoxError, Checkpoint, CheckpointError, Checkpointer, DeadLetters, Lease, LeaseTable,
+    LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, Source, StatusBoard,
+    shard_graph,
 };
 
+mod lease_sync;
 mod processing;
 
+pub(crate) use lease_sync::{SyncError, sync_leases};
 use processing::{Processing, ProcessingEnd};
 
 /// How often the rows of unfinished parents are read.
 const PARENT_POLL_MAX: Duration = Duration::from_secs(2);
-const FORMER_RESTARTED: &str =
-    "the stream was deleted and created again: the lease starts at its first record";
-const FORMER_REMOVED: &str =
-    "the stream was deleted and created again: a lease without a shard is removed";
+/// Writes of different rows that are under way at the same time, where many are due at once.
+pub(crate) const CALLS_AT_ONCE: usize = 16;
 /// Pause before a step that failed is repeated.
 const STEP_PAUSE: Duration = Duration::from_millis(500);
 
@@ -121,17 +120,6 @@ enum EndError {
     Sync(#[from] SyncError),
     #[error("the end of the shard could not be stored: {0}")]
     Checkpoint(#[from] CheckpointError),
-}
-
-/// Why leases could not be made as the listed shards want it; each is worth another try.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SyncError {
-    #[error(transparent)]
-    Outdated(#[from] OutdatedListing),
-    #[error("the lease of {0}, of a stream that was deleted, is written by another worker")]
-    Contended(String),
-    #[error(transparent)]
-    Table(#[from] LeaseTableError),
 }
 
 /// Works on one shard until it is finished, lost or to be given back. Dropping this leaves the lease to expire.
@@ -385,49 +373,6 @@ async fn try_finish(
         })
     })
     .await?;
-    Ok(())
-}
-
-/// Creates the leases that are missing, parents before children, and starts those of a former stream again.
-///
-/// `start` stands in for the number at which a shard starts that is past retention, and no longer listed: that of its
-/// parent. The lease must say of which stream it is, or it may wait for parents for ever once the stream is created again.
-/// Only the lease: in the listing, the number would speak against a lease that the other parent of the shard has made.
-pub(crate) async fn sync_leases(
-    context: &ShardContext,
-    shards: &[Shard],
-    start: Option<&ExtendedSequenceNumber>,
-    suspects: &mut BTreeSet<String>,
-) -> Result<(), SyncError> {
-    let leases = in_table_time(context, context.table.list()).await?;
-    let initial = context.settings.initial_position;
-    for step in shard_graph::sync_steps(shards, &leases, initial, suspects)? {
-        match step {
-            SyncStep::Create(mut lease) => {
-                if lease.starting_sequence_number.is_none() {
-                    lease.starting_sequence_number = start.cloned();
-                }
-                let key = lease.lease_key.clone();
-                if in_table_time(context, context.table.create(lease)).await? {
-                    tracing::info!(shard_id = %key, "lease created");
-                }
-            }
-            SyncStep::Restart { seen, fresh } => {
-                let restarted = context.table.restart(&seen, *fresh);
-                let Conditional::Done(_) = in_table_time(context, restarted).await? else {
-                    // Children must not get leases beside a row that may still be the former stream's: it would then
-                    // count as that of a parent which has been processed.
-                    return Err(SyncError::Contended(seen.lease_key));
-                };
-                tracing::warn!(shard_id = %seen.lease_key, "{FORMER_RESTARTED}");
-            }
-            SyncStep::Remove(seen) => {
-                if in_table_time(context, context.table.remove(&seen)).await? {
-                    tracing::warn!(shard_id = %seen.lease_key, "{FORMER_REMOVED}");
-                }
-            }
-        }
-    }
     Ok(())
 }
 

@@ -33,6 +33,8 @@ use self::fleet::Simulation;
 use crate::{CheckpointPolicy, LeaseTable};
 
 const SEEDS: u64 = 300;
+/// The failover time and two looks at the table, and some calls.
+const OWNED_AGAIN: Duration = FAILOVER.saturating_add(Duration::from_secs(2));
 /// A chain of shards past retention takes a minute for each.
 const SETTLED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -67,6 +69,7 @@ async fn chaos(seed: u64) -> Vec<String> {
         simulation.start_worker();
     }
     simulation.calm();
+    simulation.assert_owned_again_within(OWNED_AGAIN).await;
     let began = Instant::now();
     while !simulation.is_settled() && began.elapsed() < SETTLED_WITHIN {
         sleep(Duration::from_secs(5)).await;
@@ -179,23 +182,90 @@ fn the_leases_of_a_killed_worker_are_owned_again_soon() {
         assert_eq!(simulation.loads(), [3, 3, 3]);
         simulation.calm();
         simulation.kill(&workers[1]).await;
-        // The failover time, one scan, and the latency of some calls.
-        sleep(FAILOVER + FAILOVER / 4 + Duration::from_secs(2)).await;
+        sleep(OWNED_AGAIN).await;
         simulation.assert_balanced();
     });
 }
 
+/// With a living worker counted whose leases have all gone but one, each of the others would have its share already.
 #[test]
-fn a_stopping_worker_hands_over_at_once() {
+fn the_leases_of_a_stopped_worker_are_owned_again_within_two_seconds() {
+    for seed in 0..10 {
+        simulate(async move {
+            let mut simulation = Simulation::new(seed, 40, Application::plain());
+            let workers: Vec<String> = (0..8).map(|_| simulation.start_worker()).collect();
+            sleep(FAILOVER * 6).await;
+            simulation.calm();
+            simulation.assert_balanced();
+            let stopped = &workers[usize::try_from(seed).unwrap() % workers.len()];
+            simulation.stop_in_two_seconds(stopped).await;
+            simulation.loads();
+        });
+    }
+}
+
+/// Killed one after the other, also the one that waits for a lease of the one killed before it.
+#[test]
+fn the_leases_of_killed_workers_are_owned_again_within_the_failover_time_and_two_seconds() {
+    for seed in 0..10 {
+        simulate(async move {
+            let mut simulation = Simulation::new(seed, 40, Application::plain());
+            for _ in 0..8 {
+                simulation.start_worker();
+            }
+            sleep(FAILOVER * 3).await;
+            for _ in 0..5 {
+                let killed = simulation.some_worker().unwrap();
+                simulation.kill(&killed).await;
+                simulation.start_worker();
+                sleep(Duration::from_secs(5)).await;
+            }
+            simulation.calm();
+            simulation.assert_owned_again_within(OWNED_AGAIN).await;
+            simulation.audit.assert_all_processed();
+        });
+    }
+}
+
+/// At the size that the library is measured with.
+#[test]
+fn a_new_fleet_reads_all_its_shards_within_three_seconds() {
     simulate(async {
-        let mut simulation = Simulation::new(2, 4, Application::plain());
-        let first = simulation.start_worker();
-        simulation.start_worker();
-        sleep(FAILOVER * 2).await;
+        let mut simulation = Simulation::new(4, 200, Application::plain());
+        simulation.put(400);
+        for _ in 0..10 {
+            simulation.start_worker();
+        }
         simulation.calm();
-        simulation.stop(&first).await;
-        // One scan and the latency of some calls; far less than the failover time.
-        sleep(FAILOVER / 4 + Duration::from_secs(1)).await;
-        assert_eq!(simulation.loads(), [4]);
+        sleep(Duration::from_secs(3)).await;
+        simulation.loads();
+        assert!(simulation.audit.is_everything_processed());
+    });
+}
+
+/// What the looks cost that find all this out.
+#[test]
+fn a_quiet_fleet_calls_its_table_at_most_22_times_a_minute_for_each_lease() {
+    simulate(async {
+        let mut simulation = Simulation::new(5, 200, Application::plain());
+        for _ in 0..10 {
+            simulation.start_worker();
+        }
+        simulation.calm();
+        sleep(FAILOVER * 12).await;
+        simulation.assert_balanced();
+        let calls = |simulation: &Simulation| -> u64 {
+            let workers = simulation.workers.values();
+            workers.map(|worker| worker.faulty.table_calls()).sum()
+        };
+        let before = calls(&simulation);
+        sleep(Duration::from_secs(60)).await;
+        let calls_of_a_lease = (calls(&simulation) - before) as f64 / 200.0;
+        println!("{calls_of_a_lease} calls");
+        // 18 renewals; the rest are looks, each of one worker at all leases.
+        assert!(
+            (18.0..22.0).contains(&calls_of_a_lease),
+            "{calls_of_a_lease}"
+        );
     });
 }

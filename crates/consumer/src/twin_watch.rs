@@ -1,20 +1,26 @@
 //! Two live workers of one id: noticed, named, and one of them loses. Decisions without I/O.
 //!
 //! A row that names this worker, that nothing here holds, and whose counter goes on moving is renewed by another
-//! process of the same id. Its counter may move once without one: a write of ours can arrive late.
+//! process of the same id. Its counter may move twice without one: writes of ours can arrive late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::assignment::AskedFor;
 use crate::{ExtendedSequenceNumber, Lease};
 
-/// A late write of ours moves a counter once; another worker moves it with every renewal.
-const MOVES_OF_A_TWIN: u32 = 2;
+/// Writes of ours that arrive late, once we are no longer cut off, may move a counter at two looks; another worker moves it
+/// with every renewal.
+const MOVES_OF_A_TWIN: u32 = 3;
 
 /// What this worker has seen of the rows that name it and that it does not hold.
 #[derive(Debug, Default)]
 pub(crate) struct TwinWatch {
     rows: BTreeMap<String, Row>,
+    /// Moves that follow each other faster count as one: late writes come all at once.
+    moves_apart: Duration,
 }
 
 #[derive(Debug)]
@@ -23,9 +29,18 @@ struct Row {
     /// Which shard the row is of. Whoever sees that the stream was created again moves the counter, too.
     start: Option<ExtendedSequenceNumber>,
     moves: u32,
+    moved_at: Option<Instant>,
 }
 
 impl TwinWatch {
+    /// `moves_apart` is less than the time between two renewals.
+    pub(crate) fn new(moves_apart: Duration) -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            moves_apart,
+        }
+    }
+
     /// Notes a listing. `held` are the shards that this process works on, `asked_for` those that it tried to take
     /// without an answer. True if another worker of this id lives and this one has to give way: of two, the one that
     /// holds the smallest lease key stays, so that both decide alike; one that holds nothing gives way.
@@ -49,13 +64,20 @@ impl TwinWatch {
             }
             let known = self.rows.get(&lease.lease_key);
             let known = known.filter(|known| known.start == lease.starting_sequence_number);
-            let moves = known.map_or(0, |known| {
-                known.moves + u32::from(known.counter != lease.lease_counter)
-            });
+            let (mut moves, mut moved_at) =
+                known.map_or((0, None), |known| (known.moves, known.moved_at));
+            let now = Instant::now();
+            if known.is_some_and(|known| known.counter != lease.lease_counter)
+                && moved_at.is_none_or(|at| now - at >= self.moves_apart)
+            {
+                moves += 1;
+                moved_at = Some(now);
+            }
             let row = Row {
                 counter: lease.lease_counter,
                 start: lease.starting_sequence_number.clone(),
                 moves,
+                moved_at,
             };
             rows.insert(lease.lease_key.clone(), row);
         }
@@ -115,18 +137,18 @@ mod tests {
     fn late_writes_of_ones_own_are_no_twin() {
         let mut watch = TwinWatch::default();
         let (none, no_takes) = (held(&[]), BTreeMap::new());
-        for counter in [4, 4, 5, 5, 5, 5] {
+        for counter in [4, 4, 5, 6, 6, 6] {
             assert!(!watch.must_give_way(&[row("a", "w", counter)], "w", &none, &no_takes));
         }
         // A take that was made though its answer was lost.
         let asked_for = BTreeMap::from([(
             "a".to_owned(),
             AskedFor {
-                counter: 6,
+                counter: 7,
                 not_before: tokio::time::Instant::now(),
             },
         )]);
-        assert!(!watch.must_give_way(&[row("a", "w", 6)], "w", &none, &asked_for));
+        assert!(!watch.must_give_way(&[row("a", "w", 7)], "w", &none, &asked_for));
         assert!(!watch.must_give_way(&[row("a", "other", 9)], "w", &none, &no_takes));
     }
 

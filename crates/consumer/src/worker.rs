@@ -7,21 +7,20 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use self::giving_back::GivingBack;
 use crate::assignment::{self, AskedFor, Observations, Taker};
-use crate::held_lease::HeldLease;
-use crate::incoming::{Arrival, Incoming};
+use crate::incoming::Incoming;
 use crate::metrics::{self, Metric, Operation};
 use crate::shard_consumer::{self, ShardContext, ShardOutcome, SyncError, in_table_time};
 use crate::source::in_time;
 use crate::twin_watch::TwinWatch;
-use crate::{BoxError, Conditional, ConsumerError, Lease, ShardStep, shard_graph};
+use crate::{BoxError, ConsumerError, Lease, shard_graph};
 
 mod giving_back;
+mod taking;
 
 /// Pause before the table is asked for again while it cannot be created or found.
 const TABLE_RETRY: Duration = Duration::from_secs(1);
@@ -46,10 +45,13 @@ pub(crate) struct Worker {
     halted: Option<(String, BoxError)>,
     /// Shards that have been named as stuck.
     stuck: BTreeSet<String>,
+    /// Something that the last look saw is due then.
+    look_early_at: Option<Instant>,
 }
 
 impl Worker {
     pub(crate) fn new(context: Arc<ShardContext>, worker_id: String, seed: u64) -> Self {
+        let twins = TwinWatch::new(context.settings.renews_every() * 3 / 4);
         Self {
             context,
             worker_id,
@@ -58,13 +60,14 @@ impl Worker {
             next_sync: Instant::now(),
             held: BTreeSet::new(),
             asked_for: BTreeMap::new(),
-            twins: TwinWatch::default(),
+            twins,
             incoming: Incoming::default(),
             gives_way: false,
             suspects: BTreeSet::new(),
             shards: JoinSet::new(),
             halted: None,
             stuck: BTreeSet::new(),
+            look_early_at: None,
         }
     }
 
@@ -74,20 +77,21 @@ impl Worker {
         if !self.find_table(&stop).await {
             return Ok(());
         }
-        let mut scans = interval(self.context.settings.scans_every());
-        scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_look = Instant::now();
         while self.halted.is_none() && !self.gives_way {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = self.shards.join_next() => self.note_end(ended)?,
-                _ = scans.tick() => {
+                () = sleep_until(next_look) => {
+                    let began = Instant::now();
                     // A scan makes many calls, and each may take its time: a stop does not wait for them.
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => break,
                         () = self.scan() => {}
                     }
+                    next_look = self.next_look_after(began);
                 }
             }
         }
@@ -130,14 +134,32 @@ impl Worker {
         }
     }
 
+    /// When to look again: as the settings say, or earlier if the last listing shows that something is due by then.
+    fn next_look_after(&self, began: Instant) -> Instant {
+        let usual = began + self.context.settings.scans_every();
+        match self.look_early_at {
+            Some(early) => usual.min(early),
+            None => usual,
+        }
+    }
+
+    fn taker<'a>(&'a self, asked_for: &'a BTreeMap<String, AskedFor>) -> Taker<'a> {
+        Taker {
+            worker_id: &self.worker_id,
+            failover_time: self.context.settings.failover_time,
+            leases_max: self.context.settings.leases_max,
+            asked_for,
+        }
+    }
+
     /// One look at the table: sync and clean-up if they are due and ours to do, then take what is ours to take.
     async fn scan(&mut self) {
         self.watch();
+        self.look_early_at = None;
         let Some(mut leases) = self.list().await else {
             return;
         };
-        let leads = assignment::leads(&leases, &self.worker_id);
-        if leases.is_empty() || (leads && Instant::now() >= self.next_sync) {
+        if leases.is_empty() || (self.leads(&leases) && Instant::now() >= self.next_sync) {
             self.sync(&leases).await;
             match self.list().await {
                 Some(newer) => leases = newer,
@@ -155,28 +177,16 @@ impl Worker {
         self.count_leases(&leases);
         let asked_for = self.asked_for.clone();
         self.receive(&leases).await;
-        let taker = Taker {
-            worker_id: &self.worker_id,
-            failover_time: self.context.settings.failover_time,
-            leases_max: self.context.settings.leases_max,
-            asked_for: &asked_for,
-        };
-        let wanted = taker.leases_to_take(
-            &leases,
-            &self.observations,
-            Instant::now(),
-            &self.incoming.with(&self.held),
-            &mut self.rng,
-        );
-        let (expired, live): (Vec<Lease>, Vec<Lease>) = wanted
-            .into_iter()
-            .partition(|lease| taker.is_available(lease, &self.observations, Instant::now()));
-        for lease in expired {
-            self.take(lease, Duration::ZERO).await;
-        }
-        for lease in live {
-            self.ask_for(lease).await;
-        }
+        self.take_shares(&leases, &asked_for).await;
+        let now = Instant::now();
+        let taker = self.taker(&asked_for);
+        let due_in = taker.next_look_in(&leases, &self.observations, now, &self.held);
+        self.look_early_at = due_in.map(|pause| now + pause);
+    }
+
+    fn leads(&self, leases: &[Lease]) -> bool {
+        let taker = self.taker(&self.asked_for);
+        assignment::leads(leases, &self.observations, Instant::now(), &taker)
     }
 
     fn count(&self, operation: Operation, metric: Metric, count: usize) {
@@ -197,76 +207,6 @@ impl Worker {
             Metric::CurrentLeases,
             self.held.len(),
         );
-    }
-
-    /// Asks the worker that holds a lease to finish what it has in hand and to pass the lease on.
-    async fn ask_for(&mut self, lease: Lease) {
-        let settings = &self.context.settings;
-        let patience = settings.shutdown_grace + settings.failover_time;
-        self.incoming
-            .expect(&lease.lease_key, Instant::now() + patience);
-        let asked = self.context.table.hand_over(&lease, &self.worker_id);
-        match in_table_time(&self.context, asked).await {
-            Ok(Conditional::Done(_)) => tracing::info!(
-                shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
-                "lease asked for"
-            ),
-            // Another worker was faster.
-            Ok(Conditional::Refused(_)) => self.incoming.forget(&lease.lease_key),
-            Err(error) => {
-                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be asked for");
-            }
-        }
-    }
-
-    /// Takes the leases that other workers have passed on to this one, or that they should have passed on long ago.
-    async fn receive(&mut self, leases: &[Lease]) {
-        let now = Instant::now();
-        let failover_time = self.context.settings.failover_time;
-        let observations = &self.observations;
-        let has_expired = |lease: &Lease| observations.unchanged_for(lease, now) >= failover_time;
-        let arrived = self
-            .incoming
-            .arrived(leases, &self.worker_id, now, has_expired);
-        for (lease, arrival) in arrived {
-            if self.held.contains(&lease.lease_key) {
-                continue;
-            }
-            let quarantine = match arrival {
-                Arrival::PassedOn => Duration::ZERO,
-                // Its owner learns of it at its next renewal, at the latest when its term ends.
-                Arrival::Overdue => failover_time,
-                Arrival::AskedForAgain => {
-                    self.pass_on(&lease).await;
-                    continue;
-                }
-            };
-            let lease_key = lease.lease_key.clone();
-            self.take(lease, quarantine).await;
-            // Without an answer it is asked for again, and given back at a stop.
-            if !self.asked_for.contains_key(&lease_key) {
-                self.incoming.forget(&lease_key);
-            }
-        }
-    }
-
-    /// Passes on a lease that this worker was given and does not hold; without an answer the next look tries again.
-    async fn pass_on(&mut self, lease: &Lease) {
-        let asked = self.asked_for.get(&lease.lease_key);
-        if asked.is_some_and(AskedFor::has_quarantine) {
-            // The last owner may still be at it, and whoever comes next does not know.
-            return;
-        }
-        let passed_on = self.context.table.release(lease);
-        match in_table_time(&self.context, passed_on).await {
-            Ok(_) => {
-                self.asked_for.remove(&lease.lease_key);
-                self.incoming.forget(&lease.lease_key);
-            }
-            Err(error) => {
-                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be passed on");
-            }
-        }
     }
 
     async fn list(&mut self) -> Option<Vec<Lease>> {
@@ -324,64 +264,6 @@ impl Worker {
         }
         self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
         true
-    }
-
-    /// Takes a lease and starts work on its shard, after `quarantine` if the last owner may still be at it.
-    async fn take(&mut self, lease: Lease, quarantine: Duration) {
-        let asked_at = Instant::now();
-        let mut not_before = asked_at + quarantine;
-        if let Some(earlier) = self.asked_for.get(&lease.lease_key)
-            && earlier.may_have_made(&lease)
-        {
-            not_before = not_before.max(earlier.not_before);
-        }
-        let asked_for = AskedFor {
-            counter: lease.lease_counter + 1,
-            not_before,
-        };
-        self.asked_for.insert(lease.lease_key.clone(), asked_for);
-        let asked = self.context.table.take(&lease, &self.worker_id);
-        let taken = match in_table_time(&self.context, asked).await {
-            Ok(Conditional::Done(taken)) => taken,
-            // Another worker was faster.
-            Ok(Conditional::Refused(_)) => {
-                self.asked_for.remove(&lease.lease_key);
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(shard_id = %lease.lease_key, %error, "lease could not be taken");
-                return;
-            }
-        };
-        tracing::info!(
-            shard_id = %lease.lease_key, from = lease.lease_owner.as_deref().unwrap_or("nobody"),
-            checkpoint = %taken.checkpoint, "lease taken"
-        );
-        self.asked_for.remove(&lease.lease_key);
-        // The last owner hears of it after the write, which was made before this answer.
-        let not_before = not_before + asked_at.elapsed();
-        let settings = &self.context.settings;
-        let held = Arc::new(HeldLease::new(
-            taken,
-            Arc::clone(&self.context.table),
-            asked_at,
-            settings.failover_time,
-            settings.call_timeout(),
-            self.context.stop.child_token(),
-            self.context.metrics.clone(),
-        ));
-        self.held.insert(lease.lease_key.clone());
-        self.context
-            .board
-            .enter(&lease.lease_key, ShardStep::Starting);
-        self.count(Operation::TakeLeases, Metric::TakenLeases, 1);
-        let context = Arc::clone(&self.context);
-        let span = tracing::info_span!("shard", shard_id = %lease.lease_key);
-        let work = async move {
-            let outcome = shard_consumer::run(context, held, not_before).await;
-            (lease.lease_key, outcome)
-        };
-        self.shards.spawn(work.instrument(span));
     }
 
     fn note_end(

@@ -136,7 +136,7 @@ fn a_neglected_lease_is_taken_above_the_share() {
             .len()
     };
     assert_eq!(at(&leases, &seen, start), 0);
-    let later = start + FAILOVER * 3;
+    let later = start + FAILOVER / NEGLECTED_AFTER;
     leases[0].lease_counter += 1;
     seen.note(&leases, later);
     assert_eq!(at(&leases, &seen, later), 1);
@@ -145,6 +145,12 @@ fn a_neglected_lease_is_taken_above_the_share() {
 #[test]
 fn one_worker_leads() {
     let leases = [owned(0, Some("b"), 1), owned(1, Some("c"), 1)];
+    let now = Instant::now();
+    let leads = |leases: &[Lease], worker: &str| {
+        let mut seen = Observations::default();
+        seen.note(leases, now);
+        super::leads(leases, &seen, now, &taker(worker))
+    };
     assert!(leads(&leases, "b") && leads(&leases, "a"));
     assert!(!leads(&leases, "c") && !leads(&leases, "d"));
     assert!(leads(&[owned(0, None, 1)], "z"));
@@ -154,6 +160,84 @@ fn one_worker_leads() {
         ..owned(0, Some("b"), 1)
     };
     assert!(leads(std::slice::from_ref(&coming), "c") && !leads(&[coming], "d"));
+}
+
+/// Long before its leases expire; one that moves again leads again.
+#[test]
+fn a_worker_none_of_whose_leases_moves_does_not_lead() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    let mut leases = [
+        owned(0, Some("a"), 1),
+        owned(1, Some("a"), 1),
+        owned(2, Some("b"), 1),
+    ];
+    let mut leads_at = |leases: &[Lease], at| {
+        seen.note(leases, at);
+        super::leads(leases, &seen, at, &taker("b"))
+    };
+    assert!(!leads_at(&leases, start));
+    let quiet_at = start + FAILOVER / 2;
+    leases[1].lease_counter += 1;
+    assert!(!leads_at(&leases, quiet_at), "one of its leases moves");
+    assert!(leads_at(&leases, quiet_at + FAILOVER / 2));
+    leases[0].lease_counter += 1;
+    assert!(!leads_at(&leases, quiet_at + FAILOVER / 2));
+}
+
+/// The leases of one that died expire one by one: those that have expired do not wait for the others.
+#[test]
+fn a_worker_none_of_whose_leases_moves_has_no_share() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    let mut leases = vec![
+        owned(0, Some("dead"), 1),
+        owned(1, Some("dead"), 1),
+        owned(2, Some("b"), 1),
+        owned(3, Some("b"), 1),
+    ];
+    seen.note(&leases, start);
+    leases[1].lease_counter += 1;
+    seen.note(&leases, start + FAILOVER / 4);
+    // "b" holds two, which would be its share beside another worker.
+    let held: BTreeSet<String> = ["shard-002".to_owned(), "shard-003".to_owned()].into();
+    leases[2].lease_counter += 1;
+    let now = start + FAILOVER;
+    seen.note(&leases, now);
+    let mut rng = StdRng::seed_from_u64(1);
+    let taken = taker("b").leases_to_take(&leases, &seen, now, &held, &mut rng);
+    let keys: Vec<_> = taken.iter().map(|lease| &*lease.lease_key).collect();
+    assert_eq!(keys, ["shard-000"]);
+}
+
+#[test]
+fn the_next_look_is_when_something_is_due() {
+    let start = Instant::now();
+    let mut seen = Observations::default();
+    let next = |leases: &[Lease], seen: &Observations, at, leases_max| {
+        let taker = Taker {
+            leases_max,
+            ..taker("b")
+        };
+        taker.next_look_in(leases, seen, at, &["shard-009".to_owned()].into())
+    };
+    // An expiry, to the moment; not of what this worker holds itself.
+    let leases = [owned(0, Some("a"), 1), owned(9, Some("b"), 1)];
+    seen.note(&leases, start);
+    let at = start + FAILOVER * 9 / 10;
+    assert_eq!(next(&leases, &seen, at, 5), Some(FAILOVER / 10));
+    // What has expired does not expire again: that it was not taken has another reason.
+    let late = start + FAILOVER * 2;
+    assert_eq!(next(&leases, &seen, late, 5), None);
+    // A lease that nobody takes is taken by anybody soon, unless this worker is full.
+    let free = [owned(0, None, 2), owned(9, Some("b"), 1)];
+    seen.note(&free, late);
+    assert_eq!(
+        next(&free, &seen, late, 5),
+        Some(FAILOVER / NEGLECTED_AFTER)
+    );
+    assert_eq!(next(&free, &seen, late, 1), None);
+    assert_eq!(next(&[owned(9, Some("b"), 1)], &seen, late, 5), None);
 }
 
 /// A fleet whose workers take their turns in a random order, each acting on what the table holds at its turn.

@@ -55,6 +55,15 @@ pub async fn check_lease_table(table: &dyn LeaseTable) {
     assert_eq!(released.checkpoint, updated.checkpoint);
     let again = table.release(&updated).await.unwrap();
     assert_eq!(again, Conditional::Refused(Some(released.clone())));
+    // Of a lease that nobody owns, too: a take that saw it before finds another counter.
+    let seen = released;
+    let released = done(table.release(&seen).await.unwrap());
+    assert_eq!(
+        (released.lease_owner.as_ref(), released.lease_counter),
+        (None, seen.lease_counter + 1)
+    );
+    let late = table.take(&seen, "a").await.unwrap();
+    assert_eq!(late, Conditional::Refused(Some(released.clone())));
 
     // Rows of unfinished shards cannot be removed.
     table.delete_finished(&released).await.unwrap();

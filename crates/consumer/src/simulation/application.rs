@@ -17,6 +17,8 @@ pub(super) struct Application {
     pub(super) reads: Reads,
     pub(super) workers_max: usize,
     pub(super) open_shards_max: usize,
+    /// The clocks of workers go this much faster or slower than the others', at most.
+    pub(super) drift_percent: u32,
 }
 
 /// How workers read the stream.
@@ -51,6 +53,7 @@ impl Application {
             },
             workers_max: if is_large(seed) { 20 } else { 5 },
             open_shards_max: if is_large(seed) { 200 } else { 8 },
+            drift_percent: if (seed / 3).is_multiple_of(2) { 0 } else { 2 },
         }
     }
 
@@ -62,10 +65,13 @@ impl Application {
             reads: Reads::Polling,
             workers_max: 5,
             open_shards_max: 8,
+            drift_percent: 0,
         }
     }
 
-    pub(super) fn settings(&self, worker_id: &str) -> Settings {
+    /// `pace_percent` is how long the second of this worker's clock lasts; its settings are in that clock's time.
+    pub(super) fn settings(&self, worker_id: &str, pace_percent: u32) -> Settings {
+        let by_its_clock = |time: Duration| time * pace_percent / 100;
         let policy = if self.has_poison {
             FailurePolicy::park_after(3)
         } else {
@@ -73,11 +79,11 @@ impl Application {
         };
         Settings::new()
             .initial_position(self.initial)
-            .failover_time(FAILOVER)
-            .shard_sync_interval(Duration::from_secs(10))
+            .failover_time(by_its_clock(FAILOVER))
+            .shard_sync_interval(by_its_clock(Duration::from_secs(10)))
             .records_max(7)
             .worker_id(worker_id)
-            .shutdown_grace(Duration::from_secs(20))
+            .shutdown_grace(by_its_clock(Duration::from_secs(20)))
             .checkpoints(self.checkpoints)
             .on_failure(policy.pauses(Duration::from_millis(50), Duration::from_secs(1)))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use rand::Rng;
 use rand::seq::IteratorRandom;
+use tokio::time::advance;
 
 use super::audit::key_of;
 use super::fleet::Simulation;
@@ -61,12 +62,29 @@ impl Simulation {
                 self.audit.log(format!("hide new shards: {hide}"));
                 self.stream.hide_new_shards(hide);
             }
-            98 if self.rng.random_range(0..3) == 0 => {
-                let most = u32::try_from(self.application.open_shards_max).unwrap();
-                let shards = self.rng.random_range(1..=most.div_ceil(2));
-                self.audit.log(format!("create again with {shards} shards"));
-                self.stream.recreate(shards);
+            98 => {
+                let pause = Duration::from_millis(self.rng.random_range(1000..20_000));
+                self.audit
+                    .log(format!("everybody is throttled for {pause:?}"));
+                for worker in self.workers.values() {
+                    worker.faulty.throttled_for(pause);
+                }
             }
+            99 => match self.rng.random_range(0..3) {
+                0 => {
+                    let most = u32::try_from(self.application.open_shards_max).unwrap();
+                    let shards = self.rng.random_range(1..=most.div_ceil(2));
+                    self.audit.log(format!("create again with {shards} shards"));
+                    self.stream.recreate(shards);
+                }
+                1 => {
+                    let pause = Duration::from_millis(self.rng.random_range(1000..25_000));
+                    self.audit
+                        .log(format!("the machine stands still for {pause:?}"));
+                    advance(pause).await;
+                }
+                _ => {}
+            },
             _ => {}
         }
     }

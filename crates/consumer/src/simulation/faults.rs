@@ -1,4 +1,5 @@
-//! A worker's connection to table, stream and dead letters: slow, failing, or cut off.
+//! A worker's connection to table, stream and dead letters: slow, failing, throttled, or cut off. What a worker has sent to
+//! the table arrives, also if it has stopped waiting for it or died since.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,7 +29,9 @@ pub(super) struct Faulty {
 struct State {
     rng: StdRng,
     cut_off_until: Instant,
+    throttled_until: Instant,
     failures_percent: u32,
+    table_calls: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ enum Fate {
     Unsent,
     /// The request takes effect, its answer never arrives.
     Unanswered,
+    /// The service says that it will not.
+    Throttled,
 }
 
 impl Faulty {
@@ -50,7 +55,9 @@ impl Faulty {
         let state = State {
             rng: StdRng::seed_from_u64(seed),
             cut_off_until: Instant::now(),
+            throttled_until: Instant::now(),
             failures_percent: 5,
+            table_calls: 0,
         };
         Self {
             table,
@@ -64,16 +71,29 @@ impl Faulty {
         self.state.lock().unwrap().cut_off_until = Instant::now() + pause;
     }
 
+    /// Most calls are refused that begin before then.
+    pub(super) fn throttled_for(&self, pause: Duration) {
+        self.state.lock().unwrap().throttled_until = Instant::now() + pause;
+    }
+
+    pub(super) fn table_calls(&self) -> u64 {
+        self.state.lock().unwrap().table_calls
+    }
+
     pub(super) fn calm(&self) {
         let mut state = self.state.lock().unwrap();
         state.failures_percent = 0;
         state.cut_off_until = Instant::now();
+        state.throttled_until = Instant::now();
     }
 
     fn draw(&self) -> (Fate, Duration, Duration) {
         let mut state = self.state.lock().unwrap();
         let fails = state.rng.random_range(0..100) < state.failures_percent;
+        let is_throttled =
+            Instant::now() < state.throttled_until && state.rng.random_range(0..10) >= 3;
         let fate = match (fails, state.rng.random()) {
+            _ if is_throttled => Fate::Throttled,
             (false, _) => Fate::Succeeds,
             (true, false) => Fate::Unsent,
             (true, true) => Fate::Unanswered,
@@ -92,8 +112,14 @@ impl Faulty {
     }
 
     async fn until_connected(&self) {
-        let until = self.state.lock().unwrap().cut_off_until;
-        sleep_until(until).await;
+        loop {
+            let until = self.state.lock().unwrap().cut_off_until;
+            if Instant::now() >= until {
+                return;
+            }
+            // It may be earlier: once all is calm.
+            sleep_until(until.min(Instant::now() + Duration::from_millis(250))).await;
+        }
     }
 
     fn on_table<T: Send + 'static>(
@@ -101,16 +127,19 @@ impl Faulty {
         call: impl FnOnce(&MemoryLeaseTable, Audit) -> TableFuture<T> + Send + 'static,
     ) -> TableFuture<T> {
         let this = self.clone();
-        async move {
-            let (fate, before, after) = this.draw();
+        let (fate, before, after) = this.draw();
+        this.state.lock().unwrap().table_calls += 1;
+        let under_way = async move {
             this.until_connected().await;
             sleep(before).await;
             let lost = || LeaseTableError::Unavailable {
                 table: "simulated".into(),
                 source: "cut off".into(),
             };
-            if fate == Fate::Unsent {
-                return Err(lost());
+            match fate {
+                Fate::Unsent => return Err(lost()),
+                Fate::Throttled => return Err(LeaseTableError::Throttled("simulated".into())),
+                Fate::Succeeds | Fate::Unanswered => {}
             }
             let answer = call(&this.table, this.audit.clone()).await;
             sleep(after).await;
@@ -119,8 +148,9 @@ impl Faulty {
                 return Err(lost());
             }
             answer
-        }
-        .boxed()
+        };
+        // A task of its own: it goes on without whoever sent it.
+        async move { tokio::spawn(under_way).await.unwrap() }.boxed()
     }
 
     fn on_stream<T: Send + 'static>(
@@ -149,6 +179,7 @@ impl Faulty {
         sleep(after).await;
         match fate {
             Fate::Succeeds => answer,
+            Fate::Throttled => Err(ReadError::Throttled),
             Fate::Unsent if before.as_millis().is_multiple_of(2) => Err(ReadError::Throttled),
             Fate::Unsent => Err(ReadError::Expired),
             Fate::Unanswered => Err(ReadError::Unavailable("cut off".into())),
@@ -246,7 +277,7 @@ impl DeadLetters for Faulty {
             let (fate, before, after) = this.draw();
             this.until_connected().await;
             sleep(before).await;
-            if fate == Fate::Unsent {
+            if matches!(fate, Fate::Unsent | Fate::Throttled) {
                 return Err("the dead letters are cut off".into());
             }
             this.audit.note_parked(&parked);

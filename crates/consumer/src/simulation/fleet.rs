@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::application::{Application, Reads};
@@ -16,12 +16,23 @@ use super::audit::Audit;
 use super::faults::Faulty;
 use super::processor::AuditedProcessor;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
-use crate::{Consumer, ConsumerError, Lease, Source};
+use crate::{Consumer, ConsumerError, Lease, Source, StatusBoard};
+
+/// Between two looks at the table.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) struct WorkerTask {
     pub(super) task: JoinHandle<Result<(), ConsumerError>>,
     pub(super) stop: CancellationToken,
     pub(super) faulty: Faulty,
+    pub(super) board: StatusBoard,
+}
+
+impl WorkerTask {
+    /// Whether the worker knows that it has the lease.
+    fn holds(&self, row: &Lease) -> bool {
+        self.board.shards().contains_key(&row.lease_key)
+    }
 }
 
 pub(super) struct Simulation {
@@ -92,15 +103,18 @@ impl Simulation {
             seed,
         );
         let (audit, id) = (self.audit.clone(), worker_id.clone());
+        let drift = self.application.drift_percent;
+        let pace_percent = self.rng.random_range(100 - drift..=100 + drift);
         let consumer = Consumer::builder("simulated", "stream")
             .source(faulty.clone())
             .lease_table(faulty.clone())
             .dead_letters(faulty.clone())
-            .settings(self.application.settings(&worker_id))
+            .settings(self.application.settings(&worker_id, pace_percent))
             .seed(seed)
             .build()
             .unwrap();
         let policy = self.application.checkpoints;
+        let board = consumer.status();
         let stop = CancellationToken::new();
         let run = consumer
             .process(move |shard_id| {
@@ -109,7 +123,12 @@ impl Simulation {
             .until(stop.clone().cancelled_owned());
         let task = tokio::spawn(run.into_future());
         self.audit.log(format!("start {worker_id}"));
-        let worker = WorkerTask { task, stop, faulty };
+        let worker = WorkerTask {
+            task,
+            stop,
+            faulty,
+            board,
+        };
         self.workers.insert(worker_id.clone(), worker);
         worker_id
     }
@@ -135,6 +154,15 @@ impl Simulation {
             !self.audit.is_active(worker_id),
             "a processor outlives its worker"
         );
+    }
+
+    /// Tells the worker to stop; two seconds later it must be at an end, and all its leases with others.
+    pub(super) async fn stop_in_two_seconds(&mut self, worker_id: &str) {
+        let worker = self.workers.remove(worker_id).unwrap();
+        worker.stop.cancel();
+        sleep(Duration::from_secs(2)).await;
+        assert!(worker.task.is_finished(), "{worker_id} still stops");
+        worker.task.await.unwrap().unwrap();
     }
 
     pub(super) fn some_worker(&mut self) -> Option<String> {
@@ -180,6 +208,37 @@ impl Simulation {
             && open.iter().all(is_held)
             && spread <= 1
             && self.audit.is_everything_processed()
+    }
+
+    /// Watches for a while that no lease is without a living worker at it for longer than `bound`.
+    pub(super) async fn assert_owned_again_within(&self, bound: Duration) {
+        let began = Instant::now();
+        let mut ownerless: BTreeMap<(String, u64), Instant> = BTreeMap::new();
+        while began.elapsed() < bound * 2 {
+            let now = Instant::now();
+            let rows = self.table.rows();
+            let is_without = |row: &&Lease| {
+                let worker = row.holder().and_then(|holder| self.workers.get(holder));
+                !row.is_finished() && worker.is_none_or(|worker| !worker.holds(row))
+            };
+            // A write that arrives late, of a worker that has died or lost the lease, is a fault of that moment.
+            let row_as_it_is = |row: &Lease| (row.lease_key.clone(), row.lease_counter);
+            ownerless = rows
+                .iter()
+                .filter(is_without)
+                .map(|row| {
+                    let row = row_as_it_is(row);
+                    let since = ownerless.get(&row).copied().unwrap_or(now);
+                    (row, since)
+                })
+                .collect();
+            let longest = ownerless.iter().min_by_key(|(_, since)| **since);
+            self.audit.require(
+                longest.is_none_or(|(_, since)| now - *since <= bound),
+                || format!("without a worker for longer than {bound:?}: {longest:?}"),
+            );
+            sleep(LOOK).await;
+        }
     }
 
     pub(super) fn assert_balanced(&self) {

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use tokio::time::sleep;
 
-use crate::Lease;
 use crate::assignment::AskedFor;
-use crate::shard_consumer::{Worksite, in_table_time};
+use crate::shard_consumer::{CALLS_AT_ONCE, Worksite, in_table_time};
+use crate::{Conditional, Lease};
 
 /// Between two looks at a lease that is about to come.
 const POLL: Duration = Duration::from_millis(200);
+
+/// Tries for each lease that was asked for without an answer.
+const GIVES_BACK_MAX: u32 = 3;
 
 pub(super) struct GivingBack<'a> {
     pub(super) site: &'a Worksite,
@@ -26,11 +30,13 @@ impl GivingBack<'_> {
     ///
     /// A lease whose last owner may still be at it expires instead: whoever took it at once would begin beside that owner.
     pub(super) async fn run(mut self) {
-        for lease_key in self.asked_for.keys() {
-            if !self.incoming.contains(lease_key) {
-                self.give_back_unanswered(lease_key).await;
-            }
-        }
+        let unanswered = self.asked_for.iter();
+        let unanswered = unanswered.filter(|(lease_key, _)| !self.incoming.contains(*lease_key));
+        stream::iter(unanswered)
+            .for_each_concurrent(CALLS_AT_ONCE, |(lease_key, asked)| {
+                self.give_back_unanswered(lease_key, *asked)
+            })
+            .await;
         let mut incoming = std::mem::take(&mut self.incoming);
         while !incoming.is_empty() {
             for lease_key in incoming.clone() {
@@ -42,21 +48,35 @@ impl GivingBack<'_> {
         }
     }
 
-    /// Gives back what this worker may have taken without hearing of it.
-    async fn give_back_unanswered(&self, lease_key: &str) {
-        let row = match in_table_time(self.site, self.site.table.get(lease_key)).await {
-            Ok(row) => row,
-            Err(error) => {
-                tracing::warn!(shard_id = lease_key, %error, "lease may have to expire");
+    /// Gives back what this worker may have taken without hearing of it. A take that is still on its way finds another counter
+    /// when it arrives, and is refused.
+    async fn give_back_unanswered(&self, lease_key: &str, asked: AskedFor) {
+        if asked.has_quarantine() {
+            return;
+        }
+        for _ in 0..GIVES_BACK_MAX {
+            let row = match in_table_time(self.site, self.site.table.get(lease_key)).await {
+                Ok(Some(row)) => row,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(shard_id = lease_key, %error, "lease may have to expire");
+                    return;
+                }
+            };
+            let was_taken = row.is_owned_by(self.worker_id) && asked.may_have_made(&row);
+            // Nobody has written to it since it was there to be taken.
+            let may_be_taken_yet = row.lease_counter.checked_add(1) == Some(asked.counter);
+            if !was_taken && !may_be_taken_yet {
                 return;
             }
-        };
-        let taken = row.filter(|row| row.is_owned_by(self.worker_id) && self.may_have_taken(row));
-        if let Some(taken) = taken
-            && !self.must_expire(&taken)
-            && let Err(error) = in_table_time(self.site, self.site.table.release(&taken)).await
-        {
-            tracing::warn!(shard_id = lease_key, %error, "lease may have to expire");
+            match in_table_time(self.site, self.site.table.release(&row)).await {
+                Ok(Conditional::Done(_)) => return,
+                // The take has arrived meanwhile, or another worker's.
+                Ok(Conditional::Refused(_)) => {}
+                Err(error) => {
+                    tracing::warn!(shard_id = lease_key, %error, "lease may have to expire");
+                }
+            }
         }
     }
 

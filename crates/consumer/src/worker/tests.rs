@@ -6,8 +6,8 @@ use futures::FutureExt;
 use super::*;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
-    Checkpoint, Checkpointer, Consumer, Failure, LeaseTable, RecordBatch, RecordProcessor, Run,
-    Settings, ShardStart, TableFuture,
+    Checkpoint, Checkpointer, Conditional, Consumer, Failure, LeaseTable, LeaseTableError,
+    RecordBatch, RecordProcessor, Run, Settings, ShardStart, TableFuture,
 };
 
 mod created_again;
@@ -68,8 +68,12 @@ struct Awkward {
     table: MemoryLeaseTable,
     /// Makes every take and never answers.
     takes_in_silence: bool,
+    /// Makes every take half a second after it was sent, whoever waits for it.
+    takes_late: bool,
     /// Another worker is always faster where a row is to be started again.
     is_contended: Arc<AtomicBool>,
+    /// The row with this key cannot be made.
+    refuses_to_create: Option<String>,
 }
 
 impl LeaseTable for Awkward {
@@ -83,6 +87,11 @@ impl LeaseTable for Awkward {
         self.table.get(lease_key)
     }
     fn create(&self, lease: Lease) -> TableFuture<bool> {
+        if self.refuses_to_create.as_ref() == Some(&lease.lease_key) {
+            // Late enough for whatever is sent beside it.
+            let refused = sleep(Duration::from_millis(20));
+            return refused.map(|()| Err(LeaseTableError::TimedOut)).boxed();
+        }
         self.table.create(lease)
     }
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
@@ -92,6 +101,15 @@ impl LeaseTable for Awkward {
         self.table.hand_over(lease, worker_id)
     }
     fn take(&self, lease: &Lease, worker_id: &str) -> TableFuture<Conditional> {
+        if self.takes_late {
+            let (table, lease) = (self.table.clone(), lease.clone());
+            let worker_id = worker_id.to_owned();
+            let late = tokio::spawn(async move {
+                sleep(Duration::from_millis(500)).await;
+                table.take(&lease, &worker_id).await
+            });
+            return async move { late.await.unwrap() }.boxed();
+        }
         let taken = self.table.take(lease, worker_id);
         if !self.takes_in_silence {
             return taken;
@@ -142,6 +160,58 @@ async fn a_stop_waits_for_no_scan_and_gives_back_what_was_taken_without_an_answe
     run.await.unwrap().unwrap();
     assert!(told.elapsed() <= GRACE, "{:?}", told.elapsed());
     assert_eq!(owned(&table.rows()), 0);
+}
+
+/// It would leave the lease with a worker that is no more.
+#[tokio::test(start_paused = true)]
+async fn a_take_that_arrives_after_a_stop_is_refused() {
+    let (stream, table) = (MemoryStream::new(20), MemoryLeaseTable::default());
+    let late = Awkward {
+        table: table.clone(),
+        takes_late: true,
+        ..Awkward::default()
+    };
+    let stop = CancellationToken::new();
+    let run = spawn(consumer("w", &stream, late, &Idle::default()), &stop);
+    sleep(Duration::from_millis(100)).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+    sleep(FAILOVER / 5).await;
+    let rows = table.rows();
+    assert_eq!(rows.len(), 20);
+    let owned = rows.iter().filter(|row| row.lease_owner.is_some());
+    assert_eq!(owned.count(), 0);
+}
+
+/// A child's row without its parent's would say that the parent has been processed.
+#[tokio::test(start_paused = true)]
+async fn no_child_is_leased_while_the_lease_of_its_parent_cannot_be_made() {
+    let (stream, table) = (MemoryStream::new(2), MemoryLeaseTable::default());
+    let parent = "shardId-000000000000".to_owned();
+    assert!(stream.split(&parent));
+    let refusing = Awkward {
+        table: table.clone(),
+        refuses_to_create: Some(parent.clone()),
+        ..Awkward::default()
+    };
+    let children_leased = || {
+        let children = ["shardId-000000000002", "shardId-000000000003"];
+        let rows = table.rows();
+        let is_leased = |id: &&str| rows.iter().any(|row| row.lease_key == *id);
+        children.iter().filter(|id| is_leased(id)).count()
+    };
+    let idle = Idle::default();
+    for (run, expected) in [
+        (consumer("w", &stream, refusing, &idle), 0),
+        (consumer("w", &stream, table.clone(), &idle), 2),
+    ] {
+        let stop = CancellationToken::new();
+        let run = spawn(run, &stop);
+        sleep(FAILOVER * 8).await;
+        assert_eq!(children_leased(), expected);
+        stop.cancel();
+        run.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,6 +270,34 @@ async fn a_worker_started_again_under_its_id_goes_on_when_its_old_leases_expire(
     assert!(counters().iter().zip(&before).all(|(now, then)| now > then));
     stop.cancel();
     second.await.unwrap().unwrap();
+}
+
+/// Not at the next look that happens to come.
+#[tokio::test(start_paused = true)]
+async fn an_expired_lease_is_taken_the_moment_it_expires() {
+    let (stream, table) = (MemoryStream::new(1), MemoryLeaseTable::default());
+    let row = Lease::unowned("shardId-000000000000", Checkpoint::TrimHorizon);
+    table.create(row.clone()).await.unwrap();
+    table.take(&row, "dead").await.unwrap();
+    let settings = Settings::new()
+        .failover_time(FAILOVER)
+        .scan_interval(FAILOVER * 3 / 10)
+        .worker_id("w");
+    let run = Consumer::builder("tested", "stream")
+        .source(stream)
+        .lease_table(table.clone())
+        .settings(settings)
+        .build()
+        .unwrap()
+        .process(|_| Idle::default());
+    let stop = CancellationToken::new();
+    let run = spawn(run, &stop);
+    sleep(FAILOVER - Duration::from_millis(10)).await;
+    assert!(table.rows()[0].is_owned_by("dead"));
+    sleep(Duration::from_millis(20)).await;
+    assert!(table.rows()[0].is_owned_by("w"));
+    stop.cancel();
+    run.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
