@@ -1,6 +1,8 @@
 //! Single decisions, and their words.
 
 use millstream_types::{HashKey, HashKeyRange, ShardId};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -270,11 +272,14 @@ fn splits_stay_within_the_bound() {
 fn fewer_are_enough_only_after_the_quiet_time() {
     let mut scene = scene(4, 4);
     scene.knows_speed().records_per_s = 500.0;
-    scene.looks(1);
+    // Enough was seen, but within it also what needs all four.
+    scene.quiet();
     scene.records_per_s = 50.0;
     scene.looks(20);
     let decision = scene.decide();
     assert!(decision.is_nothing(), "{decision:?}");
+    let waits = Reason::NotQuietYet { quiet_ms: 600_000 };
+    assert_eq!(decision.notes, [waits]);
     let decision = scene.quiet().decide();
     let change = decision.workers.as_ref().unwrap();
     assert_eq!((change.from, change.to), (4, 1));
@@ -289,6 +294,52 @@ fn fewer_are_enough_only_after_the_quiet_time() {
     let decision = scene.quiet().decide();
     assert_eq!(decision.shards_after(), 2);
     assert!(decision.workers.is_none());
+}
+
+#[test]
+fn neighbours_are_merged_only_after_the_quiet_time() {
+    let mut scene = scene(1, 2);
+    // One worker does both, so nothing but the quiet of the shards is in question.
+    scene.knows_speed().records_per_s = 200.0;
+    scene.quiet();
+    scene.records_per_s = 20.0;
+    let decision = scene.looks(20).decide();
+    assert!(decision.is_nothing(), "{decision:?}");
+    let decision = scene.quiet().decide();
+    assert_eq!(decision.shards_after(), 1);
+    assert_eq!(
+        said(&decision),
+        "both together took at most 40 records/s and 4000 bytes/s within 600 s"
+    );
+}
+
+proptest! {
+    /// Whatever the quiet time was like, who stays could have done its peak, and what is merged could have taken it.
+    #[test]
+    fn what_is_given_up_was_not_needed_at_any_look(
+        rates in vec(0.0..500.0f64, 1..6), lasts in 8u32..40, workers in 1u32..6, shards in 1u32..8,
+    ) {
+        let mut scene = scene(workers, shards);
+        scene.knows_speed().quiet();
+        let mut seen = Vec::new();
+        for rate in rates {
+            (scene.records_per_s, scene.read_records_per_s) = (rate, rate);
+            scene.looks(lasts);
+            seen.extend(std::iter::repeat_n(rate, lasts as usize));
+            let quiet = scene.rules.quiet_ms / scene.rules.look_ms + 1;
+            // Before these there was what a scene begins with.
+            let unseen = (seen.len() < quiet as usize).then_some(100.0);
+            let peak = seen.iter().rev().take(quiet as usize).copied().chain(unseen).fold(0.0, f64::max);
+            let decision = scene.decide();
+            if decision.workers_after() < workers {
+                let could = 0.6 * SPEED * f64::from(decision.workers_after());
+                prop_assert!(f64::from(shards) * peak <= could + 1e-6, "{peak}: {decision:?}");
+            }
+            if decision.shards_after() < shards {
+                prop_assert!(2.0 * peak <= 350.0 + 1e-6, "{peak}: {decision:?}");
+            }
+        }
+    }
 }
 
 #[test]
