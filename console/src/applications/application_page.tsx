@@ -17,6 +17,7 @@ import { kinesisOf } from "../api/kinesis";
 import { useLoad } from "../api/load";
 import { useMay } from "../api/permissions";
 import { useAccess } from "../api/session";
+import { PipelineBoxes } from "../pipelines/pipeline_boxes";
 import { hrefOf, replace, useHref, useRoute } from "../shell/route";
 import { Waiting } from "../shell/waiting";
 import { ago, counted } from "../show/format";
@@ -131,6 +132,7 @@ export default function ApplicationPage() {
         )}
         {found && <Workers leases={found.leases} lags={lags.value} watch={watch.current} nowMs={nowMs} />}
         {found && <LeaseTable leases={found.leases} lags={lags.value} watch={watch.current} nowMs={nowMs} />}
+        {found?.pipeline && <PipelineBoxes {...found.pipeline} />}
         {found && <HandOvers watch={watch.current} />}
       </SpaceBetween>
       {isMoving && found && stream !== undefined && (

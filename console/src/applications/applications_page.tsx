@@ -67,7 +67,17 @@ export default function ApplicationsPage() {
       }
       empty={lines.problem ? <Nothing title="It is not known which there are" /> : <Nothing title="No application has leases here">It makes its table when its first worker starts.</Nothing>}
       columnDefinitions={[
-        { id: "name", header: "Application", isRowHeader: true, cell: (line) => <Link href={href(["applications", line.name])}>{line.name}</Link> },
+        {
+          id: "name",
+          header: "Application",
+          isRowHeader: true,
+          cell: (line) => (
+            <>
+              <Link href={href(["applications", line.name])}>{line.name}</Link>
+              {line.pipeline && <span className="kind">{line.pipeline.stage === "source" ? "pipeline" : "its windows"}</span>}
+            </>
+          ),
+        },
         {
           id: "stream",
           header: "Stream",

@@ -8,6 +8,7 @@ import { describeTable, dynamodbOf, listTables, scanRows } from "../api/dynamodb
 import { kinesisOf, listShards, listStreams } from "../api/kinesis";
 import { problemOf } from "../api/problem";
 import { entityOf, type Lease, layoutOf, tablesOf } from "./lease";
+import { pipelineOf, type Stage } from "../pipelines/reports";
 import { type Candidate, streamsOf } from "./which_stream";
 
 /** An application. */
@@ -20,6 +21,8 @@ export interface Application {
   reporting: { id: string; updatedS: number }[];
   /** Tables beside the one of leases. */
   moreTables: string[];
+  /** If it is a pipeline's: where its workers report, and which stage this is. */
+  pipeline?: { table: string; stage: Stage };
   /** Rows that are no leases, and nothing that is known. */
   otherRows: number;
   /** Whether there are more leases than were read. */
@@ -65,7 +68,8 @@ export async function loadApplication(access: Access, name: string, tables: read
       rows.push(...more);
     }
   }
-  const application: Application = { name, leases: [], reporting: [], moreTables, otherRows: 0, isMore };
+  const pipeline = pipelineOf(name, tables);
+  const application: Application = { name, leases: [], reporting: [], moreTables, ...(pipeline && { pipeline }), otherRows: 0, isMore };
   for (const row of rows) {
     const entity = entityOf(row);
     if (entity.kind === "lease") application.leases.push(entity.lease);
