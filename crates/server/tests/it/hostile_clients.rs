@@ -29,9 +29,12 @@ async fn bodies_that_are_declared_and_not_sent_take_no_room_from_anybody() {
     let server = TestServer::with(|settings| settings.http.bodies_bytes_max = 32 << 20).await;
     let neighbour = server.neighbour().await;
     let mut holders = Vec::new();
-    for sent in [b"".as_slice(), b"{"].repeat(50) {
+    // Of the large ones few would fit beside each other, of the others enough to take all that one sender may have.
+    let (large, larger) = (1 << 20, 16 << 20);
+    let declared = [(larger, b"".as_slice()), (larger, b"{"), (large, b"{")];
+    for (declared_bytes, sent) in declared.repeat(50) {
         let mut client = server.client().await;
-        client.send(&head(16 << 20)).await;
+        client.send(&head(declared_bytes)).await;
         client.send(sent).await;
         holders.push(client);
     }
