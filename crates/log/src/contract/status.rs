@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::watch;
+
 use super::{Trial, data};
 use crate::{
     AppendError, Counter, CounterValue, EngineStatus, NotWritten, Place, ReadFrom, ReadOutcome,
@@ -68,35 +70,58 @@ pub async fn what_was_counted_is_never_forgotten(trial: &mut Trial) {
     }
 }
 
-/// Appends until there is no room.
-async fn fill(trial: &Trial, log: Place) {
+/// Appends until there is no room and the status says so; how many entries there was room for. Room that was on its way
+/// may come between a refusal and the look at the status: that says so then.
+async fn fill(trial: &Trial, log: Place) -> usize {
+    let status = trial.engine().status();
+    let mut taken = 0;
     for _ in 0..MORE_THAN_ROOM_BYTES / ENTRY_BYTES {
         match trial.try_append(data(log, vec![1; ENTRY_BYTES])).await {
-            Ok(_) => {}
+            Ok(_) => taken += 1,
             Err(refused) => {
                 assert_eq!(refused, AppendError::NotWritten(NotWritten::NoRoom));
-                return;
+                if *status.borrow() == EngineStatus::NoRoom {
+                    return taken;
+                }
             }
         }
     }
-    panic!("an engine with little room fills up");
+    panic!("an engine with little room fills up, and says so");
 }
 
 /// Who is refused for want of room finds the status saying so; it says otherwise, without being asked to write, once
-/// entries were deleted; and then there is room.
+/// entries were deleted; and then there is room. Room comes back little by little: who is quick may use up what there is,
+/// be refused again, and hear of the next while it is told of the refusal.
 pub async fn want_of_room_is_told_and_passes(trial: &mut Trial) {
     let mut status = trial.engine().status();
-    for _ in 0..2 {
-        let log = trial.log().await;
-        fill(trial, log).await;
-        assert_eq!(*status.borrow_and_update(), EngineStatus::NoRoom);
-        assert!(trial.entries(log).await.len() > 1, "reads go on");
+    let mut log = trial.log().await;
+    let taken = fill(trial, log).await;
+    for taken in [taken, 1] {
+        assert_eq!(trial.entries(log).await.len(), taken, "reads go on");
         assert_eq!(trial.engine().delete(log).await, Ok(()));
+        log = append_once_there_is_room(trial, &mut status).await;
+        // The room of both is used up again.
+        let other = append_once_there_is_room(trial, &mut status).await;
+        fill(trial, other).await;
+        assert_eq!(trial.engine().delete(other).await, Ok(()));
+    }
+}
+
+/// A new log with an entry, as soon as the engine says that there is room for it.
+async fn append_once_there_is_room(
+    trial: &mut Trial,
+    status: &mut watch::Receiver<EngineStatus>,
+) -> Place {
+    let serving = status.wait_for(|status| *status == EngineStatus::Serving);
+    drop(serving.await.expect("the engine is there"));
+    let log = trial.log().await;
+    loop {
+        match trial.try_append(data(log, "a")).await {
+            Ok(_) => return log,
+            Err(refused) => assert_eq!(refused, AppendError::NotWritten(NotWritten::NoRoom)),
+        }
         let serving = status.wait_for(|status| *status == EngineStatus::Serving);
         drop(serving.await.expect("the engine is there"));
-        let other = trial.log().await;
-        trial.append(data(other, "a")).await;
-        assert_eq!(trial.engine().delete(other).await, Ok(()));
     }
 }
 
