@@ -130,7 +130,6 @@ impl AllowedOrigin {
     }
 }
 
-/// Whether a host, its port aside, is `localhost`, a name below it, or a loopback address.
 /// One host, as RFC 9112 §3.2 and RFC 9113 §8.3.1 demand; HTTP/1.0 knows requests without.
 fn check_one_host(head: &Parts) -> Result<(), Refusal> {
     let mut named = head.headers.get_all(HOST).iter();
