@@ -1,6 +1,6 @@
 //! The tables' client.
 
-import { DescribeTableCommand, DynamoDBClient, ListTablesCommand, ScanCommand, type TableDescription } from "@aws-sdk/client-dynamodb";
+import { DescribeTableCommand, DynamoDBClient, ListTablesCommand, ScanCommand, type ScanCommandInput, type TableDescription } from "@aws-sdk/client-dynamodb";
 
 import type { Row } from "../applications/lease";
 import { type Access, clientSettings, once } from "./access";
@@ -24,18 +24,19 @@ export async function describeTable(dynamodb: DynamoDBClient, name: string, sign
   return answer.Table!;
 }
 
-/** Rows of a table, at most so many; and whether there are more. */
+/** Rows of a table, at most so many; and whether there are more. `only` says which rows, and what of them, are sent at all. */
 export async function scanRows(
   dynamodb: DynamoDBClient,
   name: string,
   rowsMax: number,
   signal?: AbortSignal,
+  only: Omit<ScanCommandInput, "TableName"> = {},
 ): Promise<{ rows: Row[]; isMore: boolean }> {
   const rows: Row[] = [];
   let ExclusiveStartKey: Record<string, never> | undefined;
   do {
     const page = await dynamodb.send(
-      new ScanCommand({ TableName: name, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
+      new ScanCommand({ ...only, TableName: name, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
       { abortSignal: signal },
     );
     rows.push(...((page.Items ?? []) as Row[]));

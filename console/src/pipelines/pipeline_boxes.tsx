@@ -11,17 +11,17 @@ import { Amount } from "../show/amount";
 import { counted } from "../show/format";
 import { Nothing } from "../show/nothing";
 import { ProblemBox } from "../show/problem_box";
-import { livingReports, shardsOf, sinksOf, type Stage } from "./reports";
+import { livingReports, ONLY_REPORTS, shardsOf, sinksOf, type Stage } from "./reports";
 
 const EVERY_MS = 5000;
-/** Rows of states are read whole: a pipeline with more has windows of thousands of keys open. */
-const ROWS_MAX = 2000;
+/** A pipeline has fewer workers. */
+const WORKERS_MAX = 2000;
 
 export function PipelineBoxes({ table, stage }: { table: string; stage: Stage }) {
   const access = useAccess();
   const reports = useLoad(
     `pipeline ${access.region} ${access.accessKeyId} ${table}`,
-    async (signal) => livingReports((await scanRows(dynamodbOf(access), table, ROWS_MAX, signal)).rows, Date.now()),
+    async (signal) => livingReports((await scanRows(dynamodbOf(access), table, WORKERS_MAX, signal, ONLY_REPORTS)).rows, Date.now()),
     EVERY_MS,
   );
   const shards = shardsOf(reports.value ?? [], stage);

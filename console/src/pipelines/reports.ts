@@ -35,6 +35,14 @@ export interface WorkerReport {
   sinks: SinkReport[];
 }
 
+/** Of the table of states just the reports: the states of windows beside them may be large. */
+export const ONLY_REPORTS = {
+  ProjectionExpression: "#name, report",
+  FilterExpression: "begins_with(#name, :prefix)",
+  ExpressionAttributeNames: { "#name": "name" },
+  ExpressionAttributeValues: { ":prefix": { S: "report/" } },
+};
+
 /** Workers say how they are doing every five seconds; whoever was silent for so long does not live. */
 const AGE_MAX_MS = 30_000;
 
