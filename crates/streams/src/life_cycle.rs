@@ -46,9 +46,11 @@ impl LifeCycle {
     /// Starts a task for each stream that is changing, until `stop`.
     pub(crate) async fn supervise(self: Arc<Self>, tasks: Arc<Tasks>, stop: CancellationToken) {
         loop {
+            // Who is asked to stop begins nothing any more.
             let (id, was_interrupted) = tokio::select! {
-                next = self.changing.next() => next,
+                biased;
                 () = stop.cancelled() => return,
+                next = self.changing.next() => next,
             };
             if !self.running.lock().insert(id) {
                 continue;
@@ -56,8 +58,9 @@ impl LifeCycle {
             let this = Arc::clone(&self);
             tasks.spawn_once("change a stream", move |stop| async move {
                 tokio::select! {
-                    () = this.drive(id, was_interrupted) => {}
+                    biased;
                     () = stop.cancelled() => {}
+                    () = this.drive(id, was_interrupted) => {}
                 }
             });
         }

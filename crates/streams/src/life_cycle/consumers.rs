@@ -53,9 +53,11 @@ impl ConsumerLifeCycle {
     /// Starts a task for each consumer that is changing, until `stop`.
     pub(crate) async fn supervise(self: Arc<Self>, tasks: Arc<Tasks>, stop: CancellationToken) {
         loop {
+            // Who is asked to stop begins nothing any more.
             let (id, was_interrupted) = tokio::select! {
-                next = self.changing.next_with_consumers() => next,
+                biased;
                 () = stop.cancelled() => return,
+                next = self.changing.next_with_consumers() => next,
             };
             let Some(stream) = self.view.get(id) else {
                 self.subscriptions.end_stream(id);
@@ -86,8 +88,9 @@ impl ConsumerLifeCycle {
         tasks.spawn_once("change a consumer", move |stop| async move {
             let (id, key, _) = &transition;
             tokio::select! {
-                () = this.drive(*id, key, status, was_interrupted) => {}
+                biased;
                 () = stop.cancelled() => {}
+                () = this.drive(*id, key, status, was_interrupted) => {}
             }
             this.running.lock().remove(&transition);
         });

@@ -55,8 +55,10 @@ impl Encrypted {
         encrypted
     }
 
-    /// Kills the service and starts another one on the same logs, with the keys that are in the folder.
+    /// Kills the service and starts another one on the same logs, with the keys that are in the folder. A process that is
+    /// dead writes no keys any more: a key that the old ring still made would take the number of one of the new ring's.
     async fn crash_onto(&mut self, over: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>) {
+        self.keys.close();
         self.keys = ring(self.folder.path().to_owned());
         self.open(Some(self.keys.clone()), over).await.unwrap();
     }
