@@ -1,5 +1,6 @@
 //! How a consumer is put together.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -7,13 +8,13 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::processor_threads::ProcessorThreads;
 use crate::shard_consumer::Worksite;
+use crate::streams::{Named, StreamSet};
 use crate::{
     Consumer, DeadLetterStream, DeadLetters, DynamoDbLeaseTable, FanOut, InvalidSettings,
-    LeaseTable, MetricsRecorder, Polling, Settings, Source, StatusBoard,
+    LeaseTable, MetricsRecorder, Polling, Settings, Source, StatusBoard, StreamIdentifier, Streams,
 };
 
 /// Why a consumer cannot be built.
@@ -23,6 +24,18 @@ pub enum BuildError {
     /// Nothing to read from.
     #[error("the consumer has no stream: call clients(..), or source(..)")]
     NoStream,
+    /// Several streams are named, and one of them has nothing that it is read from.
+    #[error("nothing reads the stream {0}: call clients(..), or source_of(..)")]
+    NoSource(StreamIdentifier),
+    /// A source was given for a stream that is not named.
+    #[error("a source was given for {0}, which is not among the consumer's streams")]
+    NotNamed(StreamIdentifier),
+    /// Several streams are named, and a source that does not say of which.
+    #[error("source(..) is for a consumer of one stream: call source_of(..) for each of several")]
+    SourceOfSeveral,
+    /// Two of the streams are read by one name.
+    #[error("two of the streams are called {0}: through one client only one of them can be read")]
+    SameName(String),
     /// Nowhere to keep leases.
     #[error("the consumer has no lease table: call clients(..), or lease_table(..)")]
     NoLeaseTable,
@@ -47,9 +60,10 @@ pub enum BuildError {
 #[must_use]
 pub struct ConsumerBuilder {
     application: String,
-    stream: String,
+    streams: Streams,
     client: Option<aws_sdk_kinesis::Client>,
     source: Option<Arc<dyn Source>>,
+    sources: BTreeMap<StreamIdentifier, Arc<dyn Source>>,
     fan_out: Option<String>,
     table: Option<Arc<dyn LeaseTable>>,
     dead_letters: Option<Arc<dyn DeadLetters>>,
@@ -61,19 +75,39 @@ pub struct ConsumerBuilder {
 }
 
 impl Consumer {
-    /// A consumer of `stream` for `application`, whose name is also that of its lease table.
-    pub fn builder(application: impl Into<String>, stream: impl Into<String>) -> ConsumerBuilder {
-        ConsumerBuilder::new(application.into(), stream.into())
+    /// A consumer for `application`, whose name is also that of its lease table, of a stream by its name, or of several by
+    /// their identifiers.
+    ///
+    /// ```no_run
+    /// use millstream_consumer::{Consumer, StreamIdentifier};
+    ///
+    /// # async fn example(kinesis: aws_sdk_kinesis::Client, dynamodb: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = StreamIdentifier::look_up(&kinesis, "orders").await?;
+    /// let payments = StreamIdentifier::look_up(&kinesis, "payments").await?;
+    /// Consumer::builder("ledger", [orders, payments])
+    ///     .clients(kinesis, dynamodb)
+    ///     .build()?
+    ///     .for_each(|record| async move {
+    ///         let stream = record.stream.as_ref().map(|stream| stream.stream_name());
+    ///         println!("{stream:?} {}", record.partition_key);
+    ///         Ok(())
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(application: impl Into<String>, streams: impl Into<Streams>) -> ConsumerBuilder {
+        ConsumerBuilder::new(application.into(), streams.into())
     }
 }
 
 impl ConsumerBuilder {
-    fn new(application: String, stream: String) -> Self {
+    fn new(application: String, streams: Streams) -> Self {
         Self {
             application,
-            stream,
+            streams,
             client: None,
             source: None,
+            sources: BTreeMap::new(),
             fan_out: None,
             table: None,
             dead_letters: None,
@@ -117,6 +151,12 @@ impl ConsumerBuilder {
     /// Reads the stream from `source`.
     pub fn source(mut self, source: impl Source + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Reads one of several streams from `source`.
+    pub fn source_of(mut self, stream: StreamIdentifier, source: impl Source + 'static) -> Self {
+        self.sources.insert(stream, Arc::new(source));
         self
     }
 
@@ -166,12 +206,57 @@ impl ConsumerBuilder {
         self
     }
 
+    /// The streams, each with what it is read from.
+    fn read_streams(&self) -> Result<StreamSet, BuildError> {
+        let by_client = |name: &str| {
+            let client = self.client.clone()?;
+            let source: Arc<dyn Source> = match &self.fan_out {
+                Some(consumer) => Arc::new(FanOut::new(client, name, consumer)),
+                None => Arc::new(Polling::new(client, name)),
+            };
+            Some(source)
+        };
+        let streams = match &self.streams.0 {
+            Named::One(name) => {
+                if let Some(other) = self.sources.keys().next() {
+                    return Err(BuildError::NotNamed(other.clone()));
+                }
+                let source = self.source.clone().or_else(|| by_client(name));
+                let source = source.ok_or(BuildError::NoStream)?;
+                return Ok(StreamSet::of_one(name, source));
+            }
+            Named::Several(streams) if streams.is_empty() => return Err(BuildError::NoStream),
+            Named::Several(streams) => streams,
+        };
+        if self.source.is_some() {
+            return Err(BuildError::SourceOfSeveral);
+        }
+        if let Some(other) = self.sources.keys().find(|one| !streams.contains(one)) {
+            return Err(BuildError::NotNamed(other.clone()));
+        }
+        let mut names_of_client = BTreeSet::new();
+        let mut read = Vec::with_capacity(streams.len());
+        for stream in streams {
+            let name = stream.stream_name();
+            let source = match self.sources.get(stream) {
+                Some(source) => Arc::clone(source),
+                None if !names_of_client.insert(name) => {
+                    return Err(BuildError::SameName(name.to_owned()));
+                }
+                None => by_client(name).ok_or_else(|| BuildError::NoSource(stream.clone()))?,
+            };
+            read.push((stream.clone(), source));
+        }
+        Ok(StreamSet::of_several(read))
+    }
+
     /// The consumer. Nothing is called before it runs.
     ///
     /// # Errors
     /// See [`BuildError`].
     pub fn build(self) -> Result<Consumer, BuildError> {
         self.settings.check()?;
+        let streams = self.read_streams()?;
         let dead_letters = match (self.dead_letters, &self.dead_letter_stream, &self.client) {
             (Some(dead_letters), ..) => Some(dead_letters),
             (None, Some(stream), Some(client)) => {
@@ -184,14 +269,6 @@ impl ConsumerBuilder {
         if self.settings.failure_policy.parks() && dead_letters.is_none() {
             return Err(BuildError::NoDeadLetters);
         }
-        let of_client = |client| match self.fan_out {
-            Some(consumer) => {
-                Arc::new(FanOut::new(client, &self.stream, consumer)) as Arc<dyn Source>
-            }
-            None => Arc::new(Polling::new(client, &self.stream)),
-        };
-        let source = self.source.or_else(|| self.client.map(of_client));
-        let source = source.ok_or(BuildError::NoStream)?;
         let threads = self.processor_threads.map(NonZeroUsize::get);
         let threads = threads.map(ProcessorThreads::start).transpose();
         let worker_id = self
@@ -202,15 +279,13 @@ impl ConsumerBuilder {
         let seed = self.seed.unwrap_or_else(rand::random);
         let site = Worksite {
             table: self.table.ok_or(BuildError::NoLeaseTable)?,
-            listed_starts: Arc::new(ListedStarts::new(Arc::clone(&source))),
-            source,
+            streams,
             prefetch: Arc::new(Semaphore::new(self.settings.prefetch_bytes_max / 1024)),
             processor_threads: threads.map_err(BuildError::Threads)?,
             settings: Arc::new(self.settings),
             board: StatusBoard::default(),
             metrics: Metrics::new(self.metrics, &worker_id),
             application: self.application,
-            stream: self.stream,
             dead_letters,
             stop: CancellationToken::new(),
             told_to_stop: CancellationToken::new(),

@@ -95,7 +95,7 @@ impl Consumer {
         let span = tracing::info_span!(
             "worker",
             application = context.application,
-            stream = context.stream,
+            stream = context.streams.names(),
             worker_id = self.worker_id
         );
         let metrics = context.metrics.clone();

@@ -56,6 +56,7 @@ fn take_apart(
         records.push(Record {
             explicit_hash_key: user.explicit_hash_key.map(|HashKey(key)| key),
             arrived_at: outer.arrived_at,
+            stream: outer.stream.clone(),
             ..Record::new(place, user.partition_key, user.data)
         });
     }

@@ -133,6 +133,8 @@ mod simulation;
 mod source;
 mod start_position;
 mod status;
+mod stream_identifier;
+mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod twin_watch;
@@ -168,3 +170,5 @@ pub use source::{
     Source, StartingPosition,
 };
 pub use status::{ShardStatus, ShardStep, StatusBoard};
+pub use stream_identifier::{InvalidStreamIdentifier, StreamIdentifier};
+pub use streams::Streams;

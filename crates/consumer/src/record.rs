@@ -1,10 +1,11 @@
 //! A record as it was put.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::ExtendedSequenceNumber;
+use crate::{ExtendedSequenceNumber, StreamIdentifier};
 
 /// One record as its writer put it: records that the KPL or another producer joined come one by one.
 #[non_exhaustive]
@@ -20,6 +21,8 @@ pub struct Record {
     pub data: Bytes,
     /// When the stream took the record, if it says so.
     pub arrived_at: Option<SystemTime>,
+    /// Of which stream it is, where the application reads several.
+    pub stream: Option<Arc<StreamIdentifier>>,
 }
 
 impl Record {
@@ -35,6 +38,7 @@ impl Record {
             explicit_hash_key: None,
             data: data.into(),
             arrived_at: None,
+            stream: None,
         }
     }
 

@@ -23,7 +23,6 @@ use tracing::Instrument;
 use crate::checkpoint_pace::CheckpointPace;
 use crate::gone_shard::GoneShard;
 use crate::held_lease::HeldLease;
-use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::outcome::in_one_line;
 use crate::processor_threads::ProcessorThreads;
@@ -31,10 +30,10 @@ use crate::settings::Decision;
 use crate::shard_fetcher::ShardFetcher;
 use crate::shard_processor::ProcessorFactory;
 use crate::source::in_time;
+use crate::streams::{StreamSet, stream_of};
 use crate::{
     BoxError, Checkpoint, CheckpointError, Checkpointer, DeadLetters, Lease, LeaseTable,
-    LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, Source, StatusBoard,
-    shard_graph,
+    LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, StatusBoard, shard_graph,
 };
 
 mod lease_sync;
@@ -68,17 +67,15 @@ impl std::ops::Deref for ShardContext {
 pub(crate) struct Worksite {
     pub(crate) settings: Arc<Settings>,
     pub(crate) table: Arc<dyn LeaseTable>,
-    pub(crate) source: Arc<dyn Source>,
-    pub(crate) listed_starts: Arc<ListedStarts>,
+    pub(crate) streams: StreamSet,
     /// Memory for reading ahead, in KiB.
     pub(crate) prefetch: Arc<Semaphore>,
     /// Threads of the processors' own, if they have some.
     pub(crate) processor_threads: Option<ProcessorThreads>,
     pub(crate) board: StatusBoard,
     pub(crate) metrics: Metrics,
-    /// Names of the application and of the stream.
+    /// The application's name.
     pub(crate) application: String,
-    pub(crate) stream: String,
     pub(crate) dead_letters: Option<Arc<dyn DeadLetters>>,
     /// Finish the batch in hand, then release.
     pub(crate) stop: CancellationToken,
@@ -265,9 +262,10 @@ async fn process(
     let row = held.row().await;
     let (batches_done, done_batches) = watch::channel(0);
     context.board.enter(held.key(), ShardStep::Starting);
+    let stream = context.streams.of(held.key());
     let fetcher = ShardFetcher {
-        source: Arc::clone(&context.source),
-        listed_starts: Arc::clone(&context.listed_starts),
+        source: Arc::clone(&stream.source),
+        listed_starts: Arc::clone(&stream.listed_starts),
         start: row.starting_sequence_number.clone(),
         prefetch: Arc::clone(&context.prefetch),
         shard_id: row.lease_key.clone(),
@@ -353,11 +351,13 @@ async fn try_finish(
     held: &HeldLease,
     children: &[Shard],
 ) -> Result<(), EndError> {
-    let listed = in_time(context.source.list_shards()).await?;
+    let stream = context.streams.of(held.key());
+    let listed = in_time(stream.source.list_shards()).await?;
     let shards = shard_graph::with_children(listed, held.key(), children)
         .map_err(EndError::ChildNotListed)?;
     let start = held.row().await.starting_sequence_number;
-    sync_leases(context, &shards, start.as_ref(), &mut BTreeSet::new()).await?;
+    let of = stream_of(held.key());
+    sync_leases(context, of, &shards, start.as_ref(), &mut BTreeSet::new()).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()
         .filter(|shard| shard.parent_shard_ids.contains(held.key()))

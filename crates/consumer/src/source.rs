@@ -15,9 +15,12 @@ mod fan_out;
 mod kinesis;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod memory;
+mod one_of_several;
 mod polling;
 
 pub use fan_out::FanOut;
+pub(crate) use kinesis::failed as kinesis_failed;
+pub(crate) use one_of_several::OneOfSeveral;
 pub use polling::Polling;
 
 /// What the operations return. It borrows nothing, so it may outlive the call's arguments.

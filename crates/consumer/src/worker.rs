@@ -11,15 +11,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::giving_back::GivingBack;
+use self::syncing::ShardSync;
 use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::incoming::Incoming;
 use crate::metrics::{self, Metric, Operation};
-use crate::shard_consumer::{self, ShardContext, ShardOutcome, SyncError, in_table_time};
-use crate::source::in_time;
+use crate::shard_consumer::{ShardContext, ShardOutcome, in_table_time};
 use crate::twin_watch::TwinWatch;
-use crate::{BoxError, ConsumerError, Lease, shard_graph};
+use crate::{BoxError, ConsumerError, Lease};
 
 mod giving_back;
+mod syncing;
 mod taking;
 
 /// Pause before the table is asked for again while it cannot be created or found.
@@ -32,15 +33,13 @@ pub(crate) struct Worker {
     pub(crate) worker_id: String,
     pub(crate) rng: StdRng,
     observations: Observations,
-    next_sync: Instant,
+    syncs: Vec<ShardSync>,
     held: BTreeSet<String>,
     /// Takes that were sent and not answered, by lease key.
     asked_for: BTreeMap<String, AskedFor>,
     twins: TwinWatch,
     incoming: Incoming,
     gives_way: bool,
-    /// Rows that looked as if the stream had been created again, at the last look.
-    suspects: BTreeSet<String>,
     shards: JoinSet<(String, ShardOutcome)>,
     halted: Option<(String, BoxError)>,
     /// Shards that have been named as stuck.
@@ -53,17 +52,16 @@ impl Worker {
     pub(crate) fn new(context: Arc<ShardContext>, worker_id: String, seed: u64) -> Self {
         let twins = TwinWatch::new(context.settings.renews_every() * 3 / 4);
         Self {
+            syncs: ShardSync::of_all(&context),
             context,
             worker_id,
             rng: StdRng::seed_from_u64(seed),
             observations: Observations::default(),
-            next_sync: Instant::now(),
             held: BTreeSet::new(),
             asked_for: BTreeMap::new(),
             twins,
             incoming: Incoming::default(),
             gives_way: false,
-            suspects: BTreeSet::new(),
             shards: JoinSet::new(),
             halted: None,
             stuck: BTreeSet::new(),
@@ -159,8 +157,7 @@ impl Worker {
         let Some(mut leases) = self.list().await else {
             return;
         };
-        if leases.is_empty() || (self.leads(&leases) && Instant::now() >= self.next_sync) {
-            self.sync(&leases).await;
+        if self.sync(&leases).await {
             match self.list().await {
                 Some(newer) => leases = newer,
                 None => return,
@@ -182,6 +179,19 @@ impl Worker {
         let taker = self.taker(&asked_for);
         let due_in = taker.next_look_in(&leases, &self.observations, now, &self.held);
         self.look_early_at = due_in.map(|pause| now + pause);
+    }
+
+    /// Looks at the shards of the streams where that is due and this worker's; tells whether it did.
+    async fn sync(&mut self, leases: &[Lease]) -> bool {
+        let leads = self.leads(leases);
+        let mut has_looked = false;
+        for sync in &mut self.syncs {
+            if sync.is_due(leases, leads) {
+                sync.run(&self.context, leases).await;
+                has_looked = true;
+            }
+        }
+        has_looked
     }
 
     fn leads(&self, leases: &[Lease]) -> bool {
@@ -215,7 +225,8 @@ impl Worker {
         let metrics = &self.context.metrics;
         metrics.timed(metrics::LIST_LEASES, None, began, listed.is_ok());
         match listed {
-            Ok(leases) => {
+            Ok(mut leases) => {
+                self.context.streams.retain_own(&mut leases);
                 self.observations.note(&leases, Instant::now());
                 Some(leases)
             }
@@ -224,46 +235,6 @@ impl Worker {
                 None
             }
         }
-    }
-
-    /// Creates missing leases and removes finished ones that nobody needs.
-    async fn sync(&mut self, leases: &[Lease]) {
-        let began = Instant::now();
-        let has_succeeded = self.try_sync(leases).await;
-        let metrics = &self.context.metrics;
-        metrics.timed(metrics::SYNC_SHARDS, None, began, has_succeeded);
-    }
-
-    /// False if not all leases could be made.
-    async fn try_sync(&mut self, leases: &[Lease]) -> bool {
-        let shards = match in_time(self.context.source.list_shards()).await {
-            Ok(shards) => shards,
-            Err(error) => {
-                tracing::warn!(%error, "shards could not be listed");
-                return false;
-            }
-        };
-        let synced = shard_consumer::sync_leases(&self.context, &shards, None, &mut self.suspects);
-        if let Err(error) = synced.await {
-            tracing::warn!(%error, "leases could not be created");
-            if matches!(error, SyncError::Outdated(_)) {
-                // The next listing decides whether this one was late; it must not be just as late.
-                self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
-            }
-            return false;
-        }
-        for finished in shard_graph::leases_to_delete(&shards, leases) {
-            let deleted = self.context.table.delete_finished(&finished);
-            let shard_id = &finished.lease_key;
-            match in_table_time(&self.context, deleted).await {
-                Ok(()) => tracing::info!(shard_id, "finished lease removed"),
-                Err(error) => {
-                    tracing::warn!(shard_id, %error, "finished lease could not be removed");
-                }
-            }
-        }
-        self.next_sync = Instant::now() + self.context.settings.shard_sync_interval;
-        true
     }
 
     fn note_end(

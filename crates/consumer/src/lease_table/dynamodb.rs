@@ -315,7 +315,7 @@ impl LeaseTable for DynamoDbLeaseTable {
             }
         }
         if !lease.child_shard_ids.is_empty() {
-            update.set(row::CHILDREN, row::text_set(&lease.child_shard_ids));
+            update.set(row::CHILDREN, row::shard_ids(&lease.child_shard_ids));
         }
         match lease.latest_at {
             Some(moment) => update.set(row::LATEST_AT, number(moment.0)),

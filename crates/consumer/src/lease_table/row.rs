@@ -3,6 +3,9 @@
 //! `leaseOwner`, the pending attributes, `parentShardId`, `childShardIds` and the hash keys are absent when there is
 //! nothing to say; never NULL, never empty. `latestAtMs` and `startingSequenceNumber` are ours: the KCL ignores them.
 //! `parentShardId` is a string set in spite of its name.
+//!
+//! Of an application of several streams the key has the stream in front, and the row says both parts in `streamName` and
+//! `shardId`; parents and children bear the ids that they have in their stream.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -28,6 +31,8 @@ pub(super) const CHILDREN: &str = "childShardIds";
 pub(super) const CHECKPOINT_OWNER: &str = "checkpointOwner";
 pub(super) const LATEST_AT: &str = "latestAtMs";
 pub(super) const STARTING_SEQUENCE_NUMBER: &str = "startingSequenceNumber";
+const STREAM_NAME: &str = "streamName";
+const SHARD_ID: &str = "shardId";
 const STARTING_HASH_KEY: &str = "startingHashKey";
 const ENDING_HASH_KEY: &str = "endingHashKey";
 const ENTITY_TYPE: &str = "entityType";
@@ -40,8 +45,14 @@ pub(super) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-pub(super) fn text_set(values: &BTreeSet<String>) -> AttributeValue {
-    AttributeValue::Ss(values.iter().cloned().collect())
+/// The ids that shards have in their stream.
+pub(super) fn shard_ids(names: &BTreeSet<String>) -> AttributeValue {
+    let own_id = |name: &String| {
+        name.rsplit_once(':')
+            .map_or(name.as_str(), |(_, id)| id)
+            .to_owned()
+    };
+    AttributeValue::Ss(names.iter().map(own_id).collect())
 }
 
 pub(super) fn bytes(value: &[u8]) -> AttributeValue {
@@ -64,6 +75,10 @@ pub(super) fn encode(lease: &Lease) -> Row {
         ),
     ]);
     let mut put = |name: &str, value| row.insert(name.to_owned(), value);
+    if let Some((stream, shard_id)) = lease.lease_key.rsplit_once(':') {
+        put(STREAM_NAME, text(stream));
+        put(SHARD_ID, text(shard_id));
+    }
     if let Some(owner) = &lease.lease_owner {
         put(LEASE_OWNER, text(owner));
     }
@@ -81,10 +96,10 @@ pub(super) fn encode(lease: &Lease) -> Row {
         }
     }
     if !lease.parent_shard_ids.is_empty() {
-        put(PARENTS, text_set(&lease.parent_shard_ids));
+        put(PARENTS, shard_ids(&lease.parent_shard_ids));
     }
     if !lease.child_shard_ids.is_empty() {
-        put(CHILDREN, text_set(&lease.child_shard_ids));
+        put(CHILDREN, shard_ids(&lease.child_shard_ids));
     }
     if let Some(range) = &lease.hash_key_range {
         put(STARTING_HASH_KEY, text(range.start.to_string()));
@@ -112,16 +127,17 @@ pub(super) fn decode(row: &Row) -> Option<Lease> {
         checkpoint,
         state: get_bytes(row, PENDING_STATE),
     });
+    let lease_key = get_text(row, LEASE_KEY)?;
     Some(Lease {
-        lease_key: get_text(row, LEASE_KEY)?.to_owned(),
+        lease_key: lease_key.to_owned(),
         lease_owner: get_text(row, LEASE_OWNER).map(str::to_owned),
         checkpoint_owner: get_text(row, CHECKPOINT_OWNER).map(str::to_owned),
         lease_counter: get_number(row, LEASE_COUNTER)?,
         owner_switches_since_checkpoint: get_number(row, OWNER_SWITCHES).unwrap_or(0),
         checkpoint: checkpoint(CHECKPOINT, CHECKPOINT_SUB)?,
         pending_checkpoint,
-        parent_shard_ids: get_text_set(row, PARENTS),
-        child_shard_ids: get_text_set(row, CHILDREN),
+        parent_shard_ids: get_shards(row, PARENTS, lease_key),
+        child_shard_ids: get_shards(row, CHILDREN, lease_key),
         hash_key_range: get_range(row),
         latest_at: get_number(row, LATEST_AT).map(TimestampMs),
         starting_sequence_number: get_text(row, STARTING_SEQUENCE_NUMBER)
@@ -141,9 +157,14 @@ fn get_bytes(row: &Row, name: &str) -> Option<Vec<u8>> {
     Some(row.get(name)?.as_b().ok()?.as_ref().to_vec())
 }
 
-fn get_text_set(row: &Row, name: &str) -> BTreeSet<String> {
-    let values = row.get(name).and_then(|value| value.as_ss().ok());
-    values.into_iter().flatten().cloned().collect()
+/// Shards of the stream that the lease is of, by their names in this application.
+fn get_shards(row: &Row, name: &str, lease_key: &str) -> BTreeSet<String> {
+    let ids = row.get(name).and_then(|value| value.as_ss().ok());
+    let ids = ids.into_iter().flatten();
+    match lease_key.rsplit_once(':') {
+        Some((stream, _)) => ids.map(|id| format!("{stream}:{id}")).collect(),
+        None => ids.cloned().collect(),
+    }
 }
 
 fn get_range(row: &Row) -> Option<HashKeyRange> {
@@ -219,6 +240,26 @@ mod tests {
         );
         assert_eq!(row, expected);
         assert_eq!(decode(&row), Some(full_lease()));
+    }
+
+    #[test]
+    fn of_several_streams_the_row_says_stream_and_shard_apart() {
+        let stream = "123456789012:orders:1795881602";
+        let lease = Lease {
+            lease_key: format!("{stream}:shardId-000000000004"),
+            parent_shard_ids: [format!("{stream}:shardId-000000000001")].into(),
+            child_shard_ids: [format!("{stream}:shardId-000000000007")].into(),
+            ..full_lease()
+        };
+        let row = encode(&lease);
+        let says = |name: &str| row[name].clone();
+        assert_eq!(says("leaseKey"), text(&lease.lease_key));
+        assert_eq!(says("streamName"), text(stream));
+        assert_eq!(says("shardId"), text("shardId-000000000004"));
+        let ids = |id: &str| AttributeValue::Ss(vec![id.to_owned()]);
+        assert_eq!(says("parentShardId"), ids("shardId-000000000001"));
+        assert_eq!(says("childShardIds"), ids("shardId-000000000007"));
+        assert_eq!(decode(&row), Some(lease));
     }
 
     #[test]

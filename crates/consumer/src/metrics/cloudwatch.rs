@@ -89,7 +89,8 @@ impl StatisticSet {
 }
 
 /// Gathers measurements and sends them to CloudWatch every 10 s, under the KCL's names: the namespace is the
-/// application's name, and the dimensions are `Operation`, and `ShardId` or `WorkerIdentifier`.
+/// application's name, and the dimensions are `Operation`, and `ShardId` or `WorkerIdentifier`; with `ShardId` also
+/// `StreamId` where the application reads several streams.
 ///
 /// The worker that it is given to publishes while it runs, and once more when it ends. What cannot be sent is lost, with a
 /// warning: metrics hold nothing up.
@@ -111,8 +112,29 @@ struct Gathered {
 struct Key {
     metric: Metric,
     operation: Operation,
-    /// The other dimension and its value.
-    of: (&'static str, String),
+    of: Of,
+}
+
+/// The other dimensions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Shard(String),
+    Worker(String),
+}
+
+impl Of {
+    fn dimensions(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Worker(worker_id) => vec![("WorkerIdentifier", worker_id)],
+            Self::Shard(shard_id) => match shard_id.rsplit_once(':') {
+                Some((stream, own_id)) => vec![
+                    ("StreamId", stream.to_owned()),
+                    ("ShardId", own_id.to_owned()),
+                ],
+                None => vec![("ShardId", shard_id)],
+            },
+        }
+    }
 }
 
 impl CloudWatchMetrics {
@@ -150,10 +172,12 @@ impl CloudWatchMetrics {
 }
 
 fn datum((key, statistics): (Key, StatisticSet)) -> MetricDatum {
+    let mut dimensions = vec![("Operation", key.operation.name().to_owned())];
+    dimensions.extend(key.of.dimensions());
     MetricDatum {
         name: key.metric.name(),
         unit: key.metric.unit().name(),
-        dimensions: vec![("Operation", key.operation.name().to_owned()), key.of],
+        dimensions,
         statistics,
     }
 }
@@ -161,8 +185,8 @@ fn datum((key, statistics): (Key, StatisticSet)) -> MetricDatum {
 impl MetricsRecorder for CloudWatchMetrics {
     fn record(&self, measurement: &Measurement<'_>) {
         let of = match measurement.shard_id {
-            Some(shard_id) => ("ShardId", shard_id.to_owned()),
-            None => ("WorkerIdentifier", measurement.worker_id.to_owned()),
+            Some(shard_id) => Of::Shard(shard_id.to_owned()),
+            None => Of::Worker(measurement.worker_id.to_owned()),
         };
         let key = Key {
             metric: measurement.metric,

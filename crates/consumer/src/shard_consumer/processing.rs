@@ -263,7 +263,7 @@ impl Processing {
         };
         let parked = ParkedRecord {
             application: self.context.application.clone(),
-            stream: self.context.stream.clone(),
+            stream: self.context.streams.of(self.held.key()).name.clone(),
             shard_id: self.held.key().to_owned(),
             record: record.clone(),
             cause: ParkedRecord::cut(parking.cause.clone()),

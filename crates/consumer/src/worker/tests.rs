@@ -14,6 +14,7 @@ mod created_again;
 mod handing_over;
 mod measuring;
 mod reading;
+mod several_streams;
 mod starting_over;
 
 const FAILOVER: Duration = Duration::from_secs(10);

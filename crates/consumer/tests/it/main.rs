@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod reading;
+mod several_streams;
 
 use std::path::PathBuf;
 

@@ -18,7 +18,7 @@ const FAN_OUT: &str = "reader";
 /// The machine may be slow; nothing here waits for it when all is well.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-fn client(endpoint: &str) -> Client {
+pub(crate) fn client(endpoint: &str) -> Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())

@@ -5,9 +5,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::listed_starts::ListedStarts;
 use crate::metrics::Metrics;
 use crate::shard_consumer::Worksite;
+use crate::streams::StreamSet;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{
     Checkpoint, CheckpointPolicy, Failure, Lease, RecordProcessor, Settings, Source, StatusBoard,
@@ -64,14 +64,12 @@ async fn no_batch_after_a_suspension(in_started: bool) {
     let site = Worksite {
         settings: Arc::new(Settings::default()),
         table,
-        source: Arc::new(stream.clone()),
-        listed_starts: Arc::new(ListedStarts::new(Arc::new(stream.clone()))),
+        streams: StreamSet::of_one("stream", Arc::new(stream.clone())),
         prefetch: Arc::new(Semaphore::new(0)),
         processor_threads: None,
         board: StatusBoard::default(),
         metrics: Metrics::default(),
         application: "tested".into(),
-        stream: "stream".into(),
         dead_letters: None,
         stop: CancellationToken::new(),
         abandon: CancellationToken::new(),
