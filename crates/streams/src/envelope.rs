@@ -22,6 +22,8 @@ use millstream_wire::shapes::{EncryptionType, InvalidRecordData, RecordData};
 const VERSION: u8 = 1;
 /// Flag: put while the stream's encryption was on.
 const ENCRYPTED: u16 = 1;
+/// What an envelope may have more than twice its contents.
+const ROOM_TO_SPARE_BYTES_MAX: usize = 128;
 const HEADER_BYTES: usize = 12;
 /// Where the data key's id stands.
 const KEY_ID: Range<usize> = 4..8;
@@ -113,6 +115,13 @@ impl EnvelopeWriter {
             self.bytes[KEY_ID].copy_from_slice(&key.id().to_le_bytes());
             key.seal(&mut self.bytes, HEADER_BYTES, &place.to_bytes());
         }
+        // Room without contents is in nobody's budget, and an envelope may be kept for long.
+        debug_assert!(
+            self.bytes.capacity() <= 2 * self.bytes.len() + ROOM_TO_SPARE_BYTES_MAX,
+            "{} bytes have room for {}",
+            self.bytes.len(),
+            self.bytes.capacity()
+        );
         self.bytes.into()
     }
 }
