@@ -3,9 +3,11 @@
 worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
 Then every record must be there exactly once, as somebody else's program reads it.
 
-    under_faults.py --endpoint URL [--records 200000] [files] [s3] [redshift] [dynamodb] [windows] [postgres] [http] [storm] [opensearch] [kafka]
+    under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [dynamodb] [windows]
+                    [postgres] [http] [storm] [opensearch] [kafka]
 
-`make test` runs it with 8,000 records, `make soak` with 200,000 (MILLSTREAM_CONNECTOR_RECORDS).
+`make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
+(MILLSTREAM_CONNECTOR_RECORDS).
 
 Prints a line for each destination, and `N passed, N failed, N skipped`.
 """
@@ -31,6 +33,7 @@ from fresh_server import binary  # noqa: E402
 import http_receiver  # noqa: E402
 import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
+import parquet_files  # noqa: E402
 import postgres  # noqa: E402
 import postgres_rows  # noqa: E402
 import redshift  # noqa: E402
@@ -40,6 +43,7 @@ from judging import exactly_once  # noqa: E402
 
 SHARDS = 8
 KEYS = 97
+RECORDS = 8000
 DEADLINE_S = 900
 
 
@@ -144,6 +148,8 @@ class Files:
 class S3(Files):
     """Compressed JSON lines in a bucket, read by boto3."""
 
+    FORMAT = 'compression = "gzip"'
+
     def __init__(self, run):
         self.run = run
         self.store = object_store.ObjectStore(run.folder / "objects")
@@ -151,7 +157,7 @@ class S3(Files):
         self.read = {}
         run.declare(
             f'[[sink]]\ns3 = {{ bucket = "{object_store.BUCKET}", prefix = "trades/{{date}}/{{hour}}", '
-            f'endpoint = "{self.store.endpoint}", compression = "gzip", {self.FLUSH} }}\n'
+            f'endpoint = "{self.store.endpoint}", {self.FORMAT}, {self.FLUSH} }}\n'
         )
 
     def lines(self):
@@ -168,6 +174,48 @@ class S3(Files):
     def down(self):
         self.store.stop()
         return self.store.start
+
+    def check(self):
+        self.read.clear()
+        super().check()
+
+
+class Parquet(S3):
+    """Parquet in a bucket, with a schema of its own, read by pyarrow. Buckets that are down are S3's part."""
+
+    RECORDS = 2000
+    FORMAT = f'format = "parquet", schema = {parquet_files.SCHEMA}'
+
+    def lines(self):
+        client = self.store.client()
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=object_store.BUCKET):
+            for key in (entry["Key"] for entry in page.get("Contents", [])):
+                if key not in self.read:
+                    body = client.get_object(Bucket=object_store.BUCKET, Key=key)["Body"].read()
+                    self.read[key] = parquet_files.given_rows(body)
+        for lines in self.read.values():
+            yield from lines
+
+    def down(self):
+        return None
+
+
+class Columns(Files):
+    """Parquet in a folder, each file with the columns that its rows have, read by pyarrow."""
+
+    RECORDS = 2000
+
+    def __init__(self, run):
+        self.run, self.out, self.read = run, run.folder / "out", {}
+        run.declare(f"[[step]]\nmap = '''{parquet_files.MAP}'''\n"
+                    f'[[sink]]\nfiles = {{ folder = "{self.out}", format = "parquet", {self.FLUSH} }}\n')
+
+    def lines(self):
+        for path in sorted(self.out.iterdir()) if self.out.exists() else []:
+            if path not in self.read and not path.name.startswith("."):
+                self.read[path] = parquet_files.found_rows(path.read_bytes())
+        for lines in self.read.values():
+            yield from lines
 
     def check(self):
         self.read.clear()
@@ -290,7 +338,8 @@ class Windows(Files):
 
 
 DESTINATIONS = {
-    "files": Files, "s3": S3, "redshift": Redshift, "dynamodb": DynamoDb, "windows": Windows,
+    "files": Files, "columns": Columns, "s3": S3, "parquet": Parquet, "redshift": Redshift, "dynamodb": DynamoDb,
+    "windows": Windows,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
     "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
@@ -327,7 +376,7 @@ def under_faults(run, destination, down_s):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--endpoint", required=True)
-    parser.add_argument("--records", type=int, default=int(os.environ.get("MILLSTREAM_CONNECTOR_RECORDS", "8000")))
+    parser.add_argument("--records", type=int, default=os.environ.get("MILLSTREAM_CONNECTOR_RECORDS"))
     parser.add_argument("--down-s", type=float, default=10)
     parser.add_argument("destinations", nargs="*", default=[])
     options = parser.parse_args()
@@ -335,9 +384,11 @@ def main():
     for name in options.destinations or DESTINATIONS:
         with tempfile.TemporaryDirectory(prefix="millstream-connectors-", ignore_cleanup_errors=True) as folder:
             began = time.monotonic()
-            run = Run(options.endpoint, f"faults-{name}", folder, options.records)
+            kind = DESTINATIONS[name]
+            records = options.records or getattr(kind, "RECORDS", RECORDS)
+            run = Run(options.endpoint, f"faults-{name}", folder, records)
             try:
-                under_faults(run, DESTINATIONS[name](run), options.down_s)
+                under_faults(run, kind(run), options.down_s)
             except Missing as reason:
                 print(f"SKIPPED {name}: {reason}", flush=True)
                 skipped += 1
@@ -346,7 +397,7 @@ def main():
                 failed += 1
             else:
                 took_s = time.monotonic() - began
-                print(f"{name}: {options.records} records, each once{run.said and f'; {run.said}'}; {took_s:.0f} s", flush=True)
+                print(f"{name}: {records} records, each once{run.said and f'; {run.said}'}; {took_s:.0f} s", flush=True)
                 passed += 1
             finally:
                 run.clean_up()

@@ -34,7 +34,7 @@ enum Work {
     Window(&'static str),
 }
 
-const MEASURED: [Measured; 3] = [
+const MEASURED: [Measured; 4] = [
     Measured {
         what: "reading alone",
         work: Work::Reading,
@@ -47,6 +47,15 @@ const MEASURED: [Measured; 3] = [
              [[sink]]\nSINK, format = \"json\", flush = { time = \"2s\" } }\n",
         ),
         target: Some(300_000.0),
+    },
+    Measured {
+        what: "filter, map, Parquet",
+        work: Work::Sink(
+            "[[step]]\nfilter = \".quantity > 0\"\n[[step]]\nmap = \"{k, side: .s, quantity}\"\n\
+             [[sink]]\nSINK, format = \"parquet\", flush = { time = \"2s\" }, \
+             schema = { k = \"string\", side = \"string\", quantity = \"long\" } }\n",
+        ),
+        target: Some(200_000.0),
     },
     Measured {
         what: "a window of two stages",

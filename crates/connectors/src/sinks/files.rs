@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::format::{Compression, Format};
+use crate::format::{Contents, Format};
 use crate::{Cut, Guarantee, Item, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture};
 
 /// Opens sinks that write files into a folder.
@@ -16,17 +16,15 @@ use crate::{Cut, Guarantee, Item, Opener, OtherContents, Outcome, Sink, SinkErro
 pub struct Files {
     /// The folder; made with its parents if it is absent.
     pub folder: PathBuf,
-    /// How items are written.
+    /// How files are written.
     pub format: Format,
-    /// Whether files are compressed.
-    pub compression: Compression,
 }
 
 impl Opener for Files {
     fn open(&self, _: &str) -> Box<dyn Sink> {
         Box::new(FilesSink {
             to: self.clone(),
-            contents: Arc::default(),
+            contents: Arc::new(Contents::new(&self.format)),
         })
     }
 
@@ -35,21 +33,11 @@ impl Opener for Files {
     }
 }
 
-impl Files {
-    fn extension(&self) -> String {
-        format!(
-            "{}{}",
-            self.format.extension(),
-            self.compression.extension()
-        )
-    }
-}
-
 #[derive(Debug)]
 struct FilesSink {
     to: Files,
     /// Since the last flush. Shared with whoever compresses it.
-    contents: Arc<Vec<u8>>,
+    contents: Arc<Contents>,
 }
 
 impl Sink for FilesSink {
@@ -58,18 +46,16 @@ impl Sink for FilesSink {
         items: &'a [Item],
     ) -> SinkFuture<'a, Result<Vec<Outcome>, SinkError>> {
         let contents = Arc::make_mut(&mut self.contents);
-        let outcomes = items
-            .iter()
-            .map(|item| match self.to.format.append(item, contents) {
-                Ok(()) => Outcome::Delivered,
-                Err(error) => Outcome::Rejected(error.to_string()),
-            });
+        let outcomes = items.iter().map(|item| match contents.append(item) {
+            Ok(()) => Outcome::Delivered,
+            Err(error) => Outcome::Rejected(error.to_string()),
+        });
         let outcomes = outcomes.collect();
         Box::pin(std::future::ready(Ok(outcomes)))
     }
 
     fn unflushed_bytes(&self) -> usize {
-        self.contents.len()
+        self.contents.bytes()
     }
 
     fn flush<'a>(&'a mut self, cut: &'a Cut) -> SinkFuture<'a, Result<(), SinkError>> {
@@ -77,14 +63,17 @@ impl Sink for FilesSink {
             if self.contents.is_empty() {
                 return Ok(());
             }
-            let name = format!("{}-{}.{}", cut.shard_id, cut.first, self.to.extension());
-            let (to, plain) = (self.to.clone(), Arc::clone(&self.contents));
-            let wrote = tokio::task::spawn_blocking(move || {
-                write(&to.folder, &name, to.compression, &plain)
-            });
+            let name = format!(
+                "{}-{}.{}",
+                cut.shard_id,
+                cut.first,
+                self.to.format.extension()
+            );
+            let (to, contents) = (self.to.clone(), Arc::clone(&self.contents));
+            let wrote = tokio::task::spawn_blocking(move || write(&to.folder, &name, &contents));
             match wrote.await {
                 Ok(Ok(())) => {
-                    self.contents = Arc::default();
+                    self.contents = Arc::new(Contents::new(&self.to.format));
                     Ok(())
                 }
                 Ok(Err(error)) => Err(SinkError::of(&self.to.folder.display().to_string(), &error)),
@@ -95,36 +84,31 @@ impl Sink for FilesSink {
 }
 
 /// Writes a file that is whole and durable once it has its name.
-fn write(folder: &Path, name: &str, compression: Compression, plain: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, name: &str, contents: &Contents) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let to = folder.join(name);
     if to.try_exists()? {
-        return delivered_before(folder, &to, compression, plain);
+        return delivered_before(folder, &to, contents);
     }
     let mut random = [0_u8; 8];
     rand::Rng::fill(&mut rand::rng(), &mut random[..]);
     let aside = folder.join(format!(".{name}.{:016x}", u64::from_be_bytes(random)));
-    let packed = compression.compress(plain);
+    let packed = contents.pack().map_err(io::Error::other)?;
     let linked = write_aside(&aside, &packed).and_then(|()| fs::hard_link(&aside, &to));
     // What is left behind has a name of its own and is no result.
     drop(fs::remove_file(&aside));
     match linked {
         Ok(()) => sync_folder(folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            delivered_before(folder, &to, compression, plain)
+            delivered_before(folder, &to, contents)
         }
         Err(error) => Err(error),
     }
 }
 
 /// The file that is there must be the one that was to be written.
-fn delivered_before(
-    folder: &Path,
-    file: &Path,
-    compression: Compression,
-    plain: &[u8],
-) -> io::Result<()> {
-    if compression.holds(&fs::read(file)?, plain) {
+fn delivered_before(folder: &Path, file: &Path, contents: &Contents) -> io::Result<()> {
+    if contents.are_in(&fs::read(file)?) {
         return sync_folder(folder);
     }
     Err(io::Error::other(OtherContents(file.display().to_string())))
@@ -146,6 +130,7 @@ mod tests {
 
     use super::*;
     use crate::Origin;
+    use crate::format::{Compression, Lines};
 
     fn items(numbers: &[u64]) -> Vec<Item> {
         let item = |number: &u64| {
@@ -174,8 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let to = Files {
             folder: folder.path().join("out"),
-            format: Format::Json,
-            compression: Compression::None,
+            format: Format::Lines(Lines::Json, Compression::None),
         };
         for _ in 0..2 {
             // The second one is another worker that repeats the cut.
@@ -196,6 +180,38 @@ mod tests {
         assert_eq!(text, "{\"n\":1}\n{\"n\":2}\n");
     }
 
+    /// A release that encodes otherwise may have written the cut before.
+    #[tokio::test]
+    async fn a_cut_of_columns_is_known_by_its_rows_and_not_by_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = |is_compressed| Files {
+            folder: folder.path().to_owned(),
+            format: Format::Parquet {
+                schema: None,
+                is_compressed,
+            },
+        };
+        let rows: Vec<u64> = (0..1000).map(|n| n % 10).collect();
+        let mut sink = to(false).open("shard-0");
+        sink.deliver(&items(&rows)).await.unwrap();
+        assert!(sink.unflushed_bytes() > 8 * rows.len());
+        sink.flush(&cut("0001")).await.unwrap();
+        assert_eq!(sink.unflushed_bytes(), 0);
+        let file = folder.path().join("shard-0-0001.parquet");
+        let plain = fs::read(&file).unwrap();
+        for (rows, is_same) in [(&rows[..], true), (&rows[1..], false)] {
+            let mut sink = to(true).open("shard-0");
+            sink.deliver(&items(rows)).await.unwrap();
+            assert_eq!(sink.flush(&cut("0001")).await.is_ok(), is_same);
+            assert_eq!(fs::read(&file).unwrap(), plain);
+        }
+        fs::remove_file(&file).unwrap();
+        let mut sink = to(true).open("shard-0");
+        sink.deliver(&items(&rows)).await.unwrap();
+        sink.flush(&cut("0001")).await.unwrap();
+        assert!(fs::read(&file).unwrap() != plain);
+    }
+
     #[tokio::test]
     async fn a_folder_that_cannot_be_written_is_an_error_and_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -203,8 +219,7 @@ mod tests {
         fs::write(&blocked, "a file where the folder should be").unwrap();
         let to = Files {
             folder: blocked.clone(),
-            format: Format::Json,
-            compression: Compression::Gzip,
+            format: Format::Lines(Lines::Json, Compression::Gzip),
         };
         let mut sink = to.open("shard-0");
         sink.deliver(&items(&[1])).await.unwrap();
@@ -215,13 +230,13 @@ mod tests {
         let text = io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
         assert_eq!(text, "{\"n\":1}\n");
     }
+
     #[tokio::test]
     async fn a_file_of_somebody_else_is_neither_written_over_nor_taken_as_delivered() {
         let folder = tempfile::tempdir().unwrap();
         let to = Files {
             folder: folder.path().to_owned(),
-            format: Format::Json,
-            compression: Compression::None,
+            format: Format::Lines(Lines::Json, Compression::None),
         };
         let theirs = folder.path().join("shard-0-0001.jsonl");
         fs::write(&theirs, "{\"n\":7}\n").unwrap();

@@ -22,7 +22,7 @@ use self::loader::Loader;
 use self::statements::Statements;
 use super::postgres::{Address, Tls};
 use super::s3::{Prefix, S3};
-use crate::format::{Compression, Format};
+use crate::format::{Compression, Format, Lines};
 use crate::{Cut, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 /// Longest object of JSON that COPY takes.
@@ -48,7 +48,7 @@ pub struct Load {
     /// What the objects' names begin with: plain text.
     pub prefix: String,
     /// JSON or CSV.
-    pub format: Format,
+    pub format: Lines,
     /// Whether the objects are compressed.
     pub compression: Compression,
 }
@@ -136,8 +136,7 @@ impl Redshift {
                 store,
                 prefix,
                 time: None,
-                format: load.format,
-                compression: load.compression,
+                format: Format::Lines(load.format, load.compression),
             },
             bucket: load.bucket,
             prefix: load.prefix,
@@ -154,7 +153,7 @@ impl Redshift {
         });
         let name = Path::parse(&name).map_err(|error| SinkError::of(&name, &error))?;
         let contents = Bytes::from(manifest.to_string());
-        self.objects.put_as_it_is(name.clone(), contents).await?;
+        self.objects.put_json(name.clone(), contents).await?;
         self.loader.load(&self.url(name.as_ref())).await
     }
 
@@ -167,7 +166,7 @@ impl Redshift {
         if !matches!(*item.value, Value::Object(_)) {
             return Some("only an object is a row".to_owned());
         }
-        let may_be_too_long = self.objects.format == Format::Json
+        let may_be_too_long = matches!(self.objects.format, Format::Lines(Lines::Json, _))
             && item.bytes.saturating_mul(ESCAPED_MAX) > OBJECT_BYTES_MAX;
         (may_be_too_long && item.value.to_string().len() > OBJECT_BYTES_MAX)
             .then(|| format!("as JSON it is longer than the {OBJECT_BYTES_MAX} bytes of COPY"))

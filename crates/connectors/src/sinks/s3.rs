@@ -18,7 +18,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 pub use client::{Access, InvalidAccess};
 pub use prefix::{InvalidPrefix, Prefix};
 
-use crate::format::{Compression, Format};
+use crate::format::{Contents, Format};
 use crate::{
     Cut, FieldPath, Guarantee, Item, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture,
     moment,
@@ -36,10 +36,8 @@ pub struct S3 {
     pub prefix: Prefix,
     /// The field with the time that the prefix goes by; without it, the arrival, or the window's start.
     pub time: Option<FieldPath>,
-    /// How items are written.
+    /// How objects are written.
     pub format: Format,
-    /// Whether objects are compressed.
-    pub compression: Compression,
 }
 
 impl Opener for S3 {
@@ -79,22 +77,18 @@ impl S3 {
         } else {
             format!("{prefix}/")
         };
-        let (format, compression) = (self.format.extension(), self.compression.extension());
-        let name = format!(
-            "{folder}{}-{}.{format}{compression}",
-            cut.shard_id, cut.first
-        );
+        let extension = self.format.extension();
+        let name = format!("{folder}{}-{}.{extension}", cut.shard_id, cut.first);
         Path::parse(&name).map_err(|error| SinkError::of(&name, &error))
     }
 
-    /// Puts an object that has this content whenever it is put, as it is.
+    /// Puts an object of JSON that has this content whenever it is put.
     #[cfg(any(feature = "redshift", test))]
-    pub(super) async fn put_as_it_is(&self, name: Path, contents: Bytes) -> Result<(), SinkError> {
+    pub(super) async fn put_json(&self, name: Path, contents: Bytes) -> Result<(), SinkError> {
         let object = Object {
             name,
-            plain: Arc::new(contents.to_vec()),
+            contents: Arc::new(Contents::of_json(contents.to_vec())),
             packed: contents,
-            compression: Compression::None,
         };
         self.put(&object).await
     }
@@ -111,7 +105,7 @@ impl S3 {
         let found = self.store.get(&object.name).await;
         let found = found.map_err(|error| failed(&error))?.bytes().await;
         let found = found.map_err(|error| failed(&error))?;
-        if object.compression.holds(&found, &object.plain) {
+        if object.contents.are_in(&found) {
             return Ok(());
         }
         Err(SinkError::new(
@@ -125,15 +119,14 @@ impl S3 {
 struct Object {
     name: Path,
     packed: Bytes,
-    plain: Arc<Vec<u8>>,
-    compression: Compression,
+    contents: Arc<Contents>,
 }
 
 #[derive(Debug)]
 struct S3Sink {
     to: S3,
     /// Since the last flush, by prefix. Shared with whoever compresses them.
-    taken: BTreeMap<String, Arc<Vec<u8>>>,
+    taken: BTreeMap<String, Arc<Contents>>,
     taken_bytes: usize,
     /// Of the cut that is being flushed: what has not arrived.
     packed: Vec<Object>,
@@ -151,11 +144,13 @@ impl S3Sink {
         {
             return Outcome::Rejected(error.to_string());
         }
-        let contents = Arc::make_mut(self.taken.entry(prefix).or_default());
-        let before = contents.len();
-        match self.to.format.append(item, contents) {
+        let begun = self.taken.entry(prefix);
+        let begun = begun.or_insert_with(|| Arc::new(Contents::new(&self.to.format)));
+        let contents = Arc::make_mut(begun);
+        let before = contents.bytes();
+        match contents.append(item) {
             Ok(()) => {
-                self.taken_bytes += contents.len() - before;
+                self.taken_bytes += contents.bytes() - before;
                 Outcome::Delivered
             }
             Err(error) => Outcome::Rejected(error.to_string()),
@@ -169,12 +164,11 @@ impl S3Sink {
             let filled = taken
                 .into_iter()
                 .filter(|(_, contents)| !contents.is_empty());
-            let packed = filled.map(|(prefix, plain)| {
+            let packed = filled.map(|(prefix, contents)| {
                 Ok(Object {
                     name: to.name(&prefix, &cut)?,
-                    packed: to.compression.compress(&plain).into(),
-                    plain,
-                    compression: to.compression,
+                    packed: contents.pack()?.into(),
+                    contents,
                 })
             });
             packed.collect::<Result<Vec<_>, SinkError>>()

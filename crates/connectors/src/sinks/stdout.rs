@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use crate::format::Format;
+use crate::format::Lines;
 use crate::{Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 /// Opens sinks that write to standard output.
 #[derive(Debug, Clone)]
 pub struct Stdout {
     /// How items are written.
-    pub format: Format,
+    pub format: Lines,
 }
 
 impl Opener for Stdout {
@@ -23,7 +23,7 @@ impl Opener for Stdout {
 }
 
 #[derive(Debug)]
-struct StdoutSink(Format);
+struct StdoutSink(Lines);
 
 impl Sink for StdoutSink {
     fn deliver<'a>(

@@ -4,6 +4,7 @@
 mod bucket;
 mod dynamodb;
 mod files;
+mod format;
 mod http;
 mod kafka;
 mod opensearch;

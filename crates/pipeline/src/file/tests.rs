@@ -105,6 +105,50 @@ strm = 1
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn a_sink_of_columns_is_read_whole_and_only_where_there_are_files() {
+    let file = |sink: &str| format!("name = \"abc\"\n[source]\nstream = \"S\"\n[[sink]]\n{sink}\n");
+    let right = "files = { folder = \"out\", format = \"parquet\", compression = \"snappy\", schema = { n = \"long\", \"a b\" = \"json\" } }";
+    assert_eq!(problems(&file(right)), Vec::<String>::new());
+    let cases = [
+        (
+            "files = { folder = \"out\", format = \"parquet\", compression = \"gzip\", schema = { n = \"int\", m = 1, o = \"string\" } }",
+            &[
+                "write none or snappy",
+                "schema.n: \"int\" is not known",
+                "schema.m is of type integer",
+            ][..],
+        ),
+        (
+            "files = { folder = \"out\", format = \"parquet\", schema = {} }",
+            &["a schema has columns"],
+        ),
+        (
+            "files = { folder = \"out\", format = \"parquet\", schema = \"n\" }",
+            &["schema is of type string"],
+        ),
+        (
+            "files = { folder = \"out\", format = \"json\", schema = { n = \"long\" } }",
+            &["schema is not known"],
+        ),
+        (
+            "stdout = { format = \"parquet\" }",
+            &["write json, csv or raw"],
+        ),
+    ];
+    for (sink, says) in cases {
+        let found = problems(&file(sink));
+        assert_eq!(found.len(), says.len(), "{sink}: {found:?}");
+        for said in says {
+            assert!(
+                found.iter().any(|problem| problem.contains(said)),
+                "{said}: {found:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn what_is_no_toml_is_told_beside_the_rest() {
     let found = problems("name = \"abc\nfoo = 1\n");

@@ -1,7 +1,7 @@
 //! What is said to Redshift.
 
 use super::{InvalidLoad, Load};
-use crate::format::{Compression, Format};
+use crate::format::{Compression, Lines};
 
 /// The statements of one table. Names of manifests are plain text, as the load's prefix is.
 #[derive(Debug, Clone)]
@@ -24,12 +24,12 @@ impl Statements {
         };
         let loads = name_of(&loads).ok_or(InvalidLoad::Table(loads))?;
         let (columns, format) = match &load.format {
-            Format::Json => (String::new(), "FORMAT AS JSON 'auto'"),
-            Format::Csv { columns } => {
+            Lines::Json => (String::new(), "FORMAT AS JSON 'auto'"),
+            Lines::Csv { columns } => {
                 let columns: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
                 (format!(" ({})", columns.join(", ")), "FORMAT AS CSV")
             }
-            Format::Raw => return Err(InvalidLoad::Format),
+            Lines::Raw => return Err(InvalidLoad::Format),
         };
         let compression = match load.compression {
             Compression::None => "",
@@ -108,7 +108,7 @@ mod tests {
             bucket: "results".into(),
             region: "eu-west-1".into(),
             prefix: "staging".into(),
-            format: Format::Json,
+            format: Lines::Json,
             compression: Compression::Gzip,
         }
     }
@@ -127,7 +127,7 @@ mod tests {
             "LOCK TABLE \"sales\".\"\"\"Trades_millstream_loads\""
         );
         let csv = Load {
-            format: Format::Csv {
+            format: Lines::Csv {
                 columns: vec!["a".into(), "b c".into()],
             },
             compression: Compression::None,
@@ -156,7 +156,7 @@ mod tests {
             (|load| load.iam_role = "ACCESS_KEY_ID".into(), false),
             (|load| load.prefix = "a{date}".into(), false),
             (|load| load.prefix = "a'b".into(), false),
-            (|load| load.format = Format::Raw, false),
+            (|load| load.format = Lines::Raw, false),
         ];
         for (number, (change, is_right)) in changes.into_iter().enumerate() {
             let mut load = load();

@@ -45,7 +45,7 @@ fn sink(database: &Slow, store: &Arc<InMemory>) -> Box<dyn Sink> {
         bucket: "results".into(),
         region: "r".into(),
         prefix: "staging/t".into(),
-        format: Format::Json,
+        format: Lines::Json,
         compression: Compression::None,
     };
     let statements = load.statements().unwrap();
@@ -53,8 +53,7 @@ fn sink(database: &Slow, store: &Arc<InMemory>) -> Box<dyn Sink> {
         store: Arc::clone(store) as _,
         prefix: load.prefix.parse().unwrap(),
         time: None,
-        format: load.format,
-        compression: load.compression,
+        format: Format::Lines(load.format, load.compression),
     };
     let redshift = Redshift {
         objects,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Origin;
+use crate::format::{Compression, Lines};
 
 fn item(sequence: u64, value: Value) -> Item {
     let origin = Origin {
@@ -23,8 +24,7 @@ fn bucket(prefix: &str) -> (S3, Arc<InMemory>) {
         store: Arc::clone(&store) as _,
         prefix: prefix.parse().unwrap(),
         time: None,
-        format: Format::Json,
-        compression: Compression::None,
+        format: Format::Lines(Lines::Json, Compression::None),
     };
     (to, store)
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millstream_connectors::format::{Compression, Format};
+use millstream_connectors::format::Format;
 use millstream_connectors::sinks::files::Files;
 use millstream_connectors::{Guarantee, Opener};
 
-use super::{DeclaredSink, Flush, Kind, options};
+use super::{DeclaredSink, Flush, Kind, format, options};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
 
@@ -21,20 +21,17 @@ pub(super) const KIND: Kind = Kind {
 struct Declared {
     folder: PathBuf,
     format: Format,
-    compression: Compression,
     flush: Flush,
 }
 
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
     let folder = section.required(reader, "folder", "\"out\"");
-    let format = options::format(reader, &mut section);
-    let compression = options::compression(reader, &mut section);
+    let format = format::file(reader, &mut section);
     let flush = options::flush(reader, &mut section);
     section.finish(reader);
     Some(Arc::new(Declared {
         folder: folder?.0.into(),
         format: format?,
-        compression: compression?,
         flush,
     }))
 }
@@ -44,7 +41,6 @@ impl DeclaredSink for Declared {
         Ok(Arc::new(Files {
             folder: self.folder.clone(),
             format: self.format.clone(),
-            compression: self.compression,
         }))
     }
 

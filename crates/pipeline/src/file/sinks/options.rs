@@ -4,60 +4,12 @@ use std::time::Duration;
 
 use http::Uri;
 use millstream_connectors::FieldPath;
-use millstream_connectors::format::{Compression, Format};
 
 use super::Flush;
 use crate::file::reader::{Reader, Section};
 
 const FLUSH_BYTES: usize = 16 * 1024 * 1024;
 const FLUSH_TIME: Duration = Duration::from_secs(60);
-
-pub(super) fn format(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Format> {
-    let columns = section.texts(reader, "columns");
-    let Some((text, at)) = section.text(reader, "format") else {
-        return Some(Format::Json);
-    };
-    match text.as_str() {
-        "json" => Some(Format::Json),
-        "csv" if columns.is_empty() => {
-            let path = section.path_of("columns");
-            reader.problem(at, format!("{path} is missing: CSV needs to know its fields: write columns = [\"ticker\", \"price\"]"));
-            None
-        }
-        "csv" => Some(Format::Csv { columns }),
-        "raw" => Some(Format::Raw),
-        _ => {
-            let path = section.path_of("format");
-            reader.problem(
-                at,
-                format!("{path} {text:?} is not known: write json, csv or raw"),
-            );
-            None
-        }
-    }
-}
-
-pub(super) fn compression(
-    reader: &mut Reader<'_>,
-    section: &mut Section<'_>,
-) -> Option<Compression> {
-    let Some((text, at)) = section.text(reader, "compression") else {
-        return Some(Compression::None);
-    };
-    match text.as_str() {
-        "none" => Some(Compression::None),
-        "gzip" => Some(Compression::Gzip),
-        "zstd" => Some(Compression::Zstd),
-        _ => {
-            let path = section.path_of("compression");
-            reader.problem(
-                at,
-                format!("{path} {text:?} is not known: write none, gzip or zstd"),
-            );
-            None
-        }
-    }
-}
 
 pub(super) fn flush(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Flush {
     let mut flush = Flush {

@@ -7,7 +7,7 @@ use millstream_connectors::sinks::redshift::{InvalidLoad, Load, Redshift};
 use millstream_connectors::{Guarantee, Opener};
 
 use super::bucket::Bucket;
-use super::{DeclaredSink, Flush, Kind, options};
+use super::{DeclaredSink, Flush, Kind, format, options};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
 
@@ -48,8 +48,8 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
     let iam_role = section.required(reader, "iam_role", "\"arn:aws:iam::ACCOUNT:role/NAME\"");
     let bucket = Bucket::read(reader, &mut section);
     let prefix = section.text(reader, "prefix");
-    let format = options::format(reader, &mut section);
-    let compression = options::compression(reader, &mut section);
+    let format = format::lines(reader, &mut section);
+    let compression = format::compression(reader, &mut section);
     let flush = options::flush(reader, &mut section);
     let at = section.at();
     section.finish(reader);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use millstream_connectors::format::{Compression, Format};
+use millstream_connectors::format::Format;
 use millstream_connectors::sinks::s3::{Prefix, S3};
 use millstream_connectors::{FieldPath, Guarantee, Opener};
 
 use super::bucket::Bucket;
-use super::{DeclaredSink, Flush, Kind, options};
+use super::{DeclaredSink, Flush, Kind, format, options};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
 
@@ -23,7 +23,6 @@ struct Declared {
     prefix: Prefix,
     time: Option<FieldPath>,
     format: Format,
-    compression: Compression,
     flush: Flush,
 }
 
@@ -41,8 +40,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
         },
     };
     let time = options::field(reader, &mut section, "time");
-    let format = options::format(reader, &mut section);
-    let compression = options::compression(reader, &mut section);
+    let format = format::file(reader, &mut section);
     let flush = options::flush(reader, &mut section);
     section.finish(reader);
     Some(Arc::new(Declared {
@@ -50,7 +48,6 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
         prefix: prefix?,
         time: time?,
         format: format?,
-        compression: compression?,
         flush,
     }))
 }
@@ -63,7 +60,6 @@ impl DeclaredSink for Declared {
             prefix: self.prefix.clone(),
             time: self.time.clone(),
             format: self.format.clone(),
-            compression: self.compression,
         }))
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use millstream_connectors::format::Format;
+use millstream_connectors::format::Lines;
 use millstream_connectors::sinks::stdout::Stdout;
 use millstream_connectors::{Guarantee, Opener};
 
-use super::{DeclaredSink, Kind, options};
+use super::{DeclaredSink, Kind, format};
 use crate::clients::Clients;
 use crate::file::reader::{Reader, Section};
 
@@ -18,11 +18,11 @@ pub(super) const KIND: Kind = Kind {
 
 #[derive(Debug)]
 struct Declared {
-    format: Format,
+    format: Lines,
 }
 
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
-    let format = options::format(reader, &mut section);
+    let format = format::lines(reader, &mut section);
     section.finish(reader);
     Some(Arc::new(Declared { format: format? }))
 }

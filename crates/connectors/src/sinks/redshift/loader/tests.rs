@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Compression, Format};
+use crate::format::{Compression, Lines};
 use crate::sinks::redshift::Load;
 
 /// What is committed, and what goes wrong: after so many statements, before or behind the statement's effect.
@@ -99,7 +99,7 @@ fn loader(database: &Double) -> Loader {
         bucket: "b".into(),
         region: "r".into(),
         prefix: String::new(),
-        format: Format::Json,
+        format: Lines::Json,
         compression: Compression::None,
     };
     Loader::new(Box::new(database.clone()), Statements::of(&load).unwrap())
