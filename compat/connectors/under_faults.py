@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Pipelines under faults: a writer puts numbered records on a stream of 8 shards; while the pipeline delivers them, its
-worker is killed with SIGKILL three times, a shard is split, two are merged, and the destination is down for a while.
-Then every record must be there exactly once, as somebody else's program reads it.
+"""Pipelines under faults: a writer puts numbered records on a stream of 8 shards, or as many as a destination says (SHARDS);
+while the pipeline delivers them, its worker is killed with SIGKILL three times, a shard is split, two are merged, and the
+destination is down for a while. Then every record must be there exactly once, as somebody else's program reads it.
 
     under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [dynamodb] [windows]
-                    [postgres] [http] [storm] [opensearch] [kafka]
+                    [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka]
 
 `make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
 (MILLSTREAM_CONNECTOR_RECORDS).
@@ -30,6 +30,7 @@ sys.path[:0] = [str(COMPAT), str(COMPAT / "programs")]
 from builds import Missing  # noqa: E402
 from fresh_server import binary  # noqa: E402
 
+import another_stream  # noqa: E402
 import http_receiver  # noqa: E402
 import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
@@ -50,7 +51,7 @@ DEADLINE_S = 900
 class Run:
     """One pipeline: its stream, its file, its worker."""
 
-    def __init__(self, endpoint, name, folder, records):
+    def __init__(self, endpoint, name, folder, records, shards):
         self.endpoint, self.name, self.folder, self.records = endpoint, name, Path(folder), records
         self.env = {**os.environ, **object_store.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1",
                     "RUST_LOG": "warn"}
@@ -61,7 +62,7 @@ class Run:
         # What is to be done before each start, after each kill -9, and when the run is over.
         self.before_start, self.after_kill, self.ends = [], [], []
         self.written = 0
-        self.millstream("streams", "create", name, "--shards", str(SHARDS))
+        self.millstream("streams", "create", name, "--shards", str(shards))
 
     def millstream(self, *arguments, **options):
         return subprocess.run([binary(), *arguments], env=self.env, check=True, text=True,
@@ -337,9 +338,16 @@ class Windows(Files):
         assert found == wanted, {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
 
 
+class WindowsOf64(Windows):
+    """The same over 64 shards, most of which have little to do."""
+
+    SHARDS = 64
+    RECORDS = 4000
+
+
 DESTINATIONS = {
     "files": Files, "columns": Columns, "s3": S3, "parquet": Parquet, "redshift": Redshift, "dynamodb": DynamoDb,
-    "windows": Windows,
+    "windows": Windows, "windows-of-64": WindowsOf64, "stream": another_stream.AnotherStream,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
     "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
@@ -386,7 +394,8 @@ def main():
             began = time.monotonic()
             kind = DESTINATIONS[name]
             records = options.records or getattr(kind, "RECORDS", RECORDS)
-            run = Run(options.endpoint, f"faults-{name}", folder, records)
+            shards = getattr(kind, "SHARDS", SHARDS)
+            run = Run(options.endpoint, f"faults-{name}", folder, records, shards)
             try:
                 under_faults(run, kind(run), options.down_s)
             except Missing as reason:
