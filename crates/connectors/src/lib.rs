@@ -28,4 +28,4 @@ pub use field_path::{FieldPath, InvalidFieldPath};
 pub use item::{Item, Origin};
 pub use lane::{Lane, LaneFailed, LaneSettings, Rejects};
 pub use sink::{Cut, Guarantee, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture};
-pub use status::{SinkCounts, SinkStatus};
+pub use status::{FlushTimes, SinkCounts, SinkStatus};

@@ -19,7 +19,21 @@ struct Inner {
     skipped: AtomicU64,
     flushes: AtomicU64,
     flush_ms: AtomicU64,
+    flush_times: Mutex<Option<FlushTimes>>,
     last_error: Mutex<Option<String>>,
+}
+
+/// How long the flushes of some time took, tries that failed and pauses included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlushTimes {
+    /// How many there were, at least one.
+    pub count: u64,
+    /// All together.
+    pub sum: Duration,
+    /// The shortest.
+    pub shortest: Duration,
+    /// The longest.
+    pub longest: Duration,
 }
 
 /// The numbers at one moment.
@@ -59,6 +73,11 @@ impl SinkStatus {
         }
     }
 
+    /// The flushes that arrived since this was asked the last time, if there were any.
+    pub fn take_flush_times(&self) -> Option<FlushTimes> {
+        self.0.flush_times.lock().take()
+    }
+
     pub(crate) fn delivered(&self, items: u64, bytes: u64) {
         self.0.delivered.fetch_add(items, Ordering::Relaxed);
         self.0.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -81,6 +100,19 @@ impl SinkStatus {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.0.flushes.fetch_add(1, Ordering::Relaxed);
         self.0.flush_ms.fetch_add(ms, Ordering::Relaxed);
+        let mut times = self.0.flush_times.lock();
+        let one = FlushTimes {
+            count: 1,
+            sum: took,
+            shortest: took,
+            longest: took,
+        };
+        *times = Some(times.map_or(one, |before| FlushTimes {
+            count: before.count + 1,
+            sum: before.sum.saturating_add(took),
+            shortest: before.shortest.min(took),
+            longest: before.longest.max(took),
+        }));
     }
 
     pub(crate) fn skipped(&self, items: u64) {

@@ -143,8 +143,8 @@ mod worker;
 #[cfg(feature = "metrics")]
 pub use crate::metrics::MetricsFacade;
 pub use crate::metrics::{
-    CloudWatchMetrics, Measurement, Metric, MetricDatum, MetricsRecorder, Operation, PublishFuture,
-    PutMetricData, StatisticSet, Unit,
+    CloudWatchMetrics, DATA_PER_CALL_MAX, Measurement, Metric, MetricDatum, MetricsRecorder,
+    Operation, PublishFuture, PutMetricData, StatisticSet, Unit,
 };
 pub use builder::{BuildError, ConsumerBuilder};
 pub use checkpoint::{Checkpoint, ExtendedSequenceNumber, InvalidCheckpoint, PendingCheckpoint};

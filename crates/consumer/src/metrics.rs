@@ -11,7 +11,9 @@ mod cloudwatch;
 #[cfg(feature = "metrics")]
 mod facade;
 
-pub use cloudwatch::{CloudWatchMetrics, MetricDatum, PublishFuture, PutMetricData, StatisticSet};
+pub use cloudwatch::{
+    CloudWatchMetrics, DATA_PER_CALL_MAX, MetricDatum, PublishFuture, PutMetricData, StatisticSet,
+};
 #[cfg(feature = "metrics")]
 pub use facade::MetricsFacade;
 

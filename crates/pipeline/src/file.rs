@@ -38,6 +38,8 @@ pub struct Pipeline {
     pub sinks: Vec<SinkSpec>,
     /// Where records go that cannot be processed; without it they stop the pipeline.
     pub dead_letter_stream: Option<String>,
+    /// Whether workers put what they count into CloudWatch's API.
+    pub has_metrics: bool,
 }
 
 /// A file that declares no pipeline: every mistake in it, in order.
@@ -156,6 +158,7 @@ fn whole(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Pipeline> {
         section.finish(reader);
         stream
     });
+    let has_metrics = root.flag(reader, "metrics");
     // Read by whoever scales the pipeline.
     drop(root.section(reader, "scale"));
     root.finish(reader);
@@ -174,6 +177,7 @@ fn whole(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Pipeline> {
         },
         sinks: sinks?,
         dead_letter_stream,
+        has_metrics,
     })
 }
 

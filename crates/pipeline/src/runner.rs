@@ -6,6 +6,7 @@ mod evaluation;
 mod first_stage;
 mod intermediate;
 mod lanes;
+mod metrics;
 mod progress;
 mod rejections;
 mod reports;
@@ -20,8 +21,8 @@ use std::time::{Duration, SystemTime};
 
 use millstream_connectors::{Opener, SinkStatus};
 use millstream_consumer::{
-    CheckpointPolicy, ConsumerError, DeadLetterStream, DeadLetters, InitialPosition, Settings,
-    StatusBoard,
+    CheckpointPolicy, CloudWatchMetrics, ConsumerBuilder, ConsumerError, DeadLetterStream,
+    DeadLetters, InitialPosition, PutMetricData, Settings, StatusBoard,
 };
 use millstream_types::{SystemClock, WallClock};
 use parking_lot::Mutex;
@@ -36,6 +37,7 @@ pub use state_table::{MemoryStates, StateError, StateFuture, StateStore, StateTa
 
 use crate::evaluator::Evaluator;
 use crate::file::{Pipeline, SinkSpec, Start};
+use metrics::Publisher;
 use rejections::Rejections;
 use services::{AwsServices, Services};
 
@@ -63,6 +65,8 @@ pub struct WorkerSettings {
     pub shutdown_grace: Duration,
     /// Threads for steps. Default as many as the machine has.
     pub threads: usize,
+    /// Where metrics go, if the file asks for them. Default nowhere.
+    pub metrics: Option<Arc<dyn PutMetricData>>,
 }
 
 impl Default for WorkerSettings {
@@ -73,6 +77,7 @@ impl Default for WorkerSettings {
             poll_interval: Duration::from_millis(250),
             shutdown_grace: Duration::from_secs(30),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            metrics: None,
         }
     }
 }
@@ -266,9 +271,18 @@ impl Worker {
             self.worker_id.clone(),
             Arc::clone(&self.shared),
         )));
-        let ran = match self.shared.pipeline.window.clone() {
-            None => self.run_direct().await,
-            Some(plan) => Box::pin(self.run_windows(plan)).await,
+        let running = Box::pin(async {
+            match self.shared.pipeline.window.clone() {
+                None => self.run_direct().await,
+                Some(plan) => Box::pin(self.run_windows(plan)).await,
+            }
+        });
+        let ran = match self.metrics() {
+            None => running.await,
+            Some(client) => {
+                let publisher = Publisher::new(client, Arc::clone(&self.shared));
+                publisher.published_while(running).await
+            }
         };
         drop(reporting);
         self.say_goodbye().await;
@@ -323,7 +337,9 @@ impl Worker {
         let settings = self
             .consumer_settings()
             .initial_position(InitialPosition::TrimHorizon);
-        let second = self.services.piece_consumer().settings(settings).build()?;
+        let second = self.services.piece_consumer().settings(settings);
+        let second = self.measured(second, self.shared.pipeline.merge_application());
+        let second = second.build()?;
         self.shared.progress.watch(Stage::Windows, second.status());
         let source = self.services.source();
         let shared = Arc::clone(&self.shared);
@@ -364,8 +380,23 @@ impl Worker {
             }
         };
         let settings = self.consumer_settings().initial_position(position);
-        let consumer = self.services.source_consumer().settings(settings).build()?;
-        Ok(consumer)
+        let consumer = self.services.source_consumer().settings(settings);
+        let consumer = self.measured(consumer, self.shared.pipeline.application());
+        Ok(consumer.build()?)
+    }
+
+    /// Where metrics go, if the file asks for them.
+    fn metrics(&self) -> Option<Arc<dyn PutMetricData>> {
+        let is_asked = self.shared.pipeline.has_metrics;
+        self.settings.metrics.clone().filter(|_| is_asked)
+    }
+
+    /// A consumer that puts what it measures beside what the pipeline counts.
+    fn measured(&self, consumer: ConsumerBuilder, application: String) -> ConsumerBuilder {
+        match self.metrics() {
+            None => consumer,
+            Some(client) => consumer.metrics(CloudWatchMetrics::new(application, client)),
+        }
     }
 
     fn consumer_settings(&self) -> Settings {

@@ -17,6 +17,7 @@
 
 pub mod actuator;
 mod capacity;
+mod cloudwatch;
 mod cost;
 mod decide;
 mod decision;
@@ -35,6 +36,7 @@ mod simulation;
 mod window;
 
 pub use capacity::Capacity;
+pub use cloudwatch::CloudWatch;
 pub use cost::{Bill, BillLine, Mode, Usage};
 pub use decide::decide;
 pub use decision::{Decision, Reason, ShardChange, What, WorkerChange};

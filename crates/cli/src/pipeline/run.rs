@@ -2,19 +2,23 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use millstream_consumer::PutMetricData;
 use millstream_pipeline::Pipeline;
 use millstream_pipeline::runner::{
     ReadySink, RunError, SinkReport, StageProgress, Worker, WorkerSettings,
 };
+use millstream_scaling::CloudWatch;
+use millstream_types::SystemClock;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::file;
 use super::screen::{Screen, View};
-use crate::connection::Connection;
+use crate::connection::{CallSettings, Connection};
 use crate::failure::Failure;
 use crate::output;
 use crate::stop_signals::StopSignals;
@@ -58,6 +62,7 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
         failover_time: arguments.failover,
         poll_interval: arguments.poll,
         shutdown_grace: arguments.grace,
+        metrics: metrics(&pipeline, connection).await?,
         ..WorkerSettings::default()
     };
     let worker = Worker::new(pipeline, ready, clients, settings).map_err(failure)?;
@@ -102,6 +107,24 @@ pub(super) async fn run(connection: &Connection, arguments: Arguments) -> Result
             }
         }
     }
+}
+
+/// Where metrics go, if the file asks for them.
+async fn metrics(
+    pipeline: &Pipeline,
+    connection: &Connection,
+) -> Result<Option<Arc<dyn PutMetricData>>, Failure> {
+    if !pipeline.has_metrics {
+        return Ok(None);
+    }
+    let CallSettings {
+        endpoint_url,
+        region,
+        credentials,
+    } = connection.cloudwatch().await?;
+    let cloudwatch = CloudWatch::new(region, endpoint_url, credentials, Arc::new(SystemClock));
+    let cloudwatch = cloudwatch.map_err(|error| Failure::Setup(error.to_string()))?;
+    Ok(Some(Arc::new(cloudwatch)))
 }
 
 /// How a worker ended that was told to.

@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Measurement, Metric, MetricsRecorder, Operation};
+use super::{Measurement, Metric, MetricsRecorder, Operation, Unit};
 use crate::BoxError;
 use crate::outcome::in_one_line;
 
 /// Most metrics of one call, as in the KCL.
-const DATA_PER_CALL_MAX: usize = 20;
+pub const DATA_PER_CALL_MAX: usize = 20;
 /// Most metrics that are gathered between two calls; the KCL queues as many.
 const GATHERED_MAX: usize = 10_000;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
@@ -43,6 +43,16 @@ pub trait PutMetricData: Send + Sync + fmt::Debug + 'static {
     ) -> PublishFuture<Result<(), BoxError>>;
 }
 
+impl<T: PutMetricData + ?Sized> PutMetricData for Arc<T> {
+    fn put_metric_data(
+        &self,
+        namespace: &str,
+        data: Vec<MetricDatum>,
+    ) -> PublishFuture<Result<(), BoxError>> {
+        (**self).put_metric_data(namespace, data)
+    }
+}
+
 /// What was measured of one metric since the last call.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +65,23 @@ pub struct MetricDatum {
     pub dimensions: Vec<(&'static str, String)>,
     /// The measurements.
     pub statistics: StatisticSet,
+}
+
+impl MetricDatum {
+    /// What something else than a consumer measures, to be sent beside what consumers do.
+    pub fn new(
+        name: &'static str,
+        unit: Unit,
+        dimensions: Vec<(&'static str, String)>,
+        statistics: StatisticSet,
+    ) -> Self {
+        Self {
+            name,
+            unit: unit.name(),
+            dimensions,
+            statistics,
+        }
+    }
 }
 
 /// Many measurements in one, as CloudWatch has them.
@@ -71,7 +98,8 @@ pub struct StatisticSet {
 }
 
 impl StatisticSet {
-    fn of(value: f64) -> Self {
+    /// One measurement.
+    pub fn of(value: f64) -> Self {
         Self {
             sample_count: 1.0,
             sum: value,
@@ -80,7 +108,8 @@ impl StatisticSet {
         }
     }
 
-    fn add(&mut self, value: f64) {
+    /// One more.
+    pub fn add(&mut self, value: f64) {
         self.sample_count += 1.0;
         self.sum += value;
         self.minimum = self.minimum.min(value);

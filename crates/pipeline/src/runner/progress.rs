@@ -9,6 +9,9 @@ use millstream_consumer::StatusBoard;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+/// Most shards that were given up and not asked for yet.
+const GIVEN_UP_MAX: usize = 10_000;
+
 /// What a worker has done since it started. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct StageProgress(Arc<Inner>);
@@ -21,7 +24,10 @@ struct Inner {
     results_out: AtomicU64,
     last_rejection: Mutex<Option<String>>,
     /// Those that this worker works on now.
-    shards: Mutex<BTreeMap<(Stage, String), Weak<Counters>>>,
+    shards: Mutex<BTreeMap<(Stage, String), Weak<Own>>>,
+    /// What was counted of those that it gave up, until it is asked for, if anybody asks.
+    given_up: Mutex<Option<Vec<ShardCounts>>>,
+    taken: AtomicU64,
     boards: Mutex<BTreeMap<Stage, StatusBoard>>,
 }
 
@@ -31,6 +37,54 @@ struct Counters {
     bytes_in: AtomicU64,
     values_out: AtomicU64,
     rejected: AtomicU64,
+}
+
+/// The counters of one shard, from when it was taken until it is given up.
+#[derive(Debug)]
+struct Own {
+    /// No other shard that the worker took has it, nor the same one taken again.
+    number: u64,
+    stage: Stage,
+    shard_id: String,
+    counters: Counters,
+    all: StageProgress,
+}
+
+/// What was counted of one shard since it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ShardCounts {
+    /// No other shard that the worker took has it, nor the same one taken again.
+    pub(super) number: u64,
+    pub(super) stage: Stage,
+    pub(super) shard_id: String,
+    pub(super) records_in: u64,
+    pub(super) bytes_in: u64,
+    pub(super) values_out: u64,
+    pub(super) rejected: u64,
+}
+
+impl Own {
+    fn counts(&self) -> ShardCounts {
+        ShardCounts {
+            number: self.number,
+            stage: self.stage,
+            shard_id: self.shard_id.clone(),
+            records_in: of(&self.counters.records_in),
+            bytes_in: of(&self.counters.bytes_in),
+            values_out: of(&self.counters.values_out),
+            rejected: of(&self.counters.rejected),
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(given_up) = &mut *self.all.0.given_up.lock()
+            && given_up.len() < GIVEN_UP_MAX
+        {
+            given_up.push(self.counts());
+        }
+    }
 }
 
 /// A stage of a pipeline.
@@ -125,14 +179,14 @@ impl StageProgress {
     /// The shards that this worker works on now.
     pub fn shards(&self) -> Vec<ShardProgress> {
         let mut shards = self.0.shards.lock();
-        shards.retain(|_, counters| counters.strong_count() > 0);
+        shards.retain(|_, own| own.strong_count() > 0);
         let boards = self.0.boards.lock().clone();
         let statuses: BTreeMap<Stage, _> = boards
             .iter()
             .map(|(stage, board)| (*stage, board.shards()))
             .collect();
-        let shard = |((stage, shard_id), counters): (&(Stage, String), &Weak<Counters>)| {
-            let counters = counters.upgrade()?;
+        let shard = |((stage, shard_id), own): (&(Stage, String), &Weak<Own>)| {
+            let own = own.upgrade()?;
             let status = statuses.get(stage).and_then(|shards| shards.get(shard_id));
             let behind = status.and_then(|status| status.behind_latest);
             let error = status.and_then(|status| {
@@ -145,10 +199,10 @@ impl StageProgress {
             Some(ShardProgress {
                 stage: *stage,
                 shard_id: shard_id.clone(),
-                records_in: of(&counters.records_in),
-                bytes_in: of(&counters.bytes_in),
-                values_out: of(&counters.values_out),
-                rejected: of(&counters.rejected),
+                records_in: of(&own.counters.records_in),
+                bytes_in: of(&own.counters.bytes_in),
+                values_out: of(&own.counters.values_out),
+                rejected: of(&own.counters.rejected),
                 behind_ms: behind
                     .map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
                 last_error: error,
@@ -159,13 +213,33 @@ impl StageProgress {
 
     /// What is counted of one shard, until the last clone is dropped.
     pub(super) fn shard(&self, stage: Stage, shard_id: &str) -> ShardCounter {
-        let counters = Arc::<Counters>::default();
-        let key = (stage, shard_id.to_owned());
-        self.0.shards.lock().insert(key, Arc::downgrade(&counters));
-        ShardCounter {
+        let own = Arc::new(Own {
+            number: self.0.taken.fetch_add(1, Ordering::Relaxed),
+            stage,
+            shard_id: shard_id.to_owned(),
+            counters: Counters::default(),
             all: self.clone(),
-            own: counters,
-        }
+        });
+        let key = (stage, shard_id.to_owned());
+        self.0.shards.lock().insert(key, Arc::downgrade(&own));
+        ShardCounter(own)
+    }
+
+    /// From now on what was counted of shards that are given up is kept until it is asked for.
+    pub(super) fn keep_given_up(&self) {
+        self.0.given_up.lock().get_or_insert_default();
+    }
+
+    /// What was counted of the shards that were given up since the last time, and of those that are worked on.
+    pub(super) fn shard_counts(&self) -> (Vec<ShardCounts>, Vec<ShardCounts>) {
+        // In this order no shard is in both.
+        let given_up = self.0.given_up.lock().as_mut().map(std::mem::take);
+        let held: Vec<Arc<Own>> = {
+            let shards = self.0.shards.lock();
+            shards.values().filter_map(Weak::upgrade).collect()
+        };
+        let held = held.iter().map(|own| own.counts()).collect();
+        (given_up.unwrap_or_default(), held)
     }
 
     /// The board of a stage's consumer, which knows how far its shards are behind.
@@ -181,34 +255,38 @@ impl StageProgress {
 
 /// Counts for one shard and for the worker.
 #[derive(Debug, Clone)]
-pub(super) struct ShardCounter {
-    all: StageProgress,
-    own: Arc<Counters>,
-}
+pub(super) struct ShardCounter(Arc<Own>);
 
 impl ShardCounter {
     pub(super) fn read(&self, bytes: usize, values: usize) {
-        self.own.read(bytes, values);
-        self.all.0.total.read(bytes, values);
+        self.0.counters.read(bytes, values);
+        self.0.all.0.total.read(bytes, values);
     }
 
     /// A record of the shard was rejected by decoding or a step; the worker counts it where it is kept.
     pub(super) fn rejected(&self) {
-        self.own.rejected.fetch_add(1, Ordering::Relaxed);
+        self.0.counters.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn piece_out(&self) {
-        self.all.0.pieces_out.fetch_add(1, Ordering::Relaxed);
+        self.0.all.0.pieces_out.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn piece_merged(&self, bytes: usize) {
-        self.own.read(bytes, 0);
-        self.all.0.pieces_merged.fetch_add(1, Ordering::Relaxed);
+        self.0.counters.read(bytes, 0);
+        self.0.all.0.pieces_merged.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn results_out(&self, results: usize) {
         let results = results as u64;
-        self.own.values_out.fetch_add(results, Ordering::Relaxed);
-        self.all.0.results_out.fetch_add(results, Ordering::Relaxed);
+        self.0
+            .counters
+            .values_out
+            .fetch_add(results, Ordering::Relaxed);
+        self.0
+            .all
+            .0
+            .results_out
+            .fetch_add(results, Ordering::Relaxed);
     }
 }

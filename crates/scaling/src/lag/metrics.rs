@@ -6,15 +6,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use millstream_types::WallClock;
 
 use super::Lag;
-use crate::CallError;
-use crate::query::{Query, QuerySettings};
+use crate::{CallError, CloudWatch};
 
 /// The metrics' namespace.
 const NAMESPACE: &str = "Millstream/Applications";
 
 /// Puts what looks saw of an application, under its name and its stream's.
 #[derive(Debug)]
-pub struct LagMetrics(Query);
+pub struct LagMetrics(CloudWatch);
 
 impl LagMetrics {
     /// Nothing is sent yet. `endpoint_url` is CloudWatch's, which is Millstream's own too; `None` is AWS in the region.
@@ -28,14 +27,7 @@ impl LagMetrics {
         credentials: SharedCredentialsProvider,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self, CallError> {
-        let settings = QuerySettings {
-            service: "monitoring",
-            version: "2010-08-01",
-            region,
-            endpoint_url,
-            credentials,
-        };
-        Query::new(settings, clock).map(Self)
+        CloudWatch::new(region, endpoint_url, credentials, clock).map(Self)
     }
 
     /// Puts one value of each metric that is known. If this future is dropped, they may have arrived.
@@ -62,12 +54,7 @@ impl LagMetrics {
         if members.len() == 1 {
             return Ok(());
         }
-        let members: Vec<(&str, &str)> = members
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let put = self.0.call("PutMetricData", &lag.application, &members);
-        put.await.map(drop)
+        self.0.put(&lag.application, &members).await
     }
 }
 
