@@ -38,4 +38,4 @@ class AnotherStream:
     def check(self):
         self.count()
         at_least_once(self.times, self.run.records)
-        self.run.said = f"{sum(self.times.values()) - self.run.records} came again"
+        self.run.said = f"by its number: {sum(self.times.values()) - self.run.records} came again"
