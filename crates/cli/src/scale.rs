@@ -38,12 +38,15 @@ The file, in TOML; only the application and [workers] have to be there:
   log-stream = \"till-decisions\"    # and each of them as a record of this stream
   memory = \"till.memory\"          # what was seen, for the next run; needed by --once
   metrics = true                  # lag in CloudWatch's API
+  metrics-listen = \"0.0.0.0:9464\" # and at http://0.0.0.0:9464/metrics, for Prometheus
   [workers]
   min = 1
   max = 10
-  command = [\"./worker\", \"--worker-id\", \"{worker}\"]   # or one of the next three
+  records-per-s = 500             # what one does, until that was seen
+  command = [\"./worker\", \"--worker-id\", \"{worker}\"]   # or one of the next four
   auto-scaling-group = { name = \"till\" }
   kubernetes = { stateful-set = \"till\" }
+  keda = { listen = \"0.0.0.0:6000\" }
   http = { url = \"https://ops.example/till\" }
   [shards]                        # without it the stream stays as it is
   min = 1
@@ -117,13 +120,20 @@ async fn work(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage("a file is needed".to_owned()));
     };
     let settings = file::read(file)?;
-    let ends_with_this = matches!(
-        settings.actuator,
-        Actuator::Processes { .. } | Actuator::Pipeline { .. }
-    );
-    if is_once && !mode.is_dry && ends_with_this {
+    let why_not_once = match settings.actuator {
+        Actuator::Processes { .. } | Actuator::Pipeline { .. } => {
+            Some("workers of this machine end with the scaler that started them")
+        }
+        Actuator::Keda { .. } => Some("KEDA asks again and again"),
+        _ => None,
+    };
+    if let Some(why) = why_not_once.filter(|_| is_once && !mode.is_dry) {
+        let said = format!("--once goes with --dry-run here: {why}");
+        return Err(Failure::Usage(said));
+    }
+    if is_once && settings.metrics_listen.is_some() {
         return Err(Failure::Usage(
-            "--once goes with --dry-run here: workers of this machine end with the scaler that started them".to_owned(),
+            "--once is over before Prometheus asks: leave metrics-listen out, and write metrics = true".to_owned(),
         ));
     }
     if is_once && settings.memory.is_none() {

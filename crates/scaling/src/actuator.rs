@@ -7,6 +7,7 @@ mod auto_scaling;
 pub mod conformance;
 mod error;
 mod hook;
+mod keda;
 mod kubernetes;
 mod processes;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use auto_scaling::{AutoScalingGroup, AutoScalingSettings};
 pub use error::ActuatorError;
 pub use hook::{Hook, HookSettings};
+pub use keda::{Keda, KedaSettings};
 pub use kubernetes::{Kubernetes, KubernetesSettings, ScaledKind};
 pub use processes::{Processes, ProcessesSettings};
 
@@ -56,6 +58,10 @@ pub trait Workers: Debug + Send {
         let _ = holders;
         Box::pin(ready(Ok(())))
     }
+
+    /// Tells that another scaler leads now: what this one asked for is not what is wanted any more. Nothing is done where
+    /// nobody comes back to ask.
+    fn follow(&mut self) {}
 
     /// Whether the workers end with the process that scales them, so that it has to stop them in good order before.
     fn end_with_scaler(&self) -> bool {

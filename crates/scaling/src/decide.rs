@@ -3,6 +3,8 @@
 //! Growth follows the last three looks, shrinking the peak of the whole quiet time; between what makes more and what makes
 //! fewer lies a gap that no single change crosses. So constant traffic ends in rest.
 
+mod cuts;
+mod dealing;
 mod shards;
 mod workers;
 

@@ -32,7 +32,7 @@ impl Decision {
     /// Open shards once it is done.
     pub fn shards_after(&self) -> u32 {
         let after = |count: u32, change: &ShardChange| match change {
-            ShardChange::Split { .. } => count + 1,
+            ShardChange::Split { further, .. } => count + 1 + further.len() as u32,
             ShardChange::Merge { .. } => count.saturating_sub(1),
         };
         self.shards.iter().fold(self.figures.open_shards, after)
@@ -72,13 +72,17 @@ pub struct WorkerChange {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum ShardChange {
-    /// A shard becomes two.
+    /// A shard becomes two, or more.
     Split {
         /// Which.
         #[serde(serialize_with = "as_text")]
         shard: ShardId,
         /// Where the second one begins.
         new_starting_hash_key: HashKey,
+        /// Where its parts are cut at once, one after another, because two do not do: each key is inside of a part that
+        /// the keys before have made.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        further: Vec<HashKey>,
         /// Why.
         reason: Reason,
     },
@@ -195,6 +199,12 @@ pub enum Reason {
     },
     NotQuietYet {
         quiet_ms: u64,
+    },
+    UnevenlyDealt {
+        worker: Arc<str>,
+        shards: u32,
+        records_per_s: f64,
+        worker_records_per_s: f64,
     },
     CatchingUp {
         behind_ms: u64,
@@ -387,6 +397,16 @@ impl fmt::Display for Reason {
                 f,
                 "fewer would be enough now, but were not throughout the last {}",
                 Seconds(*quiet_ms)
+            ),
+            Self::UnevenlyDealt {
+                worker,
+                shards,
+                records_per_s,
+                worker_records_per_s,
+            } => write!(
+                f,
+                "with fewer workers {worker} could have {shards} shards with {records_per_s:.0} records/s to do, and does \
+                 {worker_records_per_s:.0}/s: leases are dealt out too unevenly for anybody to go"
             ),
             Self::CatchingUp {
                 behind_ms,

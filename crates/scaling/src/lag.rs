@@ -9,7 +9,9 @@
 
 mod behind;
 mod error;
+mod heirs;
 mod metrics;
+mod page;
 mod reader;
 mod stream_of;
 mod tables;
@@ -17,6 +19,7 @@ mod tables;
 pub use behind::{Backlog, arrived_since};
 pub use error::LagError;
 pub use metrics::LagMetrics;
+pub use page::LagPage;
 pub use reader::{Lag, LagReader, ShardLag};
-pub use stream_of::{Listed, stream_of};
+pub use stream_of::{Listed, list_shards, stream_of};
 pub use tables::{lease_tables, related_tables};

@@ -43,7 +43,7 @@ pub use decision::{Decision, Reason, ShardChange, What, WorkerChange};
 pub use figures::{Figures, drain_time_ms};
 pub use hot_keys::{HotKeys, Weighed};
 pub use observation::{
-    HotKey, Middle, Observation, ShardObservation, Traffic, WorkerObservation, middle_of,
+    Cut, HotKey, Middle, Observation, ShardObservation, Traffic, WorkerObservation, middle_of,
 };
 pub use prices::{
     InvalidPrices, LongTermPrices, MetricPrices, OnDemandPrices, Prices, ProvisionedPrices,

@@ -78,10 +78,23 @@ pub struct WorkerObservation {
 pub enum Middle {
     /// Too little was measured, or nobody looked.
     Unknown,
-    /// Half of the traffic, or nearly so, is from this key on.
-    At(HashKey),
+    /// Half of the traffic, or nearly so, lies on either side.
+    At(Box<Cut>),
     /// Nearly all of the traffic has one hash key: no cut helps.
     OneKey(HotKey),
+}
+
+/// A place to cut a shard in two.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Where the upper part begins.
+    pub key: HashKey,
+    /// The share of the traffic that lies below, from 0 to 1.
+    pub below: f64,
+    /// Where the lower part could be cut in turn.
+    pub lower: Middle,
+    /// Where the upper part could be cut in turn.
+    pub upper: Middle,
 }
 
 /// A key that makes a shard hot.
@@ -100,13 +113,17 @@ const RECORDS_MIN: usize = 32;
 /// A cut that leaves less than this share on one side relieves nobody.
 const SHARE_MIN: f64 = 0.15;
 
-/// Where to cut a shard, from a sample of its records: hash keys, and what each record weighs. The order does not matter;
-/// it is changed.
+/// Where to cut a shard, and its parts as far as the sample tells: hash keys of its records, and what each record weighs.
+/// The order does not matter; it is changed.
 pub fn middle_of(sample: &mut [(HashKey, u64)], range: HashKeyRange) -> Middle {
+    sample.sort_unstable();
+    middle_of_sorted(sample, range)
+}
+
+fn middle_of_sorted(sample: &[(HashKey, u64)], range: HashKeyRange) -> Middle {
     if sample.len() < RECORDS_MIN {
         return Middle::Unknown;
     }
-    sample.sort_unstable();
     let total: u64 = sample.iter().map(|(_, weight)| weight).sum();
     if total == 0 {
         return Middle::Unknown;
@@ -126,9 +143,41 @@ pub fn middle_of(sample: &mut [(HashKey, u64)], range: HashKeyRange) -> Middle {
         }
     }
     match best {
-        Some((least, key)) if least as f64 >= SHARE_MIN * total as f64 => Middle::At(key),
+        Some((least, key)) if least as f64 >= SHARE_MIN * total as f64 => {
+            let at = sample.partition_point(|(one, _)| *one < key);
+            let (lower, upper) = sample.split_at(at);
+            let below: u64 = lower.iter().map(|(_, weight)| weight).sum();
+            let [low, high] = parts_at(range, key);
+            Middle::At(Box::new(Cut {
+                key,
+                below: below as f64 / total as f64,
+                lower: middle_of_sorted(lower, low),
+                upper: middle_of_sorted(upper, high),
+            }))
+        }
         _ => Middle::OneKey(heaviest(sample, total)),
     }
+}
+
+/// A cut that leaves as much on both sides as can be, of which nothing more is known.
+#[cfg(test)]
+pub(crate) fn cut_at(key: HashKey) -> Middle {
+    Middle::At(Box::new(Cut {
+        key,
+        below: 0.5,
+        lower: Middle::Unknown,
+        upper: Middle::Unknown,
+    }))
+}
+
+/// Both sides of a cut.
+pub(crate) fn parts_at(range: HashKeyRange, key: HashKey) -> [HashKeyRange; 2] {
+    let HashKeyRange { start, end } = range;
+    let below = HashKey(key.0 - 1);
+    [
+        HashKeyRange { start, end: below },
+        HashKeyRange { start: key, end },
+    ]
 }
 
 /// AWS asks for more than one key in the first child and more than one in the second.
@@ -180,7 +229,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was seen, a cut is one that AWS takes, and leaves a good part on both sides.
+        /// Whatever was seen, a cut is one that AWS takes, and leaves a good part on both sides; and so are its parts'.
         #[test]
         fn a_cut_relieves_both_sides(
             keys in vec((0u128..40, 1u64..2_000), 32..300),
@@ -190,18 +239,29 @@ mod tests {
             let mut sample: Vec<_> = keys.iter()
                 .map(|(key, weight)| (HashKey(start + key % (width + 1)), *weight))
                 .collect();
-            let total: u64 = sample.iter().map(|(_, weight)| weight).sum();
-            match middle_of(&mut sample, range) {
-                Middle::At(key) => {
-                    prop_assert!(key.0 > range.start.0 + 1 && key < range.end);
-                    let below: u64 = sample.iter().filter(|(one, _)| *one < key).map(|(_, weight)| weight).sum();
-                    prop_assert!(below.min(total - below) as f64 >= SHARE_MIN * total as f64);
+            let middle = middle_of(&mut sample, range);
+            prop_assert!(middle != Middle::Unknown, "enough was seen");
+            let mut parts = vec![(middle, range, sample)];
+            while let Some((middle, range, sample)) = parts.pop() {
+                let total: u64 = sample.iter().map(|(_, weight)| weight).sum();
+                match middle {
+                    Middle::At(cut) => {
+                        let key = cut.key;
+                        prop_assert!(key.0 > range.start.0 + 1 && key < range.end);
+                        let (lower, upper): (Vec<_>, Vec<_>) = sample.iter().partition(|(one, _)| *one < key);
+                        let below: u64 = lower.iter().map(|(_, weight)| weight).sum();
+                        prop_assert!(below.min(total - below) as f64 >= SHARE_MIN * total as f64);
+                        prop_assert!((cut.below - below as f64 / total as f64).abs() < 1e-9);
+                        let [low, high] = parts_at(range, key);
+                        parts.push((cut.lower, low, lower));
+                        parts.push((cut.upper, high, upper));
+                    }
+                    Middle::OneKey(hot) => {
+                        let of_key: u64 = sample.iter().filter(|(one, _)| *one == hot.hash_key).map(|(_, weight)| weight).sum();
+                        prop_assert!((hot.share - of_key as f64 / total as f64).abs() < 1e-9);
+                    }
+                    Middle::Unknown => prop_assert!(sample.len() < RECORDS_MIN, "enough was seen"),
                 }
-                Middle::OneKey(hot) => {
-                    let of_key: u64 = sample.iter().filter(|(one, _)| *one == hot.hash_key).map(|(_, weight)| weight).sum();
-                    prop_assert!((hot.share - of_key as f64 / total as f64).abs() < 1e-9);
-                }
-                Middle::Unknown => prop_assert!(false, "enough was seen"),
             }
         }
     }

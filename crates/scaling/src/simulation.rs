@@ -16,8 +16,11 @@ mod world;
 
 use std::sync::Arc;
 
+use millstream_types::TimestampMs;
+
 use crate::{
-    Bounds, Decision, Figures, Reason, Rules, ShardChange, Traffic, Window, WorkerChange, decide,
+    Bounds, Capacity, Decision, Figures, Reason, Rules, ShardChange, Traffic, Window, WorkerChange,
+    decide,
 };
 
 use self::weather::Kind;
@@ -243,6 +246,48 @@ fn a_hot_range_is_split_and_a_hot_key_is_named() {
 fn a_sink_that_hangs_is_named_and_caught_up_with() {
     let all = all_seeds(Kind::SinkHangs);
     assert!(all.iter().any(|days| days.stood_still > 0), "{all:?}");
+}
+
+/// Traffic rises at once to forty times what it was, and falls again. While shards double at most, each doubling takes a
+/// settling time in which the parents fill up, and whoever reads them reads nothing else: as many parts as the traffic needs
+/// have to be cut at once.
+#[test]
+fn a_rise_to_forty_times_is_followed_within_the_goal() {
+    let rules = Rules {
+        behind_ms_max: 15 * LOOK_MS,
+        workers: Bounds { min: 1, max: 32 },
+        shards: Some(Bounds { min: 4, max: 32 }),
+        settling_ms: 4 * LOOK_MS,
+        quiet_ms: 20 * LOOK_MS,
+        cool_down_in_ms: 20 * LOOK_MS,
+        ..rules()
+    };
+    assert_eq!(rules.check(), Ok(()));
+    let mut world = World::before_a_rise();
+    let mut window = Window::new();
+    window.recall(Capacity {
+        records_per_s: world.speed(),
+        measured_at: TimestampMs(0),
+    });
+    let (mut most_behind, mut story, mut last) = (0, Vec::new(), (0, 0));
+    for look in 0..480 {
+        let seen = world.step(look, &rules);
+        let behind_ms = seen.shards.iter().map(|shard| shard.behind_ms).max();
+        most_behind = most_behind.max(behind_ms.unwrap_or(0) / LOOK_MS);
+        let open = seen.open_shards().count();
+        last = (seen.workers.len(), open);
+        window.observe(&rules, seen);
+        let decision = decide(&rules, &window);
+        if !decision.is_nothing() {
+            let (workers, shards) = (decision.workers_after(), decision.shards_after());
+            story.push(format!("{look}: {workers} workers, {shards} shards"));
+            window.note(world.apply(look, &decision));
+        }
+    }
+    assert!(most_behind <= 15, "{most_behind} looks behind: {story:#?}");
+    assert_eq!(last, (1, 4), "{story:#?}");
+    // Up in a few steps, and down without a way back.
+    assert!(story.len() <= 10, "{story:#?}");
 }
 
 /// What an Auto Scaling group does with a target of 60 % CPU, for workers that wait for their sink: one that is at its limit

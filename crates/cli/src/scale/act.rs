@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{ScalingType, StreamStatus};
+use millstream_scaling::lag::{Listed, list_shards};
 use millstream_scaling::{Decision, ShardChange};
+use millstream_types::HashKey;
 use tokio::time::{Instant, sleep};
 
 use super::file::Resharding;
+use crate::apps::failure;
 use crate::failure::Failure;
 use crate::streams::wait::summary;
 
@@ -27,12 +30,16 @@ pub(super) async fn reshard(
     match by {
         _ if decision.shards.is_empty() => Ok(()),
         Resharding::SplitAndMerge => split_and_merge(client, stream, &decision.shards).await,
-        Resharding::UpdateShardCount => update(client, stream, decision.shards_after()).await,
+        Resharding::UpdateShardCount => {
+            let from = decision.figures.open_shards;
+            update(client, stream, from, decision.shards_after()).await
+        }
     }
 }
 
-/// One shard becomes at most two, and two become at least one, so this is within what one call may ask for.
-async fn update(client: &Client, stream: &str, shards: u32) -> Result<(), Failure> {
+/// One call may ask for twice as many: what is wanted beyond that, the next decision wants again. Two become at least one.
+async fn update(client: &Client, stream: &str, from: u32, to: u32) -> Result<(), Failure> {
+    let shards = to.min(from.saturating_mul(2));
     until_active(client, stream).await?;
     let request = client.update_shard_count().stream_name(stream);
     let request = request
@@ -43,7 +50,7 @@ async fn update(client: &Client, stream: &str, shards: u32) -> Result<(), Failur
     Ok(())
 }
 
-/// Does the changes in their order.
+/// Does the changes in their order, and then cuts the parts that are to be cut further: a hot shard is relieved first.
 async fn split_and_merge(
     client: &Client,
     stream: &str,
@@ -56,16 +63,7 @@ async fn split_and_merge(
                 shard,
                 new_starting_hash_key,
                 ..
-            } => {
-                let request = client.split_shard().stream_name(stream);
-                let request = request
-                    .shard_to_split(shard.to_string())
-                    .new_starting_hash_key(new_starting_hash_key.to_string());
-                request
-                    .send()
-                    .await
-                    .map_err(|error| Failure::of("SplitShard", error))?;
-            }
+            } => split(client, stream, &shard.to_string(), *new_starting_hash_key).await?,
             ShardChange::Merge {
                 shard, adjacent, ..
             } => {
@@ -80,7 +78,38 @@ async fn split_and_merge(
             }
         }
     }
+    for change in changes {
+        let ShardChange::Split { further, .. } = change else {
+            continue;
+        };
+        for key in further {
+            until_active(client, stream).await?;
+            let part = part_of(client, stream, *key).await?;
+            split(client, stream, &part, *key).await?;
+        }
+    }
     Ok(())
+}
+
+async fn split(client: &Client, stream: &str, shard: &str, key: HashKey) -> Result<(), Failure> {
+    let request = client.split_shard().stream_name(stream);
+    let request = request
+        .shard_to_split(shard)
+        .new_starting_hash_key(key.to_string());
+    let split = request.send().await;
+    split.map_err(|error| Failure::of("SplitShard", error))?;
+    Ok(())
+}
+
+/// The open shard that takes this key.
+async fn part_of(client: &Client, stream: &str, key: HashKey) -> Result<String, Failure> {
+    let shards = list_shards(client, stream).await.map_err(failure)?;
+    let takes = |shard: &Listed| shard.is_open && shard.range.contains(key);
+    let found = shards.into_values().find(takes);
+    // Between two changes of a stream every key is taken.
+    found
+        .map(|shard| shard.id)
+        .ok_or_else(|| Failure::Late(format!("{stream} has no open shard for hash key {key} yet")))
 }
 
 async fn until_active(client: &Client, stream: &str) -> Result<(), Failure> {

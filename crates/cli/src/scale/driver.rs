@@ -1,12 +1,15 @@
 //! The loop: look, decide, act, explain.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_consumer::{DynamoDbLeaseTable, LeaseTableError};
 use millstream_scaling::actuator::{Running, Workers};
-use millstream_scaling::lag::{Lag, LagMetrics, LagReader};
-use millstream_scaling::{Change, Decision, Observation, Reason, Window, WorkerChange, decide};
+use millstream_scaling::lag::{Lag, LagMetrics, LagPage, LagReader};
+use millstream_scaling::{
+    Capacity, Change, Decision, Observation, Reason, Window, WorkerChange, decide,
+};
 use millstream_types::{SystemClock, WallClock};
 use serde_json::Value;
 
@@ -22,10 +25,6 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::stop_signals::StopSignals;
 
-/// A leader that is silent for so many looks is replaced...
-const TERM_LOOKS: u32 = 4;
-/// ... and not before this: a machine may stand still for some seconds.
-const TERM_MIN: Duration = Duration::from_secs(10);
 /// A lease that was not renewed for so many looks has no living worker.
 const SILENT_LOOKS: u64 = 3;
 /// Rates are known from the second look on, and a decision takes three of them.
@@ -43,6 +42,7 @@ pub(super) struct Driver {
     log: DecisionLog,
     log_stream: Option<DecisionStream>,
     metrics: Option<LagMetrics>,
+    page: Option<LagPage>,
 }
 
 /// How a driver works.
@@ -63,19 +63,23 @@ impl Driver {
         let Clients { kinesis, dynamodb } = Clients::new(connection).await?;
         let (application, stream) = (&settings.application, settings.stream.clone());
         let reader = LagReader::new(kinesis.clone(), dynamodb.clone(), application, stream);
-        let term = Duration::from_millis(settings.rules.look_ms) * TERM_LOOKS;
-        let term = term.max(TERM_MIN);
+        let term = leadership::term(&settings.rules);
         let metrics = match settings.has_metrics && !mode.is_dry {
             true => Some(metrics(connection).await?),
             false => None,
+        };
+        let page = match settings.metrics_listen {
+            Some(address) if !mode.is_dry => Some(page(address, term).await?),
+            _ => None,
         };
         Ok(Self {
             leadership: Leadership::new(leadership::table(dynamodb, application), term),
             window: memory::recall(settings.memory.as_deref())?,
             log: DecisionLog::new(settings.log.as_deref())?,
             log_stream: None,
-            workers: fleet::open(&settings, connection).await?,
+            workers: fleet::open(&settings, connection, mode.is_dry).await?,
             metrics,
+            page,
             mode,
             settings,
             kinesis,
@@ -134,6 +138,7 @@ impl Driver {
             };
         };
         self.window.observe(&self.settings.rules, seen);
+        self.believe_the_file();
         let decision = decide(&self.settings.rules, &self.window);
         let acts = leads && self.leadership.may_act();
         if leads || self.mode.is_dry {
@@ -142,6 +147,8 @@ impl Driver {
         }
         if acts {
             self.keep_holders().await;
+        } else if !self.mode.is_dry {
+            self.workers.follow();
         }
         if acts && !decision.is_nothing() {
             self.note(&decision);
@@ -153,6 +160,21 @@ impl Driver {
             }
         }
         memory::keep(self.settings.memory.as_deref(), &self.window)
+    }
+
+    /// What the file says of a worker's speed, as long as nothing was measured.
+    fn believe_the_file(&mut self) {
+        if let (None, Some(records_per_s), Some(now)) = (
+            self.window.capacity(),
+            self.settings.worker_records_per_s,
+            self.window.now(),
+        ) {
+            let measured_at = now.at;
+            self.window.recall(Capacity {
+                records_per_s,
+                measured_at,
+            });
+        }
     }
 
     /// A line of the decision log, if it is a stream too. What fails is said: the log has the line.
@@ -190,6 +212,7 @@ impl Driver {
             }
             if let Some(seen) = self.look(false).await? {
                 self.window.observe(&self.settings.rules, seen);
+                self.believe_the_file();
                 let decided = decide(&self.settings.rules, &self.window);
                 let is_enough = !decided.notes.contains(&Reason::TooFewLooks);
                 decision = Some(decided);
@@ -220,6 +243,11 @@ impl Driver {
         };
         if leads {
             self.put_metrics(&lag).await;
+        }
+        match &self.page {
+            Some(page) if leads => page.tell(&lag),
+            Some(page) => page.forget(),
+            None => {}
         }
         let running = self.workers.running().await.map_err(Failure::Workers)?;
         let speed = self
@@ -278,10 +306,16 @@ impl Driver {
         });
     }
 
+    /// Workers first: those that are new start while the stream changes.
     async fn act(&mut self, decision: &Decision) -> Result<(), Failure> {
+        let scaled = self.scale_workers(decision).await;
         let stream = self.settings.stream.clone().unwrap_or_default();
         let by = self.settings.resharding;
         act::reshard(&self.kinesis, &stream, decision, by).await?;
+        scaled
+    }
+
+    async fn scale_workers(&mut self, decision: &Decision) -> Result<(), Failure> {
         if let Some(change) = &decision.workers {
             let running = self.workers.running().await.map_err(Failure::Workers)?;
             // What others started is theirs to stop. Where workers are only counted, all of them are ours.
@@ -311,6 +345,15 @@ impl Driver {
         };
         self.workers.scale(&change).await.map_err(Failure::Workers)
     }
+}
+
+/// Lag for Prometheus, as long as it is not older than a leader may be silent.
+async fn page(address: SocketAddr, believed_for: Duration) -> Result<LagPage, Failure> {
+    let (page, address) = LagPage::listen(address, believed_for)
+        .await
+        .map_err(|source| Failure::local(address.to_string(), source))?;
+    tracing::info!(%address, "lag may be read at /metrics");
+    Ok(page)
 }
 
 async fn metrics(connection: &Connection) -> Result<LagMetrics, Failure> {

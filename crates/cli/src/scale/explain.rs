@@ -17,7 +17,12 @@ pub(super) fn explained(application: &str, stream: &str, decision: &Decision) ->
     }
     for change in &decision.shards {
         let what = match change {
-            ShardChange::Split { shard, .. } => format!("{shard} is split"),
+            ShardChange::Split { shard, further, .. } if further.is_empty() => {
+                format!("{shard} is split")
+            }
+            ShardChange::Split { shard, further, .. } => {
+                format!("{shard} is split into {}", further.len() + 2)
+            }
             ShardChange::Merge {
                 shard, adjacent, ..
             } => format!("{shard} and {adjacent} are merged"),

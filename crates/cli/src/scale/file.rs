@@ -3,6 +3,7 @@
 mod workers;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,8 +26,12 @@ pub(super) struct Settings {
     pub(super) memory: Option<PathBuf>,
     /// Whether lag is put into CloudWatch's API.
     pub(super) has_metrics: bool,
+    /// Where lag is a page for Prometheus.
+    pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) rules: Rules,
     pub(super) actuator: Actuator,
+    /// What one worker does in a second, until that is seen.
+    pub(super) worker_records_per_s: Option<f64>,
     /// How long a worker may take to hand over.
     pub(super) grace: Duration,
     pub(super) resharding: Resharding,
@@ -101,6 +106,7 @@ struct Written {
     memory: Option<PathBuf>,
     #[serde(default)]
     metrics: bool,
+    metrics_listen: Option<SocketAddr>,
     workers: Spanned<WrittenWorkers>,
     shards: Option<Spanned<WrittenShards>>,
     #[serde(default)]
@@ -205,6 +211,7 @@ impl Written {
         let workers = self.workers.into_inner();
         let grace = workers.grace.map_or(Duration::from_secs(60), |span| span.0);
         let by = self.shards.map(|shards| shards.into_inner().by);
+        let worker_records_per_s = workers.speed()?;
         Ok(Settings {
             application,
             stream: self.stream.map(Spanned::into_inner),
@@ -212,7 +219,9 @@ impl Written {
             log_stream: self.log_stream,
             memory: self.memory,
             has_metrics: self.metrics,
+            metrics_listen: self.metrics_listen,
             rules,
+            worker_records_per_s,
             actuator: workers.actuator(workers_at, default)?,
             grace,
             resharding: by.unwrap_or_default(),
@@ -306,8 +315,12 @@ mod tests {
         assert_eq!((rules.behind_ms_max, rules.settling_ms), (30_000, 60_000));
         assert_eq!(rules.workers, Bounds { min: 1, max: 4 });
         assert_eq!((rules.shards, settings.memory), (None, None));
+        assert_eq!(
+            (settings.worker_records_per_s, settings.metrics_listen),
+            (None, None)
+        );
         let all = format!(
-            "goal = \"1m\"\nquiet = \"20m\"\n{LEAST}[shards]\nmax = 8\nby = \"update-shard-count\"\n\
+            "goal = \"1m\"\nquiet = \"20m\"\nmetrics-listen = \"0.0.0.0:9464\"\n{LEAST}records-per-s = 250\n[shards]\nmax = 8\nby = \"update-shard-count\"\n\
              [[schedule]]\nfrom = \"08:00\"\nto = \"18:00\"\nworkers-min = 3\n"
         );
         let settings = read_text(&all).unwrap();
@@ -318,6 +331,9 @@ mod tests {
         );
         assert_eq!(rules.shards, Some(Bounds { min: 1, max: 8 }));
         assert_eq!(settings.resharding, Resharding::UpdateShardCount);
+        assert_eq!(settings.worker_records_per_s, Some(250.0));
+        let page = SocketAddr::from(([0, 0, 0, 0], 9_464));
+        assert_eq!(settings.metrics_listen, Some(page));
         assert_eq!(rules.schedules[0].workers_min, 3);
     }
 
@@ -364,6 +380,11 @@ mod tests {
                 format!("look = \"30s\"\n{LEAST}"),
                 "1:8",
                 "at least three looks",
+            ),
+            (
+                format!("{LEAST}records-per-s = 0\n"),
+                "5:17",
+                "more than nothing",
             ),
             (
                 format!("{LEAST}[shards]\nmax = 0\n"),

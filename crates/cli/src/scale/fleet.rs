@@ -7,22 +7,24 @@ use std::time::Duration;
 
 use millstream_scaling::CallError;
 use millstream_scaling::actuator::{
-    AutoScalingGroup, AutoScalingSettings, Hook, HookSettings, Kubernetes, KubernetesSettings,
-    Processes, ProcessesSettings, Workers,
+    AutoScalingGroup, AutoScalingSettings, Hook, HookSettings, Keda, KedaSettings, Kubernetes,
+    KubernetesSettings, Processes, ProcessesSettings, Workers,
 };
 use millstream_types::{SystemClock, WallClock};
 
 use super::file::{Actuator, Settings};
+use super::leadership::term;
 use crate::connection::Connection;
 use crate::failure::Failure;
 
 /// The variable that names Auto Scaling's endpoint, as AWS's tools know it.
 const AUTO_SCALING_ENDPOINT: &str = "AWS_ENDPOINT_URL_AUTO_SCALING";
 
-/// What starts and stops the workers. Nothing is started or asked yet.
+/// What starts and stops the workers. Nothing is started or asked yet; whoever asks us is answered, unless `is_dry`.
 pub(super) async fn open(
     settings: &Settings,
     connection: &Connection,
+    is_dry: bool,
 ) -> Result<Box<dyn Workers>, Failure> {
     let grace = settings.grace;
     let processes = |command| {
@@ -55,6 +57,18 @@ pub(super) async fn open(
         }
         actuator @ Actuator::Kubernetes { .. } => {
             kubernetes(actuator).and_then(Kubernetes::new).map(boxed)
+        }
+        Actuator::Keda { listen } => {
+            let mut keda = Keda::new(KedaSettings {
+                application: settings.application.clone(),
+                listen,
+                counted_for: Duration::from_millis(settings.rules.settling_ms),
+                believed_for: term(&settings.rules),
+            });
+            if !is_dry {
+                keda.listen().await.map_err(Failure::Workers)?;
+            }
+            Ok(boxed(keda))
         }
         Actuator::Hook {
             url,

@@ -5,10 +5,20 @@ use std::time::Duration;
 use millstream_consumer::{
     Checkpoint, Conditional, DynamoDbLeaseTable, Lease, LeaseTable, LeaseTableError,
 };
+use millstream_scaling::Rules;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 const KEY: &str = "scaler";
+/// A leader that is silent for so many looks is replaced...
+const TERM_LOOKS: u32 = 4;
+/// ... and not before this: a machine may stand still for some seconds.
+const TERM_MIN: Duration = Duration::from_secs(10);
+
+/// How long a leader may be silent.
+pub(super) fn term(rules: &Rules) -> Duration {
+    TERM_MIN.max(Duration::from_millis(rules.look_ms) * TERM_LOOKS)
+}
 
 /// A share in the leadership of an application's scalers.
 #[derive(Debug)]

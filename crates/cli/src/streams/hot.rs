@@ -209,7 +209,7 @@ impl Heat {
 fn split(middle: &Middle) -> Option<String> {
     match middle {
         Middle::Unknown => None,
-        Middle::At(key) => Some(format!("at {key} leaves half on either side")),
+        Middle::At(cut) => Some(format!("at {} leaves half on either side", cut.key)),
         Middle::OneKey(hot) => Some(format!(
             "does not help: one key has {:.0} %",
             100.0 * hot.share

@@ -1,5 +1,6 @@
 //! Why workers could not be counted, started or stopped.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::CallError;
@@ -13,6 +14,15 @@ pub enum ActuatorError {
     Start {
         /// What was tried.
         command: String,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address at which KEDA asks cannot be had.
+    #[error("{address} cannot be listened at: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
         /// What the operating system says.
         #[source]
         source: std::io::Error,

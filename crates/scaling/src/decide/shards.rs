@@ -3,6 +3,7 @@
 use millstream_types::{HashKey, HashKeyRange, ShardId};
 
 use super::Deciding;
+use super::cuts::{Heat, Hot};
 use super::workers::{SHARE_IN, SHARE_OUT, dealt};
 use crate::decision::What;
 use crate::observation::can_be_cut;
@@ -15,17 +16,9 @@ const QUIET: f64 = 0.35;
 /// What of its worker's speed a shard may take: above, only a split helps, because a shard has one worker.
 const HOT_FOR_WORKER: f64 = 0.85;
 
-/// A shard to split.
-struct Hot<'a> {
-    shard: &'a ShardObservation,
-    /// How much hotter than what is called hot.
-    heat: f64,
-    reason: Reason,
-}
-
 impl<'a> Deciding<'a> {
-    /// Hot shards at the middle of their traffic, the hottest first, as far as the bounds allow; and any until there are as
-    /// many as the bounds ask for.
+    /// Hot shards at the middle of their traffic, and their parts in turn as long as these are hot, the hottest first, as far
+    /// as the bounds allow; and any until there are as many as the bounds ask for.
     pub(super) fn splits(&mut self, speed: Option<f64>) -> Vec<ShardChange> {
         let Some(bounds) = self.shards else {
             return Vec::new();
@@ -36,21 +29,20 @@ impl<'a> Deciding<'a> {
             .open_shards()
             .filter_map(|shard| self.hot(shard, speed))
             .collect();
-        hot.sort_by(|one, other| other.heat.total_cmp(&one.heat));
-        let mut splits = Vec::new();
-        let mut has_no_room = false;
-        for Hot { shard, reason, .. } in hot {
-            let is_for_worker = matches!(reason, Reason::HotForWorker { .. });
-            let shards_after = open + splits.len() as u32;
+        hot.sort_by(|one, other| other.heat.most().total_cmp(&one.heat.most()));
+        for Hot { shard, .. } in &hot {
             match &shard.middle {
                 Middle::OneKey(key) => self.notes.push(Reason::one_key(shard.id, key)),
                 Middle::Unknown => self.notes.push(Reason::MiddleUnknown { shard: shard.id }),
-                Middle::At(_) if shards_after >= bounds.max => has_no_room = true,
-                // Nobody would come to read one more.
-                Middle::At(_) if is_for_worker && shards_after >= self.workers.max => {}
-                Middle::At(key) => splits.push(split(shard.id, *key, reason)),
+                Middle::At(_) => {}
             }
         }
+        let (cuts, has_no_room) = self.cuts(&hot, bounds.max);
+        let mut splits: Vec<ShardChange> = hot
+            .into_iter()
+            .zip(cuts)
+            .filter_map(|(hot, keys)| split(hot.shard.id, keys, hot.reason))
+            .collect();
         if has_no_room {
             self.notes.push(Reason::AtMost {
                 what: What::Shards,
@@ -82,11 +74,12 @@ impl<'a> Deciding<'a> {
             if splits.len() >= missing {
                 return;
             }
-            let key = match shard.middle {
-                Middle::At(key) => Some(key),
+            let key = match &shard.middle {
+                Middle::At(cut) => Some(cut.key),
                 Middle::Unknown | Middle::OneKey(_) => half(shard.range),
             };
-            splits.extend(key.map(|key| split(shard.id, key, reason.clone())));
+            let keys = key.into_iter().collect();
+            splits.extend(split(shard.id, keys, reason.clone()));
         }
     }
 
@@ -100,15 +93,18 @@ impl<'a> Deciding<'a> {
             mean.bytes_per_s += seen.incoming.bytes_per_s / looks;
         }
         let most = self.rules.shard;
-        let of_shard = f64::max(
-            mean.records_per_s / (HOT * most.records_per_s),
-            mean.bytes_per_s / (HOT * most.bytes_per_s),
-        );
         let workers = f64::from(self.rules.workers_per_shard_max);
-        let of_worker = speed.map_or(0.0, |speed| {
-            mean.records_per_s / (HOT_FOR_WORKER * speed * workers)
-        });
-        let reason = match (of_shard > 1.0, of_worker > 1.0) {
+        let heat_of = |traffic: Traffic| Heat {
+            of_shard: f64::max(
+                traffic.records_per_s / (HOT * most.records_per_s),
+                traffic.bytes_per_s / (HOT * most.bytes_per_s),
+            ),
+            of_worker: speed.map_or(0.0, |speed| {
+                traffic.records_per_s / (HOT_FOR_WORKER * speed * workers)
+            }),
+        };
+        let (heat, last) = (heat_of(mean), heat_of(shard.incoming));
+        let reason = match (heat.of_shard > 1.0, heat.of_worker > 1.0) {
             (false, false) => return None,
             (true, _) => Reason::HotForShard {
                 shard: shard.id,
@@ -125,7 +121,8 @@ impl<'a> Deciding<'a> {
         };
         Some(Hot {
             shard,
-            heat: of_shard.max(of_worker),
+            heat,
+            last,
             reason,
         })
     }
@@ -233,12 +230,15 @@ impl<'a> Deciding<'a> {
     }
 }
 
-fn split(shard: ShardId, new_starting_hash_key: HashKey, reason: Reason) -> ShardChange {
-    ShardChange::Split {
+/// At these keys in turn, if there are any.
+fn split(shard: ShardId, keys: Vec<HashKey>, reason: Reason) -> Option<ShardChange> {
+    let mut keys = keys.into_iter();
+    Some(ShardChange::Split {
         shard,
-        new_starting_hash_key,
+        new_starting_hash_key: keys.next()?,
+        further: keys.collect(),
         reason,
-    }
+    })
 }
 
 fn half(range: HashKeyRange) -> Option<HashKey> {

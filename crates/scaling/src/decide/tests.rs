@@ -1,12 +1,16 @@
 //! Single decisions, and their words.
 
+mod dealing;
+
 use millstream_types::{HashKey, HashKeyRange, ShardId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::observation::{cut_at, parts_at};
 use crate::{
-    Change, HotKey, Middle, Schedule, ShardChange, ShardObservation, Traffic, WorkerObservation,
+    Change, Cut, HotKey, Middle, Schedule, ShardChange, ShardObservation, Traffic,
+    WorkerObservation,
 };
 
 const SPEED: f64 = 1_000.0;
@@ -24,6 +28,18 @@ struct Scene {
     behind_ms: u64,
     backlog_records: u64,
     middle: Middle,
+    /// Shards that have an owner; the others wait for their parents.
+    owned: u32,
+    /// Shards that take something else; the others are done as they come then.
+    apart: Option<Apart>,
+}
+
+#[derive(Clone, Copy)]
+struct Apart {
+    is_one: fn(u32) -> bool,
+    records_per_s: f64,
+    behind_ms: u64,
+    backlog_records: u64,
 }
 
 fn scene(workers: u32, shards: u32) -> Scene {
@@ -42,6 +58,8 @@ fn scene(workers: u32, shards: u32) -> Scene {
         behind_ms: 0,
         backlog_records: 0,
         middle: Middle::Unknown,
+        owned: u32::MAX,
+        apart: None,
     }
 }
 
@@ -50,20 +68,7 @@ impl Scene {
         self.now_ms += self.rules.look_ms;
         let shards = HashKeyRange::uniform(self.shards)
             .zip(0..)
-            .map(|(range, index)| ShardObservation {
-                id: ShardId::new(index).unwrap(),
-                range,
-                is_open: true,
-                incoming: Traffic {
-                    records_per_s: self.records_per_s,
-                    bytes_per_s: 100.0 * self.records_per_s,
-                },
-                read_records_per_s: self.read_records_per_s,
-                backlog_records: self.backlog_records,
-                behind_ms: self.behind_ms,
-                owner: (self.workers > 0).then(|| index % self.workers),
-                middle: self.middle.clone(),
-            });
+            .map(|(range, index)| self.shard(range, index));
         let shards = shards.collect();
         let worker = |index| WorkerObservation {
             id: format!("w{index}").into(),
@@ -79,6 +84,39 @@ impl Scene {
                 workers,
             },
         );
+    }
+
+    fn shard(&self, range: HashKeyRange, index: u32) -> ShardObservation {
+        let owner = (self.workers > 0 && index < self.owned).then(|| index % self.workers);
+        let (records_per_s, read_records_per_s, behind_ms, backlog_records) = match self.apart {
+            Some(apart) if (apart.is_one)(index) => (
+                apart.records_per_s,
+                self.read_records_per_s,
+                apart.behind_ms,
+                apart.backlog_records,
+            ),
+            Some(_) => (self.records_per_s, self.records_per_s, 0, 0),
+            None => (
+                self.records_per_s,
+                self.read_records_per_s,
+                self.behind_ms,
+                self.backlog_records,
+            ),
+        };
+        ShardObservation {
+            id: ShardId::new(index).unwrap(),
+            range,
+            is_open: true,
+            incoming: Traffic {
+                records_per_s,
+                bytes_per_s: 100.0 * records_per_s,
+            },
+            read_records_per_s,
+            backlog_records,
+            behind_ms,
+            owner,
+            middle: self.middle.clone(),
+        }
     }
 
     fn looks(&mut self, count: u32) -> &mut Self {
@@ -99,6 +137,10 @@ impl Scene {
             measured_at,
         });
         self
+    }
+
+    fn shards_stay(&mut self) {
+        self.rules.shards = None;
     }
 
     fn changed(&mut self) {
@@ -128,7 +170,7 @@ fn said(decision: &Decision) -> String {
 fn shards_that_have_no_lease_yet_count_against_the_most() {
     let mut scene = scene(4, 4);
     scene.records_per_s = 900.0;
-    scene.middle = Middle::At(HashKey(1 << 100));
+    scene.middle = cut_at(HashKey(1 << 100));
     // Four of a bound of eight: all of them may be split.
     assert_eq!(scene.looks(3).decide().shards.len(), 4);
     // Their parents' other children wait until the parents are finished.
@@ -225,7 +267,7 @@ fn a_hot_shard_is_split_at_its_middle_and_a_hot_key_is_named() {
         }
     );
     // The same key for all: enough for what is asked here.
-    scene.middle = Middle::At(HashKey(12_345));
+    scene.middle = cut_at(HashKey(12_345));
     let decision = scene.looks(3).decide();
     let [first, second] = &decision.shards[..] else {
         panic!("both are hot: {decision:?}");
@@ -258,7 +300,7 @@ fn a_hot_shard_is_split_at_its_middle_and_a_hot_key_is_named() {
 fn splits_stay_within_the_bound() {
     let mut scene = scene(2, 7);
     scene.records_per_s = 800.0;
-    scene.middle = Middle::At(HashKey(12_345));
+    scene.middle = cut_at(HashKey(12_345));
     let decision = scene.looks(3).decide();
     assert_eq!((decision.shards.len(), decision.shards_after()), (1, 8));
     assert!(
@@ -266,6 +308,62 @@ fn splits_stay_within_the_bound() {
         "{}",
         said(&decision)
     );
+}
+
+/// Halves, and halves of halves.
+fn halves(range: HashKeyRange, levels: u32) -> Middle {
+    if levels == 0 {
+        return Middle::Unknown;
+    }
+    let key = HashKey(range.start.0 + (range.end.0 - range.start.0) / 2 + 1);
+    let [lower, upper] = parts_at(range, key);
+    Middle::At(Box::new(Cut {
+        key,
+        below: 0.5,
+        lower: halves(lower, levels - 1),
+        upper: halves(upper, levels - 1),
+    }))
+}
+
+#[test]
+fn a_shard_is_cut_into_as_many_parts_as_it_needs_now() {
+    let mut scene = scene(1, 1);
+    scene.middle = halves(HashKeyRange::ALL, 4);
+    scene.looks(2).records_per_s = 4_000.0;
+    let decision = scene.looks(1).decide();
+    let [ShardChange::Split { further, .. }] = &decision.shards[..] else {
+        panic!("it is split: {decision:?}");
+    };
+    // Of eight parts each takes 500, of four each would take 1,000.
+    assert_eq!((further.len(), decision.shards_after()), (6, 8));
+    let mut keys = further.clone();
+    keys.dedup();
+    assert_eq!(keys.len(), 6);
+    scene.rules.shards = Some(Bounds { min: 1, max: 5 });
+    let decision = scene.decide();
+    assert_eq!(decision.shards_after(), 5);
+    assert!(said(&decision).ends_with("6 shards are wanted, and 5 are the most"));
+    // What has passed is hot in the mean of the looks only.
+    scene.records_per_s = 500.0;
+    let decision = scene.looks(1).decide();
+    assert_eq!(decision.shards_after(), 2);
+}
+
+#[test]
+fn a_part_that_is_one_key_is_not_cut() {
+    let mut scene = scene(1, 1);
+    let Middle::At(mut cut) = halves(HashKeyRange::ALL, 3) else {
+        panic!("it has levels");
+    };
+    cut.upper = Middle::OneKey(HotKey {
+        hash_key: HashKey::default(),
+        partition_key: None,
+        share: 1.0,
+    });
+    scene.middle = Middle::At(cut);
+    scene.records_per_s = 4_000.0;
+    // The lower half in four, as far as is known where.
+    assert_eq!(scene.looks(3).decide().shards_after(), 5);
 }
 
 #[test]
@@ -391,7 +489,7 @@ fn a_sink_that_hangs_is_named_and_gets_no_more_workers() {
         scene.behind_ms,
         scene.backlog_records,
     ) = (0.0, 60_000, 6_000);
-    scene.middle = Middle::At(HashKey(12_345));
+    scene.middle = cut_at(HashKey(12_345));
     let decision = scene.looks(3).decide();
     assert!(decision.is_nothing(), "{decision:?}");
     assert_eq!(
@@ -422,6 +520,11 @@ fn growth_that_did_not_help_is_not_repeated_at_once() {
         "{}",
         said(&decision)
     );
+    // Whoever waits for a shard did not have the time to help.
+    scene.owned = 2;
+    assert!(scene.looks(1).decide().workers.is_some());
+    scene.owned = u32::MAX;
+    assert!(scene.looks(1).decide().workers.is_none());
     assert!(scene.quiet().decide().workers.is_some());
 }
 
@@ -476,7 +579,7 @@ fn a_clock_that_is_set_back_is_waited_for() {
 fn a_decision_is_written_as_json() {
     let mut scene = scene(1, 2);
     scene.records_per_s = 800.0;
-    scene.middle = Middle::At(HashKey(1 << 100));
+    scene.middle = cut_at(HashKey(1 << 100));
     let json = serde_json::to_value(scene.looks(3).decide()).unwrap();
     assert_eq!(json["shards"][0]["change"], "split");
     assert_eq!(json["shards"][0]["shard"], "shardId-000000000000");

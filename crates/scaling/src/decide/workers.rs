@@ -1,5 +1,6 @@
 //! More workers or fewer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use millstream_types::ShardId;
@@ -41,7 +42,7 @@ impl Deciding<'_> {
             return least.map(|reason| self.more(bounds.min, reason));
         }
         let worker_records_per_s = speed.filter(|_| wanted > count)?;
-        if let Some(reason) = self.did_not_help() {
+        if let Some(reason) = self.did_not_help(worker_records_per_s) {
             self.notes.push(reason);
             return least.map(|reason| self.more(bounds.min, reason));
         }
@@ -65,10 +66,13 @@ impl Deciding<'_> {
         for shard in &self.now.shards {
             let load = self.load(shard.id);
             total += load;
-            let is_split = splits.iter().any(
-                |split| matches!(split, ShardChange::Split { shard: id, .. } if *id == shard.id),
-            );
-            let parts = if is_split { 2 * per_shard } else { per_shard };
+            let parts = splits.iter().find_map(|split| match split {
+                ShardChange::Split {
+                    shard: id, further, ..
+                } if *id == shard.id => Some(2 + further.len() as u32),
+                _ => None,
+            });
+            let parts = parts.unwrap_or(1) * per_shard;
             let part = load / f64::from(parts);
             loads.extend(std::iter::repeat_n(part, parts as usize));
         }
@@ -93,29 +97,9 @@ impl Deciding<'_> {
         needed.max(self.uneven(speed)).min(max)
     }
 
-    /// One more than there are, if a worker is late that has too much with several shards: leases are dealt out by their
-    /// number, so what would fit may not be what happens. 0 otherwise.
-    fn uneven(&self, speed: f64) -> u32 {
-        let count = self.figures.workers;
-        let mut busy = vec![(0u32, 0.0, 0u64); count as usize];
-        for shard in &self.now.shards {
-            let owner = shard.owner.and_then(|owner| busy.get_mut(owner as usize));
-            if let Some((shards, load, behind_ms)) = owner {
-                *shards += 1;
-                *load += self.load(shard.id);
-                *behind_ms = (*behind_ms).max(shard.behind_ms);
-            }
-        }
-        let late = self.rules.behind_ms_max / 2;
-        let is_uneven = busy.iter().any(|(shards, load, behind_ms)| {
-            *shards > 1 && *load > SHARE_OUT * speed && *behind_ms > late
-        });
-        if is_uneven { count + 1 } else { 0 }
-    }
-
     /// Records a second that have to be done of a shard: what comes, and what is left spread over the goal. What would be
     /// done within a quarter of it anyway is in somebody's hands.
-    fn load(&self, id: ShardId) -> f64 {
+    pub(super) fn load(&self, id: ShardId) -> f64 {
         let seen = self.recent.iter().filter_map(|look| look.shard(id));
         let (mut comes, mut looks) = (0.0, 0.0);
         for shard in seen {
@@ -129,8 +113,9 @@ impl Deciding<'_> {
         comes + (left as f64 - in_hand).max(0.0) / goal_s
     }
 
-    /// Whether the last growth brought next to nothing, although it is not long ago and there is still much to do.
-    fn did_not_help(&self) -> Option<Reason> {
+    /// Whether the last growth brought next to nothing, although it is not long ago and there is still much to do that the new
+    /// workers could have helped with.
+    fn did_not_help(&self, speed: f64) -> Option<Reason> {
         let change = self.window.last_change()?;
         let Change {
             workers_before,
@@ -143,8 +128,22 @@ impl Deciding<'_> {
         if workers_after <= workers_before || workers_before == 0 || !is_new || !is_late {
             return None;
         }
+        // Whoever waits for a shard, because its parents are not finished, could not help yet.
+        let owners: BTreeSet<u32> = self
+            .now
+            .shards
+            .iter()
+            .filter_map(|shard| shard.owner)
+            .collect();
+        if owners.len() < workers_after as usize {
+            return None;
+        }
+        let new = workers_after - workers_before;
+        if self.is_badly_dealt(new, speed) {
+            return None;
+        }
         let per_worker = before / f64::from(workers_before);
-        let expected = per_worker * f64::from(workers_after - workers_before);
+        let expected = per_worker * f64::from(new);
         let now = self.figures.read_records_per_s;
         (now - before < HELP_MIN * expected).then_some(Reason::DidNotHelp {
             workers_before,
@@ -189,13 +188,33 @@ impl Deciding<'_> {
             }
             return None;
         }
+        let wanted = self.fewest_well_dealt(wanted.max(min), worker_records_per_s)?;
         let reason = Reason::Spare {
             peak_records_per_s: peak,
             quiet_ms,
             worker_records_per_s,
             wanted,
         };
-        Some(self.fewer(wanted.max(min), reason))
+        Some(self.fewer(wanted, reason))
+    }
+
+    /// As few as `wanted`, or half as many less, or a quarter, whichever leaves nobody with more than it can do once those
+    /// that go have handed over; `None`, and why, if one less is too few.
+    fn fewest_well_dealt(&mut self, wanted: u32, worker_records_per_s: f64) -> Option<u32> {
+        let count = self.figures.workers;
+        let mut gone = count - wanted;
+        loop {
+            let to = count - gone;
+            let leaving = self.leaving(to);
+            let Some(reason) = self.too_much_without(&leaving, worker_records_per_s) else {
+                return Some(to);
+            };
+            gone /= 2;
+            if gone == 0 {
+                self.notes.push(reason);
+                return None;
+            }
+        }
     }
 
     /// The most that each shard took at any look, and all together at one.
@@ -229,8 +248,17 @@ impl Deciding<'_> {
         }
     }
 
-    /// Those with the fewest shards go, and of these those that have least traffic.
     fn fewer(&self, to: u32, reason: Reason) -> WorkerChange {
+        WorkerChange {
+            from: self.figures.workers,
+            to,
+            hand_over: self.leaving(to),
+            reason,
+        }
+    }
+
+    /// Those with the fewest shards go, and of these those that have least traffic.
+    fn leaving(&self, to: u32) -> Vec<Arc<str>> {
         let mut workers: Vec<(u32, f64, &Arc<str>)> = self
             .now
             .workers
@@ -253,14 +281,9 @@ impl Deciding<'_> {
                 .then(by_traffic)
                 .then(one.2.cmp(other.2))
         });
-        let from = self.figures.workers;
-        let leaving = workers.iter().take(from.saturating_sub(to) as usize);
-        WorkerChange {
-            from,
-            to,
-            hand_over: leaving.map(|(_, _, id)| Arc::clone(id)).collect(),
-            reason,
-        }
+        let gone = self.figures.workers.saturating_sub(to) as usize;
+        let leaving = workers.iter().take(gone);
+        leaving.map(|(_, _, id)| Arc::clone(id)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One look after another at an application.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_kinesis::Client;
 use futures::stream::{self, StreamExt};
@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::LagError;
 use super::behind::{Backlog, Behind, Place, look_behind};
+use super::heirs::heirs;
 use super::stream_of::{Listed, list_shards, stream_of};
 use crate::{Traffic, drain_time_ms};
 
@@ -23,7 +24,7 @@ pub struct ShardLag {
     /// The shard's id.
     pub shard_id: String,
     #[serde(skip)]
-    range: HashKeyRange,
+    pub(super) range: HashKeyRange,
     /// Whether it takes records.
     pub is_open: bool,
     /// The lease's checkpoint.
@@ -63,9 +64,10 @@ pub struct Lag {
     pub stream: String,
     /// When, in milliseconds since 1970.
     pub at: TimestampMs,
-    /// Shards with a lease that are not finished, by their ids.
+    /// Shards that are not finished, by their ids: those with a lease, and those that get one when their parents are
+    /// finished, which are read from their beginning.
     pub shards: Vec<ShardLag>,
-    /// Open shards that have no lease yet.
+    /// Open shards that have no lease, and no parents with one: where they will be read from is not known yet.
     pub without_lease: Vec<String>,
     /// Leases of shards that are finished.
     pub finished: usize,
@@ -141,6 +143,18 @@ struct Known {
     backlog: Option<Backlog>,
 }
 
+impl Known {
+    /// Of a shard that was opened since the last look.
+    const OPENED: Self = Self {
+        checkpoint: Checkpoint::TrimHorizon,
+        backlog: Some(Backlog {
+            records: 0,
+            bytes: 0,
+            is_exact: true,
+        }),
+    };
+}
+
 /// Looks at an application, again and again.
 #[derive(Debug)]
 pub struct LagReader {
@@ -150,6 +164,8 @@ pub struct LagReader {
     stream: Option<String>,
     known: HashMap<String, Known>,
     looked_at: Option<TimestampMs>,
+    /// Shards that there were at the last look.
+    listed: BTreeSet<String>,
     /// Each lease's counter, since when it is that, and whether it was seen to change.
     counters: HashMap<String, (u64, TimestampMs, bool)>,
 }
@@ -171,6 +187,7 @@ impl LagReader {
             stream,
             known: HashMap::new(),
             looked_at: None,
+            listed: BTreeSet::new(),
             counters: HashMap::new(),
         }
     }
@@ -187,8 +204,17 @@ impl LagReader {
             None => stream_of(&self.kinesis, &self.application, &leases).await?,
         };
         let listed = list_shards(&self.kinesis, &stream).await?;
+        let finished = leases.iter().filter(|lease| lease.is_finished()).count();
+        let heirs = heirs(&leases, &listed);
+        let leases: Vec<Lease> = leases.into_iter().chain(heirs).collect();
         let is_unfinished = |lease: &&Lease| !lease.is_finished();
-        let unfinished: Vec<&Lease> = leases.iter().filter(is_unfinished).collect();
+        let mut unfinished: Vec<&Lease> = leases.iter().filter(is_unfinished).collect();
+        unfinished.sort_by(|one, other| one.lease_key.cmp(&other.lease_key));
+        if self.looked_at.is_some() {
+            for id in listed.keys().filter(|id| !self.listed.contains(*id)) {
+                self.known.entry(id.clone()).or_insert(Known::OPENED);
+            }
+        }
         let looks = unfinished
             .iter()
             .map(|lease| self.look_at(&stream, lease, now));
@@ -228,6 +254,7 @@ impl LagReader {
         self.stream = Some(stream.clone());
         self.known = known;
         self.looked_at = Some(now);
+        self.listed = listed.keys().cloned().collect();
         let has_lease = |id: &String| leases.iter().any(|lease| lease.lease_key == *id);
         let open = listed.values().filter(|shard| shard.is_open);
         Ok(Lag {
@@ -238,7 +265,7 @@ impl LagReader {
                 .map(|shard| shard.id.clone())
                 .filter(|id| !has_lease(id))
                 .collect(),
-            finished: leases.len() - unfinished.len(),
+            finished,
             shards,
         })
     }

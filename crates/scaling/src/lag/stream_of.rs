@@ -48,7 +48,10 @@ impl Listed {
 }
 
 /// All shards of a stream, by their ids.
-pub(super) async fn list_shards(
+///
+/// # Errors
+/// What ListShards answers: see [`LagError`].
+pub async fn list_shards(
     client: &Client,
     stream: &str,
 ) -> Result<BTreeMap<String, Listed>, LagError> {

@@ -1,6 +1,7 @@
 //! What comes, and where in the space of hash keys.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use super::DAY_LOOKS;
 
@@ -14,6 +15,8 @@ pub(crate) enum Kind {
     Bursts,
     HotKeys,
     SinkHangs,
+    /// A fortieth of the most, then the most, then little again.
+    Rise,
 }
 
 /// Splitmix64 by Steele, Lea and Flood: the same for the same seed.
@@ -51,6 +54,9 @@ pub(crate) struct Hot {
     pub(crate) width: f64,
     pub(crate) share: f64,
 }
+
+/// When it is up.
+pub(crate) const RISE: Range<u64> = 60..240;
 
 #[derive(Debug)]
 pub(crate) struct Weather {
@@ -97,6 +103,10 @@ impl Weather {
         let is_over = look >= self.until;
         match self.kind {
             Kind::Constant => {}
+            Kind::Rise => {
+                let is_up = RISE.contains(&look);
+                return self.most_records_per_s * if is_up { 1.0 } else { 1.0 / 40.0 };
+            }
             Kind::Steps if is_over => {
                 self.jump(look, 100, 500);
                 self.level = self.aim;

@@ -7,10 +7,10 @@ use millstream_types::{HashKey, HashKeyRange, ShardId, TimestampMs};
 
 use super::LOOK_MS;
 use super::weather::{Kind, Random, Weather};
-use crate::observation::can_be_cut;
+use crate::observation::{can_be_cut, parts_at};
 use crate::{
-    Change, Decision, HotKey, Middle, Observation, Rules, ShardChange, ShardObservation, Traffic,
-    WorkerObservation,
+    Change, Cut, Decision, HotKey, Middle, Observation, Rules, ShardChange, ShardObservation,
+    Traffic, WorkerObservation,
 };
 
 const LOOK_S: f64 = LOOK_MS as f64 / 1000.0;
@@ -18,6 +18,8 @@ const LOOK_S: f64 = LOOK_MS as f64 / 1000.0;
 const HAND_OVER: f64 = 0.05;
 /// One key that takes more than this of a shard makes a split of it useless.
 const ONE_KEY: f64 = 0.9;
+/// A shard's parts are known as far as thirty-two of them.
+const SAMPLED_LEVELS: u32 = 5;
 /// Looks at the beginning that are not judged.
 const FIRST_LOOKS: u64 = 120;
 /// What was merged is not split again for so long, unless it takes more.
@@ -67,7 +69,30 @@ impl World {
     pub(crate) fn new(seed: u64, kind: Kind) -> Self {
         let mut random = Random::new(seed ^ 0x5eed);
         let speed = 100.0 + 900.0 * random.share();
-        let mut world = Self {
+        let mut world = Self::empty(seed, kind, speed, random);
+        let count = 1 + world.random.below(4) as u32;
+        for range in HashKeyRange::uniform(count) {
+            world.open(range, Vec::new());
+        }
+        for _ in 0..=world.random.below(u64::from(count)) {
+            world.start_worker();
+        }
+        world
+    }
+
+    /// Traffic that rises to what twenty workers do, and one worker with four shards.
+    pub(crate) fn before_a_rise() -> Self {
+        let mut world = Self::empty(0, Kind::Rise, 1_000.0, Random::new(0));
+        world.weather = Weather::new(0, Kind::Rise, 20_000.0);
+        for range in HashKeyRange::uniform(4) {
+            world.open(range, Vec::new());
+        }
+        world.start_worker();
+        world
+    }
+
+    fn empty(seed: u64, kind: Kind, speed: f64, mut random: Random) -> Self {
+        Self {
             weather: Weather::new(seed, kind, 0.6 * 24.0 * speed),
             record_bytes: 50.0 + 900.0 * random.share(),
             random,
@@ -80,15 +105,7 @@ impl World {
             // A stream that begins with one shard and ten times what it takes is nobody's fault.
             calm_at: FIRST_LOOKS,
             disturbed_since: None,
-        };
-        let count = 1 + world.random.below(4) as u32;
-        for range in HashKeyRange::uniform(count) {
-            world.open(range, Vec::new());
         }
-        for _ in 0..=world.random.below(u64::from(count)) {
-            world.start_worker();
-        }
-        world
     }
 
     /// Records a second that one worker can do.
@@ -307,12 +324,23 @@ impl World {
 
     /// Nobody looks where there is little traffic.
     fn middle(&self, shard: &Shard) -> Middle {
-        let is_watched = shard.incoming > 0.3 * self.speed.min(1000.0)
-            || shard.incoming * self.record_bytes > 300_000.0;
-        if !shard.is_open || !is_watched {
+        let watched = f64::max(
+            shard.incoming / (0.3 * self.speed.min(1000.0)),
+            shard.incoming * self.record_bytes / 300_000.0,
+        );
+        if !shard.is_open || watched <= 1.0 {
             return Middle::Unknown;
         }
-        let range = shard.range;
+        // Nobody cuts a part that takes so little.
+        let levels = watched.log2().ceil() as u32;
+        self.middle_of(shard.range, levels.min(SAMPLED_LEVELS))
+    }
+
+    /// As a sample of a thousand records tells it: of a part of a part it is too small.
+    fn middle_of(&self, range: HashKeyRange, levels: u32) -> Middle {
+        if levels == 0 {
+            return Middle::Unknown;
+        }
         if let Some(share) = self
             .share_of_one_key(range)
             .filter(|share| *share > ONE_KEY)
@@ -324,7 +352,8 @@ impl World {
             });
         }
         let (mut low, mut high) = (range.start.0, range.end.0);
-        let aim = (self.weather.below(place(low)) + self.weather.below(place(high))) / 2.0;
+        let [bottom, top] = [low, high].map(|key| self.weather.below(place(key)));
+        let aim = (bottom + top) / 2.0;
         for _ in 0..20 {
             let between = low + (high - low) / 2;
             match self.weather.below(place(between)) < aim {
@@ -332,10 +361,17 @@ impl World {
                 false => high = between,
             }
         }
-        match can_be_cut(range, HashKey(high)) {
-            true => Middle::At(HashKey(high)),
-            false => Middle::Unknown,
+        let key = HashKey(high);
+        if !can_be_cut(range, key) || top <= bottom {
+            return Middle::Unknown;
         }
+        let [lower, upper] = parts_at(range, key);
+        Middle::At(Box::new(Cut {
+            key,
+            below: (self.weather.below(place(high)) - bottom) / (top - bottom),
+            lower: self.middle_of(lower, levels - 1),
+            upper: self.middle_of(upper, levels - 1),
+        }))
     }
 
     /// What the hot key, if it is in this range, takes of the range's traffic.
@@ -371,8 +407,15 @@ impl World {
                 ShardChange::Split {
                     shard,
                     new_starting_hash_key,
+                    ref further,
                     ..
-                } => self.split(look, shard, new_starting_hash_key),
+                } => {
+                    self.split(look, shard, new_starting_hash_key);
+                    for key in further {
+                        let part = self.open_at(*key);
+                        self.split(look, part, *key);
+                    }
+                }
                 ShardChange::Merge {
                     shard, adjacent, ..
                 } => self.merge(look, shard, adjacent),
@@ -405,6 +448,12 @@ impl World {
         }
     }
 
+    fn open_at(&self, key: HashKey) -> ShardId {
+        let mut shards = self.shards.iter();
+        let found = shards.find(|shard| shard.is_open && shard.range.contains(key));
+        found.expect("the keys are covered").id
+    }
+
     fn close(&mut self, id: ShardId) -> HashKeyRange {
         let shard = self
             .shards
@@ -433,18 +482,9 @@ impl World {
             one_key <= ONE_KEY,
             "{id} is split although one key has {one_key} of its traffic"
         );
-        let low = HashKeyRange {
-            start: range.start,
-            end: HashKey(key.0 - 1),
-        };
-        self.open(low, vec![id]);
-        self.open(
-            HashKeyRange {
-                start: key,
-                end: range.end,
-            },
-            vec![id],
-        );
+        for part in parts_at(range, key) {
+            self.open(part, vec![id]);
+        }
     }
 
     fn merge(&mut self, look: u64, id: ShardId, adjacent: ShardId) {

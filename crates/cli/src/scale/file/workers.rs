@@ -1,5 +1,6 @@
 //! `[workers]`: how many, and what starts and stops them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(in crate::scale) enum Actuator {
         token_file: Option<PathBuf>,
         ca_file: Option<PathBuf>,
     },
+    /// Whatever KEDA scales, which asks at this address.
+    Keda { listen: SocketAddr },
     /// Somebody else's program.
     Hook {
         url: String,
@@ -50,9 +53,11 @@ pub(super) struct WrittenWorkers {
     pub(super) max: u32,
     pub(super) per_shard_max: Option<u32>,
     pub(super) grace: Option<TimeSpan>,
+    records_per_s: Option<Spanned<f64>>,
     command: Option<Spanned<Vec<String>>>,
     auto_scaling_group: Option<Spanned<WrittenGroup>>,
     kubernetes: Option<Spanned<WrittenKubernetes>>,
+    keda: Option<WrittenKeda>,
     http: Option<Spanned<WrittenHook>>,
 }
 
@@ -79,6 +84,12 @@ struct WrittenKubernetes {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenKeda {
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct WrittenHook {
     url: Spanned<String>,
     token_env: Option<String>,
@@ -86,6 +97,21 @@ struct WrittenHook {
 }
 
 impl WrittenWorkers {
+    /// What one worker does in a second, if the file says it.
+    pub(super) fn speed(&self) -> Result<Option<f64>, Problem> {
+        let Some(written) = &self.records_per_s else {
+            return Ok(None);
+        };
+        let speed = *written.get_ref();
+        match speed.is_finite() && speed > 0.0 {
+            true => Ok(Some(speed)),
+            false => Err(Problem::new(
+                written.span().start,
+                "a worker does more than nothing in a second",
+            )),
+        }
+    }
+
     /// The one that is named, or `default` if none is. `at` is where `[workers]` stands.
     pub(super) fn actuator(
         self,
@@ -96,17 +122,21 @@ impl WrittenWorkers {
             self.command,
             self.auto_scaling_group,
             self.kubernetes,
+            self.keda,
             self.http,
             default,
         ) {
-            (Some(command), None, None, None, _) => of_command(command),
-            (None, Some(group), None, None, _) => of_group(group.into_inner()),
-            (None, None, Some(kubernetes), None, _) => of_kubernetes(kubernetes),
-            (None, None, None, Some(hook), _) => of_hook(hook.into_inner()),
-            (None, None, None, None, Some(default)) => Ok(default),
+            (Some(command), None, None, None, None, _) => of_command(command),
+            (None, Some(group), None, None, None, _) => of_group(group.into_inner()),
+            (None, None, Some(kubernetes), None, None, _) => of_kubernetes(kubernetes),
+            (None, None, None, Some(WrittenKeda { listen }), None, _) => {
+                Ok(Actuator::Keda { listen })
+            }
+            (None, None, None, None, Some(hook), _) => of_hook(hook.into_inner()),
+            (None, None, None, None, None, Some(default)) => Ok(default),
             _ => Err(Problem::new(
                 at,
-                "[workers] needs one of command, auto-scaling-group, kubernetes and http: what starts and stops them",
+                "[workers] needs one of command, auto-scaling-group, kubernetes, keda and http: what starts and stops them",
             )),
         }
     }
@@ -238,6 +268,12 @@ mod tests {
             }
         );
         assert_eq!(
+            read("keda = { listen = \"0.0.0.0:6000\" }\n"),
+            Actuator::Keda {
+                listen: SocketAddr::from(([0, 0, 0, 0], 6000)),
+            }
+        );
+        assert_eq!(
             read("http = { url = \"https://ops.example/till\", token-env = \"TOKEN\" }\n"),
             Actuator::Hook {
                 url: "https://ops.example/till".to_owned(),
@@ -287,6 +323,11 @@ mod tests {
                 "go with server",
             ),
             ("auto-scaling-group = {}\n", "4:22", "missing field `name`"),
+            (
+                "keda = { listen = \"6000\" }\n",
+                "4:19",
+                "invalid socket address",
+            ),
         ] {
             let text = file(workers);
             let told = parse(&text, Path::new("f"))
