@@ -2,12 +2,11 @@
 //!
 //! KEDA hands the number to Kubernetes' autoscaler, which divides it by the target, 1, and has so many replicas. How many
 //! there are, nobody tells us: they count as asked for, and whoever holds leases counts. So the number is what the last
-//! decision asked for, and before the first one as many as were seen. A number that nobody has confirmed for a while is none: KEDA is told that it is not known,
-//! and leaves things as they are.
+//! decision asked for, and before the first one as many as were seen. A number that nobody has confirmed for a while is none:
+//! KEDA is told that it is not known, and leaves things as they are.
 
 mod connections;
-/// As `tonic-prost-build` makes it, without a client and without comments, from the `externalscaler.proto` of KEDA 2.21.0, which
-/// is `compat/actuators/externalscaler.proto`.
+/// As `tonic-prost-build` makes it, without a client and without comments, from `compat/actuators/externalscaler.proto`.
 #[allow(
     clippy::all,
     missing_docs,

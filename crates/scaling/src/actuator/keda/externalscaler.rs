@@ -27,7 +27,6 @@ pub struct GetMetricSpecResponse {
 pub struct MetricSpec {
     #[prost(string, tag = "1")]
     pub metric_name: ::prost::alloc::string::String,
-    /// deprecated, use targetSizeFloat instead
     #[prost(int64, tag = "2")]
     pub target_size: i64,
     #[prost(double, tag = "3")]
@@ -52,7 +51,6 @@ pub struct GetMetricsResponse {
 pub struct MetricValue {
     #[prost(string, tag = "1")]
     pub metric_name: ::prost::alloc::string::String,
-    /// deprecated, use metricValueFloat instead
     #[prost(int64, tag = "2")]
     pub metric_value: i64,
     #[prost(double, tag = "3")]
