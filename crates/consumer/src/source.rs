@@ -13,13 +13,13 @@ use crate::{ExtendedSequenceNumber, Record};
 
 mod fan_out;
 mod kinesis;
+mod looking_up;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod memory;
 mod one_of_several;
 mod polling;
 
 pub use fan_out::FanOut;
-pub(crate) use kinesis::failed as kinesis_failed;
 pub(crate) use one_of_several::OneOfSeveral;
 pub use polling::Polling;
 

@@ -3,11 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_sdk_kinesis::Client;
-
-use crate::ReadError;
-use crate::source::kinesis_failed;
-
 /// What tells a stream from all others, one of its name that was deleted before it too: account, name, and the second in
 /// which it was created.
 ///
@@ -53,23 +48,6 @@ impl StreamIdentifier {
             stream_name: stream_name.to_owned(),
             creation_epoch_s,
         })
-    }
-
-    /// Asks the service what the stream of this name is. A stream that is deleted and created again is another one then:
-    /// all workers of an application must name the same one, or two of them process the same records.
-    ///
-    /// # Errors
-    /// If the service does not answer, or knows no such stream.
-    pub async fn look_up(client: &Client, stream_name: &str) -> Result<Self, ReadError> {
-        let request = client.describe_stream_summary().stream_name(stream_name);
-        let answer = request.send().await.map_err(kinesis_failed)?;
-        let summary = answer.stream_description_summary;
-        let summary = summary.ok_or_else(|| ReadError::Unavailable("no summary".into()))?;
-        let created_s = u64::try_from(summary.stream_creation_timestamp.secs()).unwrap_or(0);
-        // arn:aws:kinesis:REGION:ACCOUNT:stream/NAME
-        let account_id = summary.stream_arn.split(':').nth(4).unwrap_or_default();
-        Self::new(account_id, stream_name, created_s)
-            .map_err(|error| ReadError::Unavailable(error.into()))
     }
 
     /// The stream that a shard's name in an application of several streams names, and the id that the shard has there.

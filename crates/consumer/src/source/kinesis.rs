@@ -172,7 +172,7 @@ pub(super) fn record(record: types::Record) -> Result<Record, ReadError> {
     })
 }
 
-pub(crate) fn failed<E, R>(error: SdkError<E, R>) -> ReadError
+pub(super) fn failed<E, R>(error: SdkError<E, R>) -> ReadError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
