@@ -64,9 +64,12 @@ fn take_apart(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use millstream_aggregation::{Aggregator, UserRecord};
 
     use super::*;
+    use crate::StreamIdentifier;
 
     fn place(number: u64) -> ExtendedSequenceNumber {
         ExtendedSequenceNumber::new(&number.to_string(), 0).unwrap()
@@ -109,6 +112,20 @@ mod tests {
         ];
         assert_eq!(seen, expected.map(|(place, key)| (place.to_owned(), key)));
         assert_eq!(records[2].data, "data of b");
+    }
+
+    #[test]
+    fn user_records_are_of_the_stream_that_brought_them_together() {
+        let orders: StreamIdentifier = "123456789012:orders:1795881602".parse().unwrap();
+        let orders = Some(Arc::new(orders));
+        let outer = |record| Record {
+            stream: orders.clone(),
+            ..record
+        };
+        let brought = stream_records().into_iter().map(outer).collect();
+        let records = user_records(brought, None, &Checkpoint::TrimHorizon);
+        assert_eq!(records.len(), 5);
+        assert!(records.iter().all(|record| record.stream == orders));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ use self::syncing::ShardSync;
 use crate::assignment::{self, AskedFor, Observations, Taker};
 use crate::incoming::Incoming;
 use crate::metrics::{self, Metric, Operation};
-use crate::shard_consumer::{ShardContext, ShardOutcome, in_table_time};
+use crate::shard_consumer::{CALLS_AT_ONCE, ShardContext, ShardOutcome, in_table_time};
 use crate::twin_watch::TwinWatch;
 use crate::{BoxError, ConsumerError, Lease};
 
@@ -184,13 +185,13 @@ impl Worker {
     /// Looks at the shards of the streams where that is due and this worker's; tells whether it did.
     async fn sync(&mut self, leases: &[Lease]) -> bool {
         let leads = self.leads(leases);
-        let mut has_looked = false;
-        for sync in &mut self.syncs {
-            if sync.is_due(leases, leads) {
-                sync.run(&self.context, leases).await;
-                has_looked = true;
-            }
-        }
+        let (syncs, context) = (self.syncs.iter_mut(), &self.context);
+        let due: Vec<_> = syncs.filter(|sync| sync.is_due(leases, leads)).collect();
+        let has_looked = !due.is_empty();
+        // One that gets no answer keeps no other waiting.
+        stream::iter(due)
+            .for_each_concurrent(CALLS_AT_ONCE, |sync| sync.run(context, leases))
+            .await;
         has_looked
     }
 

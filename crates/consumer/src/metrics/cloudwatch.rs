@@ -327,6 +327,23 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn of_several_streams_the_dimensions_say_stream_and_shard_apart() {
+        let calls = Calls::default();
+        let metrics = CloudWatchMetrics::new("till", calls.clone());
+        let shard_id = "123456789012:orders:1795881602:shardId-000000000003";
+        record(&metrics, Metric::DataBytesProcessed, 1.0, Some(shard_id));
+        metrics.publish().await;
+        let calls = calls.0.lock().unwrap();
+        let expected = [
+            ("Operation", "ProcessTask"),
+            ("StreamId", "123456789012:orders:1795881602"),
+            ("ShardId", "shardId-000000000003"),
+        ];
+        let expected = expected.map(|(name, value)| (name, value.to_owned()));
+        assert_eq!(calls[0].1[0].dimensions, expected);
+    }
+
     #[test]
     fn what_is_gathered_is_bounded() {
         let metrics = CloudWatchMetrics::new("till", Calls::default());

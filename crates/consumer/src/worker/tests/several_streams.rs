@@ -4,6 +4,7 @@ use futures::future::ready;
 use millstream_types::SequenceNumber;
 
 use super::*;
+use crate::source::READ_TIMEOUT;
 use crate::source::sealed::Sealed;
 use crate::{
     BuildError, ExtendedSequenceNumber, OpenShard, ReadError, ReadFuture, Shard, Source,
@@ -156,6 +157,46 @@ async fn a_stream_that_is_not_there_holds_up_no_other() {
     payments.put("key", "after");
     sleep(FAILOVER * 2).await;
     assert_eq!(read.of("payments"), ["before", "after"]);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+/// Streams whose service does not answer.
+#[derive(Debug)]
+struct Silent;
+
+impl Sealed for Silent {}
+
+impl Source for Silent {
+    fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn open(&self, _: &str, _: StartingPosition) -> ReadFuture<OpenShard> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A look at the table waits for one listing, not for one after the other.
+#[tokio::test(start_paused = true)]
+async fn streams_that_do_not_answer_are_waited_for_together() {
+    let (payments, read) = (MemoryStream::new(1), Read::default());
+    payments.put("key", "data");
+    let names = ["invoices", "orders", "payments"].map(named);
+    let processor = read.clone();
+    let run = Consumer::builder("tested", names.clone())
+        .source_of(names[0].clone(), Silent)
+        .source_of(names[1].clone(), Silent)
+        .source_of(names[2].clone(), payments)
+        .lease_table(MemoryLeaseTable::default())
+        .settings(Settings::new().failover_time(FAILOVER))
+        .build()
+        .unwrap()
+        .process(move |_| processor.clone());
+    let stop = CancellationToken::new();
+    let run = spawn(run, &stop);
+    sleep(READ_TIMEOUT + FAILOVER).await;
+    assert_eq!(read.of("payments"), ["data"]);
     stop.cancel();
     run.await.unwrap().unwrap();
 }
