@@ -66,10 +66,15 @@ impl Deciding<'_> {
             .waits_ms(self.rules.cool_down_out_ms, self.now.at);
         let mut splits = self.splits(speed.filter(|_| !stands_still));
         let mut workers = self.more_workers(speed.filter(|_| !stands_still), &splits);
-        if left_ms > 0 && !(splits.is_empty() && workers.is_none()) {
+        let waits_for = match left_ms > 0 {
+            true => Some(Reason::CoolingDown { left_ms }),
+            // Shards that are hot already are cut at once, into as many parts as the last look asks for.
+            false => self.still_rising().filter(|_| splits.is_empty()),
+        };
+        if let Some(reason) = waits_for.filter(|_| !(splits.is_empty() && workers.is_none())) {
             splits.clear();
             workers = None;
-            self.notes.push(Reason::CoolingDown { left_ms });
+            self.notes.push(reason);
         }
         let mut shards = splits;
         if workers.is_none() && shards.is_empty() && self.may_shrink(stands_still) {
@@ -96,6 +101,26 @@ impl Deciding<'_> {
             notes: self.notes,
             figures: self.figures,
         }
+    }
+
+    /// Whether a rise goes on, so that the last look shows a part of it alone. Whoever is not late waits for the next look,
+    /// rather than for a whole settling time with the workers that this part asked for.
+    fn still_rising(&self) -> Option<Reason> {
+        const RISES: f64 = 1.5;
+        let [now_per_s, before_per_s, _] = self.recent.map(|look| {
+            let shards = look.shards.iter();
+            shards
+                .map(|shard| shard.incoming.records_per_s)
+                .sum::<f64>()
+        });
+        let has_time = self.figures.behind_ms <= self.rules.behind_ms_max / 2;
+        let has_enough = self.figures.workers >= self.workers.min;
+        (has_time && has_enough && now_per_s > RISES * before_per_s).then_some(
+            Reason::StillRising {
+                before_per_s,
+                now_per_s,
+            },
+        )
     }
 
     /// Whether workers have something to do and finish next to nothing: a sink that hangs.

@@ -197,6 +197,10 @@ pub enum Reason {
     CoolingDown {
         left_ms: u64,
     },
+    StillRising {
+        before_per_s: f64,
+        now_per_s: f64,
+    },
     NotQuietYet {
         quiet_ms: u64,
     },
@@ -407,6 +411,14 @@ impl fmt::Display for Reason {
                 f,
                 "with fewer workers {worker} could have {shards} shards with {records_per_s:.0} records/s to do, and does \
                  {worker_records_per_s:.0}/s: leases are dealt out too unevenly for anybody to go"
+            ),
+            Self::StillRising {
+                before_per_s,
+                now_per_s,
+            } => write!(
+                f,
+                "{now_per_s:.0} records/s come where {before_per_s:.0} came at the look before: the next one will show how many \
+                 it is going to be"
             ),
             Self::CatchingUp {
                 behind_ms,

@@ -349,6 +349,31 @@ fn a_shard_is_cut_into_as_many_parts_as_it_needs_now() {
     assert_eq!(decision.shards_after(), 2);
 }
 
+/// The look at which a rise began saw little of it: one worker more would have been all for a settling time, while the shards
+/// filled up.
+#[test]
+fn the_beginning_of_a_rise_is_not_answered() {
+    let mut scene = scene(1, 4);
+    scene.middle = halves(HashKeyRange::ALL, 4);
+    scene.knows_speed();
+    let rising = |scene: &mut Scene, records_per_s: f64| {
+        scene.records_per_s = records_per_s;
+        scene.looks(1).decide()
+    };
+    scene.looks(2);
+    let decision = rising(&mut scene, 700.0);
+    assert!(decision.is_nothing(), "{decision:?}");
+    assert!(
+        said(&decision).contains("2800 records/s come where 400 came"),
+        "{decision:?}"
+    );
+    let decision = rising(&mut scene, 5_000.0);
+    assert!(
+        decision.shards_after() == 8 && decision.workers_after() > 1,
+        "{decision:?}"
+    );
+}
+
 #[test]
 fn a_part_that_is_one_key_is_not_cut() {
     let mut scene = scene(1, 1);

@@ -99,14 +99,18 @@ impl Deciding<'_> {
 
     /// Records a second that have to be done of a shard: what comes, and what is left spread over the goal. What would be
     /// done within a quarter of it anyway is in somebody's hands.
+    ///
+    /// What comes is the mean of the last looks, or the lesser of the last two: a step is known by that sooner, and a peak that
+    /// one look has seen does not count in full.
     pub(super) fn load(&self, id: ShardId) -> f64 {
         let seen = self.recent.iter().filter_map(|look| look.shard(id));
-        let (mut comes, mut looks) = (0.0, 0.0);
-        for shard in seen {
-            comes += shard.incoming.records_per_s;
-            looks += 1.0;
-        }
-        comes /= f64::max(looks, 1.0);
+        let rates: Vec<f64> = seen.map(|shard| shard.incoming.records_per_s).collect();
+        let mean = rates.iter().sum::<f64>() / f64::max(rates.len() as f64, 1.0);
+        let lesser = match rates.as_slice() {
+            [now, before, _] => f64::min(*now, *before),
+            _ => 0.0,
+        };
+        let comes = f64::max(mean, lesser);
         let left = self.now.shard(id).map_or(0, |shard| shard.backlog_records);
         let goal_s = self.rules.behind_ms_max as f64 / 1000.0;
         let in_hand = comes * goal_s / 4.0;
