@@ -5,7 +5,7 @@
 //! judged by the same measure: `compat/programs/kcl` has one of the KCL.
 
 mod judge;
-mod worker_process;
+pub(crate) mod worker_process;
 mod writer;
 
 use std::ffi::OsString;
@@ -48,6 +48,8 @@ pub struct Fleet {
     pub records_per_second: u64,
     /// Of workers that can be told; the others have the 10 s of the KCL.
     pub failover: Option<Duration>,
+    /// So many workers may end by themselves, and are replaced as those that are killed.
+    pub ends_max: usize,
 }
 
 /// What was seen.
@@ -65,6 +67,8 @@ pub struct Seen {
     pub all_shards: Duration,
     /// Workers that were killed.
     pub kills: usize,
+    /// Workers that ended by themselves.
+    pub ends: usize,
     /// For each shard of a worker that was killed: until another one handled a record of it. Shortest first.
     pub after_kills: Vec<Duration>,
     /// From the last kill until no shard waited any more.
@@ -83,6 +87,7 @@ struct Running<'a> {
     /// Their last lines may not have been read.
     gone: Vec<WorkerProcess>,
     started: usize,
+    ends: usize,
 }
 
 impl Fleet {
@@ -105,6 +110,7 @@ impl Fleet {
             workers: Vec::new(),
             gone: Vec::new(),
             started: 0,
+            ends: 0,
         };
         let began_ms = now_ms();
         for _ in 0..self.workers {
@@ -149,6 +155,7 @@ impl Fleet {
             first_record,
             all_shards,
             kills,
+            ends: running.ends,
             after_kills,
             after_last_kill: Duration::from_millis(last_taken_ms.saturating_sub(last_kill_ms)),
             after_stop,
@@ -187,10 +194,27 @@ impl Running<'_> {
                 self.judge.hear(worker.name(), &line)?;
             }
         }
-        for worker in &mut self.workers {
-            worker.check_alive()?;
+        for at in (0..self.workers.len()).rev() {
+            if let Err(ended) = self.workers[at].check_alive() {
+                self.replace(at, &ended)?;
+            }
         }
         Ok(())
+    }
+
+    fn replace(&mut self, at: usize, ended: &anyhow::Error) -> anyhow::Result<()> {
+        let worker = self.workers.swap_remove(at);
+        self.judge.leaves(worker.name(), now_ms());
+        eprintln!("{ended:#}; the last that it said: {}", worker.last_words());
+        self.gone.push(worker);
+        self.ends += 1;
+        let ends_max = self.fleet.ends_max;
+        ensure!(
+            self.ends <= ends_max,
+            "{} workers ended by themselves",
+            self.ends
+        );
+        self.start_worker()
     }
 
     async fn wait_for(

@@ -1,5 +1,6 @@
 //! What is measured; one file per theme.
 
+mod consumer;
 mod control;
 mod encryption;
 mod fleet;
@@ -9,6 +10,7 @@ mod memory;
 mod pipelines;
 mod producer;
 mod puts;
+mod records;
 mod shards;
 mod start;
 mod tables;
@@ -37,7 +39,7 @@ pub struct Plan {
     pub only: String,
     /// Of the fleet: between two kills.
     pub kill_every: Duration,
-    /// The command of a worker of another library, whose fleet is measured beside ours.
+    /// Of the consumer and the fleet: the command of a worker of another library, which is measured beside ours.
     pub beside: Option<String>,
 }
 
@@ -63,6 +65,7 @@ pub const NAMES: &[&str] = &[
     "encryption",
     "latency",
     "producer",
+    "consumer",
     "memory",
     "shards",
     "control",
@@ -83,6 +86,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "encryption" => encryption::run(plan).await,
         "latency" => latency::run(plan).await,
         "producer" => producer::run(plan).await,
+        "consumer" => consumer::run(plan).await,
         "memory" => memory::run(plan).await,
         "shards" => shards::run(plan).await,
         "control" => control::run(plan).await,

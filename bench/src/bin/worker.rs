@@ -1,13 +1,15 @@
 //! A worker of the consumer library that tells a ledger what it has seen, for the fleet.
 //!
 //! What it needs stands in the environment, under the names that the worker of the KCL in `compat/programs/kcl` reads:
-//! `STREAM`, `APPLICATION`, `WORKER`, `LEDGER`, `AWS_ENDPOINT_URL`; `RETRIEVAL`, which is `polling` or enhanced fan-out; and,
-//! of this worker's own, `FAILOVER_MS`. Everything else is as by default. It stops in good order on SIGTERM.
+//! `STREAM`, `APPLICATION`, `WORKER`, `LEDGER`, `AWS_ENDPOINT_URL`; `RETRIEVAL`, which is `polling` or enhanced fan-out;
+//! `LEDGER_ONLY_COUNTS`, with which a closure counts the records and the ledger has their number; and, of this worker's own,
+//! `FAILOVER_MS`. Everything else is as by default. It stops in good order on SIGTERM.
 
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,6 +23,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Between two words of progress.
+const TELLING_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A line for each record, in one write for each batch: what was told survives kill -9, and no line is cut short.
 struct Telling {
@@ -69,15 +74,41 @@ async fn main() -> anyhow::Result<()> {
     let told_to_stop = async move {
         terminate.recv().await;
     };
+    let consumer = builder.build()?;
+    if env::var_os("LEDGER_ONLY_COUNTS").is_some() {
+        return count(consumer, &ledger, told_to_stop).await;
+    }
     let telling = move |_: &str| Telling {
         ledger: Arc::clone(&ledger),
     };
-    builder
-        .build()?
-        .process(telling)
-        .until(told_to_stop)
-        .await?;
+    consumer.process(telling).until(told_to_stop).await?;
     Ok(())
+}
+
+/// The simplest application there is.
+async fn count(
+    consumer: Consumer,
+    ledger: &File,
+    told_to_stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let records = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&records);
+    let reading = consumer.for_each(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(Ok(()))
+    });
+    let telling = async {
+        let mut ticks = tokio::time::interval(TELLING_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let (now, new) = (SystemClock.now().0, records.swap(0, Ordering::Relaxed));
+            (&*ledger).write_all(format!("{now} count all {new}\n").as_bytes())?;
+        }
+    };
+    tokio::select! {
+        read = reading.until(told_to_stop) => Ok(read?),
+        told = telling => told,
+    }
 }
 
 fn clients(endpoint: &str) -> (aws_sdk_kinesis::Client, aws_sdk_dynamodb::Client) {

@@ -12,31 +12,36 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::keys::{ACCESS_KEY, SECRET};
-use crate::process::ask_to_end;
+use crate::process::{ask_to_end, cpu_of};
 
 /// A worker that has not ended so long after SIGTERM hangs.
 const STOP_MAX: Duration = Duration::from_secs(90);
 
+/// Of a log, what is told.
+const LAST_LINES: usize = 12;
+
 /// Killed when dropped.
 #[derive(Debug)]
-pub(super) struct WorkerProcess {
+pub(crate) struct WorkerProcess {
     name: String,
     child: Child,
     path: PathBuf,
+    log_path: PathBuf,
     ledger: Option<File>,
     /// The beginning of a line whose end has not been read.
     rest: Vec<u8>,
 }
 
 impl WorkerProcess {
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &str,
         program: &[OsString],
         env: impl IntoIterator<Item = (&'static str, String)>,
         folder: &Path,
     ) -> anyhow::Result<Self> {
         let path = folder.join(format!("{name}.ledger"));
-        let log = File::create(folder.join(format!("{name}.log")))?;
+        let log_path = folder.join(format!("{name}.log"));
+        let log = File::create(&log_path)?;
         let (program, arguments) = program.split_first().context("a program")?;
         let mut command = Command::new(program);
         command
@@ -57,6 +62,7 @@ impl WorkerProcess {
             name: name.to_owned(),
             child,
             path,
+            log_path,
             ledger: None,
             rest: Vec::new(),
         })
@@ -67,7 +73,7 @@ impl WorkerProcess {
     }
 
     /// The whole lines that have come since the last look.
-    pub(super) fn new_lines(&mut self) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn new_lines(&mut self) -> anyhow::Result<Vec<String>> {
         if self.ledger.is_none() {
             self.ledger = match File::open(&self.path) {
                 Ok(file) => Some(file),
@@ -87,15 +93,39 @@ impl WorkerProcess {
 
     /// # Errors
     /// If the process has ended by itself.
-    pub(super) fn check_alive(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check_alive(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} has ended by itself: {status}", self.name);
         }
         Ok(())
     }
 
+    /// The end of its log, for who has to say why it ended.
+    pub(crate) fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.log_path).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+    }
+
+    /// CPU time that it has used so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu_of(self.pid()?)
+    }
+
+    /// The most memory that it has had, shared pages included.
+    pub(crate) fn memory_peak_bytes(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(kib.context("a memory line")?.parse::<u64>()? * 1024)
+    }
+
+    fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the worker is running")
+    }
+
     /// SIGKILL, and waits until it is gone.
-    pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("kill a worker")
     }
 

@@ -16,10 +16,12 @@ const RECORDS_PER_SECOND: u64 = 1000;
 /// The failover time of both libraries, and what a look at the table and the first read may take.
 const AFTER_KILL_MAX: Duration = Duration::from_secs(12);
 const AFTER_STOP_MAX: Duration = Duration::from_secs(2);
+/// Of workers that are not ours.
+const ENDS_MAX: usize = 200;
 const FIRST_RECORD_MAX: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<()> {
-    let fleet = |worker| Fleet {
+    let fleet = |worker, ends_max| Fleet {
         worker,
         shards: plan.scaled(SHARDS),
         workers: plan.scaled(WORKERS).max(3),
@@ -27,13 +29,17 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<()> {
         kill_every: plan.kill_every,
         records_per_second: RECORDS_PER_SECOND,
         failover: None,
+        ends_max,
     };
-    let ours = fleet(vec![program("worker")?.into_os_string()]);
+    let ours = fleet(vec![program("worker")?.into_os_string()], 0);
     let seen = watch(plan, &ours).await?;
     let beside = match &plan.beside {
         Some(command) => {
             let words = command.split_whitespace().map(OsString::from).collect();
-            Some(watch(plan, &fleet(words)).await?)
+            let seen = watch(plan, &fleet(words, ENDS_MAX)).await;
+            // Ours was measured all the same.
+            seen.inspect_err(|error| eprintln!("beside: {error:#}"))
+                .ok()
         }
         None => None,
     };
@@ -91,6 +97,12 @@ fn print_all(fleet: &Fleet, seen: &Seen, beside: Option<&Seen>) {
             waits.len()
         )
     };
+    line(
+        "fleet: workers that ended by themselves",
+        &|seen| seen.ends.to_string(),
+        "0".into(),
+        Some(seen.ends == 0),
+    );
     line(
         &format!(
             "fleet: a shard of one of {} killed workers is handled again after",

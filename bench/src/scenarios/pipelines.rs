@@ -1,13 +1,12 @@
 //! A pipeline's worker in a process of its own, from a full stream to objects on S3 and into windows, beside reading alone.
 
-mod records;
 mod worker;
 
 use std::path::Path;
 use std::time::Duration;
 
 use self::worker::Done;
-use super::{Plan, create_stream};
+use super::{Plan, create_stream, records};
 use crate::object_store::ObjectStore;
 use crate::process::Server;
 use crate::report::{Line, median, print, short};

@@ -1,4 +1,4 @@
-//! The records that pipelines read: objects of JSON, of which a tenth has nothing in `quantity`.
+//! The records that workers read: objects of JSON, of which a tenth has nothing in `quantity`.
 
 use std::sync::Arc;
 

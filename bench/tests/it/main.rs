@@ -21,6 +21,7 @@ async fn every_record_is_handled_though_workers_are_killed() {
             kill_every: Duration::from_secs(5),
             records_per_second: 1000,
             failover: None,
+            ends_max: 0,
         },
         false => Fleet {
             worker,
@@ -30,6 +31,7 @@ async fn every_record_is_handled_though_workers_are_killed() {
             kill_every: Duration::from_secs(2),
             records_per_second: 80,
             failover: Some(Duration::from_secs(1)),
+            ends_max: 0,
         },
     };
     let (data, ledgers) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
