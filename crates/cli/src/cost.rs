@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable};
-use millstream_scaling::lag::{arrived_since, lease_tables, stream_of};
+use millstream_scaling::lag::{
+    arrived_since, by_stream, lease_tables, stream_and_leases, stream_of,
+};
 use millstream_scaling::{Bill, Mode, Prices, Usage};
 use millstream_types::{SystemClock, TimestampMs, WallClock};
 use serde_json::json;
@@ -76,12 +78,9 @@ pub(crate) async fn of_application(
     let table = DynamoDbLeaseTable::new(clients.dynamodb.clone(), application);
     let list = || async { table.list().await.map_err(|error| failure(error.into())) };
     let before = list().await?;
-    let stream = match stream {
-        Some(stream) => stream,
-        None => stream_of(&clients.kinesis, application, &before)
-            .await
-            .map_err(failure)?,
-    };
+    let named = stream.as_deref();
+    let read = stream_and_leases(&clients.kinesis, application, named, before.clone()).await;
+    let (stream, _) = read.map_err(failure)?;
     output::say(&format!(
         "counting what {application} writes for {}",
         humantime::format_duration(TABLE_LOOK)
@@ -218,8 +217,15 @@ async fn applications(clients: &Clients, stream: &str) -> Result<u32, Failure> {
         let Ok(leases) = table.list().await else {
             continue;
         };
-        let read = stream_of(&clients.kinesis, &application, &leases).await;
-        count += u32::from(read.is_ok_and(|read| read == stream));
+        let streams = by_stream(leases);
+        let reads = match streams.get("") {
+            Some(leases) => {
+                let read = stream_of(&clients.kinesis, &application, leases).await;
+                read.is_ok_and(|read| read == stream)
+            }
+            None => streams.contains_key(stream),
+        };
+        count += u32::from(reads);
     }
     Ok(count)
 }

@@ -13,6 +13,7 @@ mod heirs;
 mod metrics;
 mod page;
 mod reader;
+mod several_streams;
 mod stream_of;
 mod tables;
 
@@ -21,5 +22,6 @@ pub use error::LagError;
 pub use metrics::LagMetrics;
 pub use page::LagPage;
 pub use reader::{Lag, LagReader, ShardLag};
+pub use several_streams::{by_stream, stream_and_leases};
 pub use stream_of::{Listed, list_shards, stream_of};
 pub use tables::{lease_tables, related_tables};

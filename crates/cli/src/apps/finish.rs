@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable};
 use millstream_pipeline::names;
 use millstream_scaling::finish::{Deleted, delete_stream, delete_table};
-use millstream_scaling::lag::{LagReader, related_tables, stream_of};
+use millstream_scaling::lag::{LagReader, ShardLag, by_stream, related_tables, stream_of};
 use millstream_types::{SystemClock, WallClock};
 use serde_json::json;
 use tokio::time::sleep;
@@ -20,9 +20,9 @@ use crate::streams::consumers::list_consumers;
 use crate::streams::wait::summary;
 
 const EXAMPLES: &str = "\
-Shows what there is of an application or a pipeline, by its name, and of the stream that it reads, and who uses it still:
+Shows what there is of an application or a pipeline, by its name, and of the streams that it reads, and who uses it still:
 workers that renew a lease and producers that put a record while --look passes. Nothing is stopped, and nothing is deleted without --yes.
-Then in this order: the stream with its fan-out consumers (so that nobody reads what is being deleted), the stream between a
+Then in this order: each stream with its fan-out consumers (so that nobody reads what is being deleted), the stream between a
 pipeline's stages, the tables. What is still used remains, unless --used says otherwise. Metrics stay: they end by themselves.
 Examples:
   millstream finish till                   # look only
@@ -195,19 +195,18 @@ async fn parts(clients: &Clients, arguments: &Arguments) -> Result<Vec<Part>, Fa
     let application = &arguments.application.application;
     let names = Names::of(clients, application).await?;
     let leases = names.leases(clients).await?;
-    let own = leases.get(application).map_or(&[][..], Vec::as_slice);
-    let stream = match &arguments.application.stream {
-        Some(stream) => Some(stream.clone()),
-        None if !own.is_empty() && !arguments.keep_stream => {
-            let found = stream_of(&clients.kinesis, application, own).await;
-            Some(found.map_err(failure)?)
-        }
-        None => None,
-    };
-    let used = look(clients, arguments, &names, &leases, stream.as_deref()).await?;
+    let own = leases.get(application).cloned().unwrap_or_default();
+    let streams = streams(clients, arguments, own).await?;
+    let mut used = look(clients, arguments, &names, &leases, &streams).await?;
     let mut parts = Vec::new();
-    let read = stream.filter(|_| !arguments.keep_stream);
-    let read = read.map(|stream| (stream, used.producers));
+    let read: Vec<_> = streams
+        .into_iter()
+        .filter(|_| !arguments.keep_stream)
+        .map(|stream| {
+            let producers = used.producers.remove(&stream).unwrap_or_default();
+            (stream, producers)
+        })
+        .collect();
     let made = names
         .streams
         .iter()
@@ -233,6 +232,35 @@ async fn parts(clients: &Clients, arguments: &Arguments) -> Result<Vec<Part>, Fa
         name,
     }));
     Ok(parts)
+}
+
+/// The streams that it reads: those that its leases name, else the one that is named or that they fit.
+async fn streams(
+    clients: &Clients,
+    arguments: &Arguments,
+    leases: Vec<Lease>,
+) -> Result<Vec<String>, Failure> {
+    let Application {
+        application,
+        stream,
+    } = &arguments.application;
+    let mut of_streams = by_stream(leases);
+    let nameless = of_streams.remove("").unwrap_or_default();
+    let named: Vec<String> = of_streams.into_keys().collect();
+    match stream {
+        // Its table holds the leases of the others, too.
+        Some(_) if !named.is_empty() => Err(Failure::Usage(format!(
+            "{application} reads {} with one lease table: it is finished with all of them, without --stream",
+            named.join(", ")
+        ))),
+        Some(stream) => Ok(vec![stream.clone()]),
+        None if arguments.keep_stream => Ok(Vec::new()),
+        None if !named.is_empty() || nameless.is_empty() => Ok(named),
+        None => {
+            let found = stream_of(&clients.kinesis, application, &nameless).await;
+            Ok(vec![found.map_err(failure)?])
+        }
+    }
 }
 
 async fn is_there(clients: &Clients, table: &str) -> Result<bool, Failure> {
@@ -277,7 +305,8 @@ async fn about_stream(clients: &Clients, stream: &str) -> Result<Option<String>,
 #[derive(Debug, Default)]
 struct Used {
     workers: Vec<String>,
-    producers: Vec<String>,
+    /// By their streams.
+    producers: HashMap<String, Vec<String>>,
 }
 
 /// Looks twice: a lease whose counter rises has a worker, and a shard with more behind its checkpoint has a producer.
@@ -286,22 +315,25 @@ async fn look(
     arguments: &Arguments,
     names: &Names,
     before: &HashMap<String, Vec<Lease>>,
-    stream: Option<&str>,
+    streams: &[String],
 ) -> Result<Used, Failure> {
     let mut used = Used::default();
     if before.values().all(Vec::is_empty) {
         return Ok(used);
     }
     let application = &arguments.application.application;
-    let mut reader = stream.map(|stream| {
-        LagReader::new(
-            clients.kinesis.clone(),
-            clients.dynamodb.clone(),
-            application,
-            Some(stream.to_owned()),
-        )
-    });
-    if let Some(reader) = &mut reader {
+    let mut readers: Vec<LagReader> = streams
+        .iter()
+        .map(|stream| {
+            LagReader::new(
+                clients.kinesis.clone(),
+                clients.dynamodb.clone(),
+                application,
+                Some(stream.clone()),
+            )
+        })
+        .collect();
+    for reader in &mut readers {
         ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))?;
     }
     output::say(&format!(
@@ -324,20 +356,21 @@ async fn look(
     }
     used.workers.sort_unstable();
     used.workers.dedup();
-    if let Some(reader) = &mut reader
-        && let Some(lag) = ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))?
-    {
-        let comes = |shard: &&millstream_scaling::lag::ShardLag| {
-            shard
-                .incoming
-                .is_some_and(|incoming| incoming.records_per_s > 0.0)
-        };
-        let shards = lag.shards.iter().filter(comes);
-        used.producers = shards
-            .map(|shard| format!("a producer at {}", shard.shard_id))
-            .collect();
+    for (stream, reader) in streams.iter().zip(&mut readers) {
+        if let Some(lag) = ignore_gone(reader.look(SystemClock.now()).await.map_err(failure))? {
+            let shards = lag.shards.iter().filter(|shard| comes(shard));
+            let producers = shards.map(|shard| format!("a producer at {}", shard.shard_id));
+            used.producers.insert(stream.clone(), producers.collect());
+        }
     }
     Ok(used)
+}
+
+/// Whether somebody puts records into the shard.
+fn comes(shard: &ShardLag) -> bool {
+    shard
+        .incoming
+        .is_some_and(|incoming| incoming.records_per_s > 0.0)
 }
 
 /// A stream that is not there has no lag.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod apps;
+mod apps_of_several_streams;
 mod backup;
 mod commands;
 mod descriptors;

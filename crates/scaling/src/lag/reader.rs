@@ -11,7 +11,8 @@ use serde::{Serialize, Serializer};
 use super::LagError;
 use super::behind::{Backlog, Behind, Place, look_behind};
 use super::heirs::heirs;
-use super::stream_of::{Listed, list_shards, stream_of};
+use super::several_streams::stream_and_leases;
+use super::stream_of::{Listed, list_shards};
 use crate::{Traffic, drain_time_ms};
 
 /// Shards that are looked at side by side.
@@ -171,8 +172,8 @@ pub struct LagReader {
 }
 
 impl LagReader {
-    /// A reader of the application with this lease table, and of this stream; without a name, of the stream that fits the
-    /// leases.
+    /// A reader of the application with this lease table, and of this stream; without a name, of the stream that the leases
+    /// name or fit. An application of several streams is looked at stream by stream.
     pub fn new(
         kinesis: Client,
         dynamodb: aws_sdk_dynamodb::Client,
@@ -199,10 +200,9 @@ impl LagReader {
     /// future leaves the reader as it was.
     pub async fn look(&mut self, now: TimestampMs) -> Result<Lag, LagError> {
         let leases = self.table.list().await?;
-        let stream = match &self.stream {
-            Some(stream) => stream.clone(),
-            None => stream_of(&self.kinesis, &self.application, &leases).await?,
-        };
+        let named = self.stream.as_deref();
+        let (stream, leases) =
+            stream_and_leases(&self.kinesis, &self.application, named, leases).await?;
         let listed = list_shards(&self.kinesis, &stream).await?;
         let finished = leases.iter().filter(|lease| lease.is_finished()).count();
         let heirs = heirs(&leases, &listed);
