@@ -1,7 +1,5 @@
 //! The Kinesis API, as both ways of reading use it.
 
-use std::time::{Duration, SystemTime};
-
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
@@ -14,7 +12,10 @@ use self::service_time::AnswerDate;
 use super::{ReadError, ReadFuture, Shard, StartingPosition};
 use crate::{ExtendedSequenceNumber, Record};
 
+mod answer;
 mod service_time;
+
+pub(super) use self::answer::Answer;
 
 pub(super) fn list_shards(client: Client, stream: String) -> ReadFuture<Vec<Shard>> {
     Box::pin(async move {
@@ -158,12 +159,9 @@ fn range(range: &types::HashKeyRange) -> Option<HashKeyRange> {
 pub(super) fn record(record: types::Record) -> Result<Record, ReadError> {
     let place = ExtendedSequenceNumber::new(&record.sequence_number, 0)
         .map_err(|error| ReadError::Unavailable(error.into()))?;
-    let arrival = record
-        .approximate_arrival_timestamp
-        .and_then(|moment| moment.to_millis().ok())
-        .and_then(|ms| u64::try_from(ms).ok());
+    let arrival = record.approximate_arrival_timestamp;
     Ok(Record {
-        arrived_at: arrival.map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms)),
+        arrived_at: arrival.and_then(|moment| answer::moment(moment.as_secs_f64())),
         ..Record::new(
             place,
             record.partition_key.unwrap_or_default(),

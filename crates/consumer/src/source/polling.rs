@@ -2,7 +2,7 @@
 
 use aws_sdk_kinesis::Client;
 
-use super::kinesis::{self, failed};
+use super::kinesis::{self, Answer, failed};
 use super::sealed::Sealed;
 use super::{
     NextRead, OpenShard, ReadError, ReadFuture, Shard, ShardRead, ShardReads, Source,
@@ -59,18 +59,22 @@ impl Sealed for PolledReads {}
 
 impl ShardReads for PolledReads {
     fn next(&mut self, records_max: u32) -> NextRead<'_> {
+        let read = Answer::default();
         let request = self
             .client
             .get_records()
             .shard_iterator(&self.iterator)
-            .limit(i32::try_from(records_max).unwrap_or(i32::MAX));
+            .limit(i32::try_from(records_max).unwrap_or(i32::MAX))
+            .customize()
+            .interceptor(read.clone());
         Box::pin(async move {
             let answer = request.send().await.map_err(failed)?;
             let children = answer.child_shards().iter().map(kinesis::child).collect();
             let behind = answer.millis_behind_latest;
-            let records: Result<Vec<Record>, ReadError> =
-                answer.records.into_iter().map(kinesis::record).collect();
-            let records = records?;
+            let records = match read.take() {
+                Some(records) => records,
+                None => records_of(answer.records)?,
+            };
             let end = match answer.next_shard_iterator {
                 Some(next) => {
                     self.iterator = next;
@@ -90,4 +94,8 @@ impl ShardReads for PolledReads {
     fn is_pushed(&self) -> bool {
         false
     }
+}
+
+fn records_of(answered: Vec<aws_sdk_kinesis::types::Record>) -> Result<Vec<Record>, ReadError> {
+    answered.into_iter().map(kinesis::record).collect()
 }
