@@ -18,6 +18,7 @@
 pub mod actuator;
 mod capacity;
 mod cloudwatch;
+mod connections;
 mod cost;
 mod decide;
 mod decision;
