@@ -4,6 +4,7 @@ mod control;
 mod encryption;
 mod fleet;
 mod gets;
+mod hot_keys;
 mod latency;
 mod memory;
 mod pipelines;
@@ -61,6 +62,7 @@ pub const NAMES: &[&str] = &[
     "puts",
     "gets",
     "encryption",
+    "hot-keys",
     "latency",
     "producer",
     "memory",
@@ -81,6 +83,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "puts" => puts::run(plan).await,
         "gets" => gets::run(plan).await,
         "encryption" => encryption::run(plan).await,
+        "hot-keys" => hot_keys::run(plan).await,
         "latency" => latency::run(plan).await,
         "producer" => producer::run(plan).await,
         "memory" => memory::run(plan).await,

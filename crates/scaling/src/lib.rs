@@ -24,7 +24,6 @@ mod decide;
 mod decision;
 mod figures;
 pub mod finish;
-mod hot_keys;
 pub mod lag;
 mod observation;
 mod prices;
@@ -42,7 +41,6 @@ pub use cost::{Bill, BillLine, Mode, Usage};
 pub use decide::decide;
 pub use decision::{Decision, Reason, ShardChange, What, WorkerChange};
 pub use figures::{Figures, drain_time_ms};
-pub use hot_keys::{HotKeys, Weighed};
 pub use observation::{
     Cut, HotKey, Middle, Observation, ShardObservation, Traffic, WorkerObservation, middle_of,
 };
