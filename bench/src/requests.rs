@@ -64,14 +64,27 @@ fn signed(service: &'static str, target: &str, content_type: &str, body: &str) -
 /// PutRecords of `count` records with `bytes` of random data each.
 pub fn put_records(stream: &str, count: usize, bytes: usize, seed: u64) -> Vec<u8> {
     let mut seeded = Seeded::new(seed);
-    let record = |seeded: &mut Seeded| {
-        format!(
-            r#"{{"Data":"{}","PartitionKey":"{}"}}"#,
-            seeded.data(bytes),
-            seeded.key()
-        )
-    };
+    let record = |seeded: &mut Seeded| record(&seeded.data(bytes), &seeded.key());
     let records: Vec<_> = (0..count).map(|_| record(&mut seeded)).collect();
+    put_records_request(stream, &records)
+}
+
+/// PutRecords of a record with `bytes` of random data for each of these keys.
+pub fn put_records_of(
+    stream: &str,
+    bytes: usize,
+    seeded: &mut Seeded,
+    keys: impl Iterator<Item = String>,
+) -> Vec<u8> {
+    let records: Vec<_> = keys.map(|key| record(&seeded.data(bytes), &key)).collect();
+    put_records_request(stream, &records)
+}
+
+fn record(data: &str, key: &str) -> String {
+    format!(r#"{{"Data":"{data}","PartitionKey":"{key}"}}"#)
+}
+
+fn put_records_request(stream: &str, records: &[String]) -> Vec<u8> {
     request(
         "PutRecords",
         &format!(

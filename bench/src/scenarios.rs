@@ -5,6 +5,7 @@ mod control;
 mod encryption;
 mod fleet;
 mod gets;
+mod hot_keys;
 mod latency;
 mod memory;
 mod pipelines;
@@ -63,6 +64,7 @@ pub const NAMES: &[&str] = &[
     "puts",
     "gets",
     "encryption",
+    "hot-keys",
     "latency",
     "producer",
     "consumer",
@@ -84,6 +86,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "puts" => puts::run(plan).await,
         "gets" => gets::run(plan).await,
         "encryption" => encryption::run(plan).await,
+        "hot-keys" => hot_keys::run(plan).await,
         "latency" => latency::run(plan).await,
         "producer" => producer::run(plan).await,
         "consumer" => consumer::run(plan).await,

@@ -13,12 +13,10 @@ import json
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 import urllib.request
 from pathlib import Path
@@ -29,26 +27,11 @@ from grpc_tools import protoc
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from fresh_server import binary, server  # noqa: E402
+from slow_consumer import DEADLINE_S, properties, running, until  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-DEADLINE_S = 120
 CALL_S = 20
 STREAM, APPLICATION, SHARDS, WORKERS_MAX = "orders", "till", 4, 3
-# A worker that takes a tenth of a second for each record.
-PROGRAM = r'''
-import json, sys, time
-def say(message):
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-for line in sys.stdin:
-    message = json.loads(line)
-    if message["action"] == "processRecords":
-        time.sleep(0.1 * len(message["records"]))
-    if message["action"] in ("processRecords", "shardEnded"):
-        say({"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None})
-        sys.stdin.readline()
-    say({"action": "status", "responseFor": message["action"]})
-'''
 LISTENS = re.compile(r"KEDA may ask.*address=(\S+)")
 PAGE = re.compile(r"lag may be read at /metrics.*address=(\S+)")
 
@@ -60,29 +43,6 @@ def protocol(folder):
     assert not wrong, "KEDA's protocol cannot be compiled"
     sys.path.insert(0, str(folder))
     return importlib.import_module("externalscaler_pb2"), importlib.import_module("externalscaler_pb2_grpc")
-
-
-@contextlib.contextmanager
-def running(command, env, log):
-    """A process of ours, which is to end well when it is asked to."""
-    with open(log, "w") as said:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        status = process.wait(DEADLINE_S)
-        assert status == 0, f"{command[1]} ended with {status}:\n{Path(log).read_text()[-3000:]}"
-
-
-def until(what, seen):
-    """Waits for what a call answers."""
-    end = time.monotonic() + DEADLINE_S
-    while not (found := seen()):
-        assert time.monotonic() < end, f"in {DEADLINE_S} s: {what}"
-        time.sleep(0.2)
-    return found
 
 
 class Asking:
@@ -132,13 +92,7 @@ def left_on_the_page(address):
     return sum(map(int, left))
 
 
-def write_files(folder):
-    (folder / "program.py").write_text(PROGRAM)
-    (folder / "till.properties").write_text(
-        f"executableName = {sys.executable} {folder}/program.py\nstreamName = {STREAM}\napplicationName = {APPLICATION}\n"
-        "initialPositionInStream = TRIM_HORIZON\nregionName = us-east-1\nworkerId = one\nfailoverTimeMillis = 10000\n"
-        "maxRecords = 10\nidleTimeBetweenReadsInMillis = 200\n"
-    )
+def write_file(folder):
     (folder / "till.toml").write_text(
         f'application = "{APPLICATION}"\nstream = "{STREAM}"\ngoal = "8s"\nlook = "1s"\nsettling = "3s"\nquiet = "60s"\n'
         f'log = "{folder}/decisions.jsonl"\nmetrics-listen = "127.0.0.1:0"\n[workers]\nmax = {WORKERS_MAX}\nrecords-per-s = 10\n'
@@ -148,7 +102,8 @@ def write_files(folder):
 
 def judge(checks, folder, endpoint):
     messages, calls = protocol(folder)
-    write_files(folder)
+    write_file(folder)
+    consumer = properties(folder, STREAM, APPLICATION)
     env = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1"}
 
     def millstream(*arguments, **options):
@@ -176,7 +131,7 @@ def judge(checks, folder, endpoint):
             check("one worker is wanted, and that is pushed",
                   asking.wanted() == 1 and active.get(timeout=CALL_S).result
                   and asking.stub.IsActive(asking.object(), timeout=CALL_S).result)
-            with running([binary(), "multilang", "--properties", str(folder / "till.properties")], env, folder / "worker.log"):
+            with running([binary(), "multilang", "--properties", str(consumer)], env, folder / "worker.log"):
                 millstream("records", "put", STREAM, "--quiet", stdout=subprocess.DEVNULL,
                            input="".join(f"{number}\n" for number in range(1000)))
                 wanted = until("more are wanted", lambda: (now := asking.wanted()) > 1 and now)

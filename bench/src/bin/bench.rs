@@ -17,7 +17,7 @@ const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR
   --only TEXT    of the puts, those whose line in the table contains this
   --kill-every N of the fleet, which runs for 60 runs: seconds between two kills [5]
   --beside CMD   of the consumer and the fleet: a worker of another library (compat/programs/kcl), measured beside ours
-  SCENARIO       puts, gets, encryption, latency, producer, consumer, memory, shards, control, start, tables, pipelines, fleet [all]";
+  SCENARIO       puts, gets, encryption, hot-keys, latency, producer, consumer, memory, shards, control, start, tables, pipelines, fleet [all]";
 
 fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
     let mut plan = Plan {

@@ -191,6 +191,7 @@ pub enum Reason {
         read_now_per_s: f64,
     },
     TooFewLooks,
+    ScalerEnds,
     Settling {
         left_ms: u64,
     },
@@ -389,6 +390,7 @@ impl fmt::Display for Reason {
             Self::TooFewLooks => {
                 f.write_str("too little was seen since the start, or since the last change")
             }
+            Self::ScalerEnds => f.write_str("the scaler ends, and its workers with it"),
             Self::Settling { left_ms } => {
                 write!(f, "the last change settles for {} more", Seconds(*left_ms))
             }

@@ -18,12 +18,12 @@
 pub mod actuator;
 mod capacity;
 mod cloudwatch;
+mod connections;
 mod cost;
 mod decide;
 mod decision;
 mod figures;
 pub mod finish;
-mod hot_keys;
 pub mod lag;
 mod observation;
 mod prices;
@@ -41,7 +41,6 @@ pub use cost::{Bill, BillLine, Mode, Usage};
 pub use decide::decide;
 pub use decision::{Decision, Reason, ShardChange, What, WorkerChange};
 pub use figures::{Figures, drain_time_ms};
-pub use hot_keys::{HotKeys, Weighed};
 pub use observation::{
     Cut, HotKey, Middle, Observation, ShardObservation, Traffic, WorkerObservation, middle_of,
 };

@@ -11,18 +11,14 @@
 //! A look is taken every five minutes, and everything else is in proportion: a goal of three looks, a settling time of three,
 //! a quiet time of twelve. `MILLSTREAM_CASES` multiplies the days.
 
+mod cpu_rule;
+mod rise;
 mod weather;
 mod world;
 
-use std::sync::Arc;
+use crate::{Bounds, Decision, Reason, Rules, ShardChange, Traffic, Window, decide};
 
-use millstream_types::TimestampMs;
-
-use crate::{
-    Bounds, Capacity, Decision, Figures, Reason, Rules, ShardChange, Traffic, Window, WorkerChange,
-    decide,
-};
-
+use self::cpu_rule::{CpuRule, WAITS_FOR_ITS_SINK};
 use self::weather::Kind;
 use self::world::World;
 
@@ -248,92 +244,18 @@ fn a_sink_that_hangs_is_named_and_caught_up_with() {
     assert!(all.iter().any(|days| days.stood_still > 0), "{all:?}");
 }
 
-/// Traffic rises at once to forty times what it was, and falls again. While shards double at most, each doubling takes a
-/// settling time in which the parents fill up, and whoever reads them reads nothing else: as many parts as the traffic needs
-/// have to be cut at once.
-#[test]
-fn a_rise_to_forty_times_is_followed_within_the_goal() {
-    let rules = Rules {
-        behind_ms_max: 15 * LOOK_MS,
-        workers: Bounds { min: 1, max: 32 },
-        shards: Some(Bounds { min: 4, max: 32 }),
-        settling_ms: 4 * LOOK_MS,
-        quiet_ms: 20 * LOOK_MS,
-        cool_down_in_ms: 20 * LOOK_MS,
-        ..rules()
-    };
-    assert_eq!(rules.check(), Ok(()));
-    let mut world = World::before_a_rise();
-    let mut window = Window::new();
-    window.recall(Capacity {
-        records_per_s: world.speed(),
-        measured_at: TimestampMs(0),
-    });
-    let (mut most_behind, mut story, mut last) = (0, Vec::new(), (0, 0));
-    for look in 0..480 {
-        let seen = world.step(look, &rules);
-        let behind_ms = seen.shards.iter().map(|shard| shard.behind_ms).max();
-        most_behind = most_behind.max(behind_ms.unwrap_or(0) / LOOK_MS);
-        let open = seen.open_shards().count();
-        last = (seen.workers.len(), open);
-        window.observe(&rules, seen);
-        let decision = decide(&rules, &window);
-        if !decision.is_nothing() {
-            let (workers, shards) = (decision.workers_after(), decision.shards_after());
-            story.push(format!("{look}: {workers} workers, {shards} shards"));
-            window.note(world.apply(look, &decision));
-        }
-    }
-    assert!(most_behind <= 15, "{most_behind} looks behind: {story:#?}");
-    assert_eq!(last, (1, 4), "{story:#?}");
-    // Up in a few steps, and down without a way back.
-    assert!(story.len() <= 10, "{story:#?}");
-}
-
-/// What an Auto Scaling group does with a target of 60 % CPU, for workers that wait for their sink: one that is at its limit
-/// uses 30 % of a processor.
+/// By a target for CPU, where workers that do all they can use less than it.
 fn late_looks_by_cpu(seed: u64, kind: Kind) -> u64 {
-    const TARGET: f64 = 0.6;
-    const CPU_AT_LIMIT: f64 = 0.3;
     let rules = rules();
     let mut world = World::new(seed, kind);
-    let (mut late_looks, mut changed_at) = (0, 0);
+    let mut rule = CpuRule::new(WAITS_FOR_ITS_SINK);
+    let mut late_looks = 0;
     for look in 0..DAYS * DAY_LOOKS {
         let seen = world.step(look, &rules);
         let behind_ms = seen.shards.iter().map(|shard| shard.behind_ms).max();
         late_looks += u64::from(behind_ms.is_some_and(|ms| ms > rules.behind_ms_max));
-        if (look - changed_at) * LOOK_MS < rules.settling_ms {
-            continue;
-        }
-        let count = seen.workers.len() as u32;
-        let read: f64 = seen
-            .shards
-            .iter()
-            .map(|shard| shard.read_records_per_s)
-            .sum();
-        let busy = read / (f64::from(count) * world.speed());
-        let wanted = (f64::from(count) * busy * CPU_AT_LIMIT / TARGET).ceil() as u32;
-        let wanted = wanted.clamp(rules.workers.min, rules.workers.max);
-        if wanted != count {
-            changed_at = look;
-            let gone = count.saturating_sub(wanted) as usize;
-            let hand_over = seen.workers.iter().take(gone);
-            let change = WorkerChange {
-                from: count,
-                to: wanted,
-                hand_over: hand_over.map(|worker| Arc::clone(&worker.id)).collect(),
-                reason: Reason::TooFewLooks,
-            };
-            world.apply(
-                look,
-                &Decision {
-                    at: seen.at,
-                    workers: Some(change),
-                    shards: Vec::new(),
-                    notes: Vec::new(),
-                    figures: Figures::default(),
-                },
-            );
+        if let Some(decision) = rule.decide(look, &seen, world.speed(), &rules) {
+            world.apply(look, &decision);
         }
     }
     late_looks

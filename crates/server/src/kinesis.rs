@@ -1,5 +1,6 @@
 //! The stream service over HTTP: AWS's order of checks, then decode, call, encode. No rule of the service is here.
 
+mod beside;
 mod dispatch;
 mod get_records;
 mod put_record;
@@ -24,7 +25,8 @@ use crate::edge::{
     is_media_type, target, text_header,
 };
 use crate::http::{ByteBudget, Holder, hold};
-use dispatch::{BEHIND, Call};
+use beside::Beside;
+use dispatch::Call;
 
 /// What stands before the operation's name in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
@@ -132,7 +134,10 @@ impl PortService for Kinesis {
             encoding,
             operation,
             caller,
-            counts_behind: text_header(request.head, BEHIND) == "count",
+            beside: match operation {
+                Operation::GetRecords => Beside::of(request.head),
+                _ => None,
+            },
             body: request.body,
         })
         .await

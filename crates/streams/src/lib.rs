@@ -23,6 +23,7 @@ mod descriptions;
 mod envelope;
 mod failure;
 mod hooks;
+mod hot_keys;
 mod life_cycle;
 mod limits;
 mod on_demand;

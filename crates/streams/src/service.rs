@@ -21,6 +21,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::changing::Changing;
 use crate::command_log::{self, CommandLog, CommandLogError, ProposeError};
 use crate::envelope;
+use crate::hot_keys::HotShards;
 use crate::life_cycle::{ConsumerLifeCycle, LifeCycle};
 use crate::on_demand::{Keeper, Traffic};
 use crate::put::Spread;
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) spread: Spread,
     pub(crate) record_keys: RecordKeys,
     pub(crate) traffic: Arc<Traffic>,
+    /// If keys are counted.
+    pub(crate) hot_keys: Option<Arc<HotShards>>,
     keeper: Arc<Keeper>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) admission: Option<Arc<dyn Admission>>,
@@ -206,6 +209,12 @@ impl StreamService {
         ));
         let (task, interval) = (Arc::clone(&keeper), settings.scaling_interval);
         workers.spawn("on-demand streams", |stop| task.run(interval, stop));
+        let hot_keys = settings
+            .counts_hot_keys
+            .then(|| Arc::new(HotShards::new(Arc::clone(&clock))));
+        if let Some(hot_keys) = hot_keys.clone() {
+            workers.spawn("hot keys", |stop| hot_keys.run(stop));
+        }
         if let Some(admission) = hooks.admission.clone() {
             workers.spawn("limits", |stop| tidy(admission, stop));
         }
@@ -222,6 +231,7 @@ impl StreamService {
             spread: Spread::default(),
             record_keys,
             traffic,
+            hot_keys,
             keeper,
             subscriptions,
             admission: hooks.admission,

@@ -25,6 +25,10 @@ pub struct StreamSettings {
     /// Bytes of a shard's log that one GetRecords call reads to count what lies behind its answer, where it asks for that;
     /// what lies further on is estimated. Default 64 MiB; rounded up to 1 MiB.
     pub behind_bytes_max: usize,
+    /// Whether the keys that take most of each shard are counted, for who asks for them
+    /// ([`StreamService::get_records_and_heat`](crate::StreamService::get_records_and_heat)). Default: no. They cost each put
+    /// a little, and memory for each shard that is busy, of 512 at most.
+    pub counts_hot_keys: bool,
     /// Whether readers pass over records that are damaged on the disk, with a line in the log and a count
     /// ([`StreamService::skipped_damage`](crate::StreamService::skipped_damage)). Default: no; such a read fails, and says
     /// behind which sequence number it can go on.
@@ -41,6 +45,7 @@ impl Default for StreamSettings {
             scaling_interval: Duration::from_secs(60),
             reads_max: 32,
             behind_bytes_max: 64 * 1024 * 1024,
+            counts_hot_keys: false,
             skips_damaged_records: false,
         }
     }

@@ -9,6 +9,7 @@ mod arn;
 mod call;
 mod clock;
 mod hash_key;
+mod hot_keys;
 pub mod limits;
 mod names;
 mod old_sequence_number;
@@ -24,6 +25,7 @@ pub use call::{
 };
 pub use clock::{SystemClock, TimestampMs, WallClock};
 pub use hash_key::{HashKey, HashKeyRange, InvalidHashKey};
+pub use hot_keys::{HeavyKey, HotKeys, KeyWeight, ShardHeat};
 pub use names::{AccountId, ConsumerName, InvalidName, Region, StreamName};
 pub use old_sequence_number::OldSequenceNumber;
 pub use randomness::{NoRandomness, Randomness, SystemRandomness, random_bytes};

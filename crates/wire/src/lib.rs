@@ -13,6 +13,7 @@ pub mod encoding;
 mod error_code;
 pub mod event_stream;
 mod generated;
+pub mod hot_keys;
 pub mod json;
 mod model;
 mod operation;

@@ -341,7 +341,7 @@ impl Driver {
             from: running.count(),
             to: 0,
             hand_over: running.ids().to_vec(),
-            reason: Reason::TooFewLooks,
+            reason: Reason::ScalerEnds,
         };
         self.workers.scale(&change).await.map_err(Failure::Workers)
     }

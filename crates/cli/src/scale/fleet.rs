@@ -1,14 +1,14 @@
 //! The actuator that the file names.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_scaling::CallError;
 use millstream_scaling::actuator::{
     AutoScalingGroup, AutoScalingSettings, Hook, HookSettings, Keda, KedaSettings, Kubernetes,
-    KubernetesSettings, Processes, ProcessesSettings, Workers,
+    KubernetesSettings, Processes, ProcessesSettings, ScaledKind, Workers,
 };
 use millstream_types::{SystemClock, WallClock};
 
@@ -55,8 +55,18 @@ pub(super) async fn open(
             };
             AutoScalingGroup::new(settings, Arc::new(SystemClock)).map(boxed)
         }
-        actuator @ Actuator::Kubernetes { .. } => {
-            kubernetes(actuator).and_then(Kubernetes::new).map(boxed)
+        Actuator::Kubernetes {
+            kind,
+            name,
+            namespace,
+            server,
+            token_file,
+            ca_file,
+        } => {
+            let outside = server.map(|server| (server, token_file, ca_file));
+            kubernetes(kind, name, namespace, outside)
+                .and_then(Kubernetes::new)
+                .map(boxed)
         }
         Actuator::Keda { listen } => {
             let mut keda = Keda::new(KedaSettings {
@@ -103,21 +113,16 @@ fn boxed(workers: impl Workers + 'static) -> Box<dyn Workers> {
     Box::new(workers)
 }
 
-fn kubernetes(actuator: Actuator) -> Result<KubernetesSettings, CallError> {
-    let Actuator::Kubernetes {
-        kind,
-        name,
-        namespace,
-        server,
-        token_file,
-        ca_file,
-    } = actuator
-    else {
-        unreachable!("the caller has looked");
-    };
-    let mut settings = match server {
+/// `outside` of a cluster: the server, the token's file, and the authority's.
+fn kubernetes(
+    kind: ScaledKind,
+    name: String,
+    namespace: Option<String>,
+    outside: Option<(String, Option<PathBuf>, Option<PathBuf>)>,
+) -> Result<KubernetesSettings, CallError> {
+    let mut settings = match outside {
         None => KubernetesSettings::of_this_pod(kind, name)?,
-        Some(server) => KubernetesSettings {
+        Some((server, token_file, ca_file)) => KubernetesSettings {
             server,
             namespace: "default".to_owned(),
             kind,

@@ -1,31 +1,43 @@
 //! `millstream streams hot`.
 
+mod told;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
-use millstream_scaling::{HotKeys, Middle, Weighed, middle_of};
-use millstream_types::{HashKey, SystemClock, WallClock};
+use millstream_scaling::{Middle, middle_of};
+use millstream_types::{
+    HashKey, HeavyKey, HotKeys, KeyWeight, ShardHeat, SystemClock, TimestampMs, WallClock,
+};
+use millstream_wire::hot_keys;
 use serde_json::{Value, json};
 
+use self::told::Told;
 use super::shards::{hash_keys, is_open, list_shards};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
-/// Keys of which none is missed that takes more than one part in so many.
-const KEYS_MAX: usize = 2_000;
+/// Keys of which none is missed that takes more than one part in so many of what is read.
+const PARTS: usize = 2_000;
 /// Records of a shard of which the middle is found.
 const SAMPLE_MAX: usize = 20_000;
+/// Records of a first answer that the server may tell more with.
+const FIRST_RECORDS: i32 = 1_000;
+/// What is read where the server does not count.
+const OVER: Duration = Duration::from_secs(60);
 
 /// Arguments of `millstream streams hot`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Name of the stream
     stream: String,
-    /// How much of the past is read
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration)]
-    over: Duration,
+    /// Reads so much of the past, whether or not the server counts keys (`millstream serve --hot-keys on`); where it does not, a
+    /// minute is read without this
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    over: Option<Duration>,
     /// Keys that are shown
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
@@ -34,21 +46,29 @@ pub(crate) struct Arguments {
     records_max: u64,
 }
 
-/// What was read of a shard.
+/// What is known of a shard.
 struct Shard {
     id: String,
-    records: u64,
-    bytes: u64,
+    total: KeyWeight,
+    /// Whether all that came in the time was read, or counted.
     is_all: bool,
+    /// Where the server counts.
+    counted_since: Option<TimestampMs>,
+    is_sampled: bool,
     middle: Middle,
 }
 
-/// What was read of all.
+/// What is known of all.
 struct Heat {
-    by_records: HotKeys<String>,
-    by_bytes: HotKeys<String>,
+    /// Of the shards of which the server told nothing.
+    read: HotKeys,
+    /// The heaviest, of what was told and of what was read.
+    keys: BTreeMap<Box<str>, HeavyKey>,
     shards: Vec<Shard>,
 }
+
+/// Of the two that a key weighs.
+type Weighed = fn(KeyWeight) -> u64;
 
 pub(super) async fn run(
     client: &Client,
@@ -56,18 +76,20 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let mut heat = Heat {
-        by_records: HotKeys::new(KEYS_MAX),
-        by_bytes: HotKeys::new(KEYS_MAX),
+        read: HotKeys::new(PARTS),
+        keys: BTreeMap::new(),
         shards: Vec::new(),
     };
-    let over_ms = u64::try_from(arguments.over.as_millis()).unwrap_or(u64::MAX);
+    let over_ms = arguments.over.unwrap_or(OVER).as_millis();
+    let over_ms = u64::try_from(over_ms).unwrap_or(u64::MAX);
     let since = i64::try_from(SystemClock.now().0.saturating_sub(over_ms)).unwrap_or(i64::MAX);
     for shard in list_shards(client, &arguments.stream, None).await? {
         if is_open(&shard) {
-            heat.read(client, arguments, &shard, DateTime::from_millis(since))
+            heat.look(client, arguments, &shard, DateTime::from_millis(since))
                 .await?;
         }
     }
+    heat.merge(HotKeys::heaviest(&[&heat.read], arguments.top));
     if format.json {
         return output::print_json(&heat.as_json(arguments));
     }
@@ -75,18 +97,20 @@ pub(super) async fn run(
 }
 
 impl Heat {
-    async fn read(
+    /// Asks for what the server has counted of a shard; where it has not, reads.
+    async fn look(
         &mut self,
         client: &Client,
         arguments: &Arguments,
         shard: &aws_sdk_kinesis::types::Shard,
         since: DateTime,
     ) -> Result<(), Failure> {
-        let mut read = Shard {
+        let mut seen = Shard {
             id: shard.shard_id.clone(),
-            records: 0,
-            bytes: 0,
+            total: KeyWeight::default(),
             is_all: true,
+            counted_since: None,
+            is_sampled: false,
             middle: Middle::Unknown,
         };
         let mut sample: Vec<(HashKey, u64)> = Vec::new();
@@ -100,109 +124,198 @@ impl Heat {
             .await
             .map_err(|error| Failure::of("GetShardIterator", error))?;
         let mut iterator = given.shard_iterator;
+        let mut asks = arguments.over.is_none();
         while let Some(from) = iterator {
-            let answer = client.get_records().shard_iterator(from).send().await;
+            let told = Told::default();
+            let get = client.get_records().shard_iterator(from);
+            let answer = match std::mem::take(&mut asks) {
+                false => get.send().await,
+                true => {
+                    let count = arguments.top.to_string();
+                    let asked = get.limit(FIRST_RECORDS).customize();
+                    let asked = asked.mutate_request(move |request| {
+                        request
+                            .headers_mut()
+                            .insert(hot_keys::HEADER, count.clone());
+                    });
+                    asked.interceptor(told.clone()).send().await
+                }
+            };
             let answer = answer.map_err(|error| Failure::of("GetRecords", error))?;
+            sampled(&answer.records, &mut sample);
+            if let Some(counted) = told.heat() {
+                self.tell(counted, &mut seen);
+                break;
+            }
             for record in &answer.records {
-                self.add(record, &mut read, &mut sample);
+                self.add(record, &mut seen);
             }
             let is_at_tip = answer.millis_behind_latest.unwrap_or(0) == 0;
-            if !is_at_tip && read.records >= arguments.records_max {
-                read.is_all = false;
+            if !is_at_tip && seen.total.records >= arguments.records_max {
+                seen.is_all = false;
                 break;
             }
             iterator = answer.next_shard_iterator.filter(|_| !is_at_tip);
         }
         if let Some(range) = hash_keys(shard) {
             sample.retain(|(key, _)| range.contains(*key));
-            read.middle = middle_of(&mut sample, range);
+            seen.middle = middle_of(&mut sample, range);
         }
-        self.shards.push(read);
+        self.shards.push(seen);
         Ok(())
     }
 
-    fn add(&mut self, record: &Record, shard: &mut Shard, sample: &mut Vec<(HashKey, u64)>) {
-        let key = record.partition_key.clone().unwrap_or_default();
-        let bytes = (record.data.as_ref().len() + key.len()) as u64;
-        shard.records += 1;
-        shard.bytes += bytes;
-        if sample.len() < SAMPLE_MAX {
-            sample.push((HashKey::of_partition_key(&key), bytes));
+    fn tell(&mut self, counted: ShardHeat, shard: &mut Shard) {
+        shard.total = counted.total;
+        shard.counted_since = Some(counted.since);
+        shard.is_sampled = counted.is_sampled;
+        self.merge(counted.keys);
+    }
+
+    /// A key that comes in several shards, by explicit hash keys, has what it has in all of them.
+    fn merge(&mut self, keys: Vec<HeavyKey>) {
+        for one in keys {
+            match self.keys.get_mut(&one.key) {
+                None => {
+                    self.keys.insert(one.key.clone(), one);
+                }
+                Some(known) => {
+                    known.least += one.least;
+                    known.most += one.most;
+                }
+            }
         }
-        self.by_bytes.add(key.clone(), bytes);
-        self.by_records.add(key, 1);
+    }
+
+    fn add(&mut self, record: &Record, shard: &mut Shard) {
+        let key = record.partition_key.as_deref().unwrap_or_default();
+        let weight = KeyWeight {
+            records: 1,
+            bytes: size_bytes(record),
+        };
+        shard.total += weight;
+        self.read.add(key, weight);
+    }
+
+    /// The heaviest keys by one of the two weights.
+    fn top(&self, count: usize, of: Weighed) -> Vec<&HeavyKey> {
+        let mut keys: Vec<&HeavyKey> = self.keys.values().collect();
+        keys.sort_by(|one, other| {
+            let heavier = of(other.least).cmp(&of(one.least));
+            heavier.then_with(|| one.key.cmp(&other.key))
+        });
+        keys.truncate(count);
+        keys
+    }
+
+    fn total(&self) -> KeyWeight {
+        let mut total = KeyWeight::default();
+        for shard in &self.shards {
+            total += shard.total;
+        }
+        total
+    }
+
+    fn is_sampled(&self) -> bool {
+        self.shards.iter().any(|shard| shard.is_sampled)
     }
 
     fn as_json(&self, arguments: &Arguments) -> Value {
-        let keys = |sketch: &HotKeys<String>| -> Vec<Value> {
-            let top = sketch.top(arguments.top).into_iter();
-            top.map(|Weighed { key, least, most }| json!({"PartitionKey": key, "AtLeast": least, "AtMost": most}))
+        let keys = |of: Weighed| -> Vec<Value> {
+            let top = self.top(arguments.top, of).into_iter();
+            top.map(|HeavyKey { key, least, most }| json!({"PartitionKey": key, "AtLeast": of(*least), "AtMost": of(*most)}))
                 .collect()
         };
         let shards = self.shards.iter().map(|shard| {
             json!({
-                "ShardId": shard.id, "Records": shard.records, "Bytes": shard.bytes, "IsAll": shard.is_all,
+                "ShardId": shard.id, "Records": shard.total.records, "Bytes": shard.total.bytes, "IsAll": shard.is_all,
+                "CountedSince": shard.counted_since.map(|since| since.0), "IsSampled": shard.is_sampled,
                 "Split": split(&shard.middle),
             })
         });
+        let KeyWeight { records, bytes } = self.total();
         json!({
-            "Records": self.by_records.total(), "Bytes": self.by_bytes.total(),
-            "ByRecords": keys(&self.by_records), "ByBytes": keys(&self.by_bytes), "Shards": shards.collect::<Vec<_>>(),
+            "Records": records, "Bytes": bytes, "IsSampled": self.is_sampled(),
+            "ByRecords": keys(|weight| weight.records), "ByBytes": keys(|weight| weight.bytes),
+            "Shards": shards.collect::<Vec<_>>(),
         })
     }
 
     fn text(&self, arguments: &Arguments) -> String {
-        let mut text = String::new();
-        for (name, sketch) in [("RECORDS", &self.by_records), ("BYTES", &self.by_bytes)] {
-            let total = sketch.total().max(1);
-            let rows: Vec<Vec<String>> = sketch
-                .top(arguments.top)
-                .into_iter()
-                .map(|Weighed { key, least, most }| {
-                    let amount = if least == most {
-                        least.to_string()
-                    } else {
-                        format!("{least} to {most}")
-                    };
-                    let share = 100.0 * least as f64 / total as f64;
-                    vec![output::one_line(&key), amount, format!("{share:.1} %")]
-                })
-                .collect();
-            text.push_str(&output::table(&["KEY", name, "SHARE"], &rows));
-            text.push('\n');
-        }
-        let most = self
-            .shards
-            .iter()
-            .map(|shard| shard.bytes)
-            .max()
-            .unwrap_or(0);
-        let mean = self.by_bytes.total() as f64 / self.shards.len().max(1) as f64;
+        let mut text = self.keys_text(arguments.top);
+        let bytes = |shard: &Shard| shard.total.bytes;
+        let most = self.shards.iter().map(bytes).max().unwrap_or(0);
+        let mean = self.total().bytes as f64 / self.shards.len().max(1) as f64;
         if mean > 0.0 {
             let imbalance = most as f64 / mean;
             text.push_str(&format!(
                 "The busiest shard takes {imbalance:.2} times the mean.\n\n"
             ));
         }
-        let rows: Vec<Vec<String>> = self
-            .shards
-            .iter()
-            .map(|shard| {
-                let sign = if shard.is_all { "" } else { ">" };
-                vec![
-                    shard.id.clone(),
-                    format!("{sign}{}", shard.records),
-                    format!("{sign}{}", shard.bytes),
-                    split(&shard.middle).unwrap_or_else(|| "-".to_owned()),
-                ]
-            })
-            .collect();
+        let row = |shard: &Shard| {
+            let sign = match (shard.is_all, shard.is_sampled) {
+                (false, _) => ">",
+                (true, true) => "~",
+                (true, false) => "",
+            };
+            let since = shard.counted_since.map(|since| {
+                let ago_ms = SystemClock.now().ms_since(since);
+                format!("{} s ago", ago_ms / 1_000)
+            });
+            vec![
+                shard.id.clone(),
+                format!("{sign}{}", shard.total.records),
+                format!("{sign}{}", shard.total.bytes),
+                since.unwrap_or_else(|| "-".to_owned()),
+                split(&shard.middle).unwrap_or_else(|| "-".to_owned()),
+            ]
+        };
+        let rows: Vec<Vec<String>> = self.shards.iter().map(row).collect();
         text.push_str(&output::table(
-            &["SHARD", "RECORDS", "BYTES", "A SPLIT"],
+            &["SHARD", "RECORDS", "BYTES", "COUNTED SINCE", "A SPLIT"],
             &rows,
         ));
         text
     }
+
+    fn keys_text(&self, top: usize) -> String {
+        let mut text = String::new();
+        let sign = if self.is_sampled() { "~" } else { "" };
+        let weights: [(_, Weighed); 2] = [
+            ("RECORDS", |weight| weight.records),
+            ("BYTES", |weight| weight.bytes),
+        ];
+        for (name, of) in weights {
+            let total = of(self.total()).max(1);
+            let row = |HeavyKey { key, least, most }: &HeavyKey| {
+                let (least, most) = (of(*least), of(*most));
+                let amount = match least == most {
+                    true => format!("{sign}{least}"),
+                    false => format!("{sign}{least} to {most}"),
+                };
+                let share = 100.0 * least as f64 / total as f64;
+                vec![output::one_line(key), amount, format!("{share:.1} %")]
+            };
+            let rows: Vec<Vec<String>> = self.top(top, of).into_iter().map(row).collect();
+            text.push_str(&output::table(&["KEY", name, "SHARE"], &rows));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn size_bytes(record: &Record) -> u64 {
+    let key = record.partition_key.as_ref().map_or(0, String::len);
+    (record.data.as_ref().len() + key) as u64
+}
+
+/// Adds to the records of which the middle is found.
+fn sampled(records: &[Record], sample: &mut Vec<(HashKey, u64)>) {
+    let room = SAMPLE_MAX.saturating_sub(sample.len());
+    sample.extend(records.iter().take(room).map(|record| {
+        let key = record.partition_key.as_deref().unwrap_or_default();
+        (HashKey::of_partition_key(key), size_bytes(record))
+    }));
 }
 
 /// What a split would do.

@@ -29,9 +29,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with these arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let mut command = ServerProcess::command(binary());
         command.arg("--data-dir").arg(data_dir.path());
+        command.args(arguments);
         Self {
             server: ServerProcess::start(command),
             _data_dir: data_dir,

@@ -242,6 +242,38 @@ fn a_description_has_the_consumers() {
 #[test]
 fn the_keys_that_take_most_are_named() {
     let world = World::new();
+    put_two_keys(&world);
+    let hot = world
+        .json(&["streams", "hot", "meters", "--over", "1h"])
+        .remove(0);
+    check_two_keys(&hot);
+    assert_eq!(hot["Shards"][0]["CountedSince"], Value::Null);
+    let text = world.run(&["streams", "hot", "meters", "--over", "1h"]);
+    assert!(text.contains("does not help: one key has 100 %"), "{text}");
+}
+
+/// What the server counted is the same, with a look at one page of a shard.
+#[test]
+fn the_keys_that_take_most_are_counted_by_the_server() {
+    let world = World::with(&["--hot-keys", "on"]);
+    put_two_keys(&world);
+    let hot = world.json(&["streams", "hot", "meters"]).remove(0);
+    check_two_keys(&hot);
+    for shard in hot["Shards"].as_array().unwrap() {
+        assert!(shard["CountedSince"].is_u64(), "{shard}");
+        assert_eq!(shard["IsSampled"], false);
+    }
+    let text = world.run(&["streams", "hot", "meters", "--top", "1"]);
+    assert!(text.contains("does not help: one key has 100 %"), "{text}");
+    let named = |key: &str| text.lines().filter(|line| line.starts_with(key)).count();
+    assert_eq!((named("k "), named("small ")), (1, 1), "{text}");
+    // What is read instead is the same too.
+    let read = world.json(&["streams", "hot", "meters", "--over", "1h"]);
+    check_two_keys(&read[0]);
+    assert_eq!(read[0]["Shards"][1]["CountedSince"], Value::Null);
+}
+
+fn put_two_keys(world: &World) {
     world.stream("meters", 2);
     // "k" has shard 0 for itself; "small" comes often.
     for _ in 0..40 {
@@ -260,9 +292,9 @@ fn the_keys_that_take_most_are_named() {
         input.as_bytes(),
     );
     assert_eq!(done.code, 0, "{}", done.stderr);
-    let hot = world
-        .json(&["streams", "hot", "meters", "--over", "1h"])
-        .remove(0);
+}
+
+fn check_two_keys(hot: &Value) {
     assert_eq!(hot["Records"], 100);
     let named =
         |key: &str, weight: u64| json!({"PartitionKey": key, "AtLeast": weight, "AtMost": weight});
@@ -274,6 +306,4 @@ fn the_keys_that_take_most_are_named() {
         hot["ByBytes"],
         json!([named("k", 40 * 41), named("small", 60 * 6)])
     );
-    let text = world.run(&["streams", "hot", "meters", "--over", "1h"]);
-    assert!(text.contains("does not help: one key has 100 %"), "{text}");
 }

@@ -101,6 +101,52 @@ fn what_every_mode_has_to_the_cent() {
     assert!(bill.lines.iter().all(|line| line.quantity > 0.0));
 }
 
+/// All that can be on a bill: [`month`] on four shards, kept for thirty days, read by polling and by two fan-out consumers,
+/// with a lease table and metrics.
+fn everything() -> Usage {
+    Usage {
+        shards: 4.0,
+        retention_hours: 720.0,
+        fan_out_consumers: 2.0,
+        fan_out_bytes: 2.0 * month().read_bytes,
+        metrics: 14.0,
+        table_writes: 3e6,
+        table_reads: 8e6,
+        table_bytes: 2.0 * GIB,
+        ..month()
+    }
+}
+
+/// What is alike in all of them: what is kept from the eighth to the thirtieth day, 552 h × 512,000 B/s = 947.57080 GB × 0.023 =
+/// 21.79413. Lease table: 3 million writes × 0.625 + 8 million reads × 0.125 + 2 GB × 0.25 = 3.375; 14 metrics × 0.30 = 4.20.
+/// Together 29.36913.
+#[test]
+fn everything_in_each_mode_to_the_cent() {
+    let prices = Prices::of_repository();
+    let bill = |mode, usage: Usage| {
+        let bill = usage.bill(mode, &prices);
+        let of_lines = bill.lines.iter().map(|line| line.dollars).sum();
+        assert_eq!(cents(bill.dollars), cents(of_lines));
+        cents(bill.dollars)
+    };
+    // 4 × 730 = 2,920 shard-hours × 0.015 = 43.80; 2,628 million units × 0.014 = 36.792; kept beyond a day: 2,920 × 0.020 =
+    // 58.40; 2 consumers × 2,920 × 0.015 = 87.60; they get 2 × 1,253.12805 GB × 0.013 = 32.58133.
+    // 43.80 + 36.792 + 58.40 + 87.60 + 32.58133 + 29.36913 = 288.54246
+    assert_eq!(bill(Mode::Provisioned, everything()), 28854);
+    // 730 × 0.04 = 29.20; 2,506.25610 GB in whole KiB × 0.08 = 200.50049; read: 1,253.12805 GB × 0.04 = 50.12512; by
+    // fan-out 2,506.25610 × 0.05 = 125.31281; from the second to the seventh day: 144 h × 512,000 B/s = 247.19238 GB × 0.10 =
+    // 24.71924. 29.20 + 200.50049 + 50.12512 + 125.31281 + 24.71924 + 29.36913 = 459.22679
+    assert_eq!(bill(Mode::OnDemand, everything()), 45923);
+    // Committed: 64,160.15625 GB × 0.032 = 2,053.125 for what comes, × 0.016 = 1,026.5625 for what goes, fan-out in it;
+    // 247.19238 × 0.023 = 5.68542. 2,053.125 + 1,026.5625 + 5.68542 + 29.36913 = 3,114.74205
+    assert_eq!(bill(Mode::OnDemandAdvantage, everything()), 311474);
+    // 100 times as much: 250,625.61035 × 0.032 = 8,020.01953; 125,312.80518 × 0.016 = 2,005.00488; by fan-out
+    // 250,625.61035 × 0.016 = 4,010.00977; 24,719.23828 × 0.023 = 568.54248; 94,757.08008 × 0.023 = 2,179.41284; table and
+    // metrics 7.575. Together 16,790.56450
+    let busy = everything().times(100.0);
+    assert_eq!(bill(Mode::OnDemandAdvantage, busy), 1679056);
+}
+
 #[test]
 fn the_cheapest_mode_changes_with_the_traffic() {
     let prices = Prices::of_repository();

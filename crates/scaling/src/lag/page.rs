@@ -17,9 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::{Lag, ShardLag};
+use crate::connections::serve;
 
 /// Where the page is.
 const PATH: &str = "/metrics";
@@ -33,8 +34,6 @@ const CONNECTIONS_MAX: usize = 16;
 const CONNECTION_MAX: Duration = Duration::from_secs(30);
 /// Of a request's head; hyper's least.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// What is out of descriptors is tried again after this.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers `GET /metrics` until it is dropped; then its connections end. It is not encrypted, and whoever can reach it may
 /// read the names of streams, applications and shards.
@@ -93,25 +92,17 @@ async fn answer(
     told: watch::Receiver<Option<Told>>,
     believed_for: Duration,
 ) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.len() >= CONNECTIONS_MAX {
-            connections.join_next().await;
+    serve(listener, CONNECTIONS_MAX, |stream| {
+        let served = timeout(
+            CONNECTION_MAX,
+            connection(stream, told.clone(), believed_for),
+        );
+        async {
+            // Who takes longer asks again.
+            served.await.unwrap_or_default();
         }
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let served = connection(stream, told.clone(), believed_for);
-                    connections.spawn(timeout(CONNECTION_MAX, served));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
+    })
+    .await;
 }
 
 /// One request, and its answer.

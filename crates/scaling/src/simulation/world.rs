@@ -80,11 +80,11 @@ impl World {
         world
     }
 
-    /// Traffic that rises to what twenty workers do, and one worker with four shards.
-    pub(crate) fn before_a_rise() -> Self {
+    /// Traffic that rises to what twenty workers do, and one worker with all shards.
+    pub(crate) fn before_a_rise(shards: u32) -> Self {
         let mut world = Self::empty(0, Kind::Rise, 1_000.0, Random::new(0));
         world.weather = Weather::new(0, Kind::Rise, 20_000.0);
-        for range in HashKeyRange::uniform(4) {
+        for range in HashKeyRange::uniform(shards) {
             world.open(range, Vec::new());
         }
         world.start_worker();

@@ -4,13 +4,13 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
-use millstream_streams::{Behind, Caller, StreamService};
+use millstream_streams::{Caller, StreamService};
 use millstream_wire::{ApiError, Encoding, Operation, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Kinesis;
+use super::beside::{Beside, Told};
 use crate::edge::Answer;
 use crate::http::RequestBody;
 
@@ -20,16 +20,16 @@ pub(super) struct Call<'a> {
     pub(super) operation: Operation,
     pub(super) caller: &'a Caller,
     pub(super) body: RequestBody,
-    /// Whether a reader asks how much lies behind what it gets.
-    pub(super) counts_behind: bool,
+    /// What a reader asks for beside the records.
+    pub(super) beside: Option<Beside>,
 }
 
 /// The body of a success, and how many records were stored or are handed out.
 pub(super) struct Done {
     pub(super) body: Bytes,
     pub(super) records: usize,
-    /// What lies behind them, where the reader asked.
-    pub(super) behind: Option<Behind>,
+    /// What is told beside them, where the reader asked.
+    pub(super) beside: Option<Told>,
 }
 
 impl Done {
@@ -38,29 +38,12 @@ impl Done {
             records: self.records as u64,
             ..Answer::success(encoding, self.body)
         };
-        if let Some(behind) = self.behind {
-            answer
-                .extra
-                .insert(HeaderName::from_static(BEHIND), header(behind));
+        if let Some(told) = self.beside {
+            let (name, value) = told.header();
+            answer.extra.insert(name, value);
         }
         answer
     }
-}
-
-/// Of this server alone: a GetRecords with the value `count` is answered with the number of records behind those that it
-/// answers, and of their bytes. AWS's clients neither send nor read it.
-pub(super) const BEHIND: &str = "x-millstream-behind";
-
-/// `records=12; bytes=3456`, and `; estimated` if so.
-fn header(behind: Behind) -> HeaderValue {
-    let Behind {
-        records,
-        bytes,
-        is_exact,
-    } = behind;
-    let estimated = if is_exact { "" } else { "; estimated" };
-    let text = format!("records={records}; bytes={bytes}{estimated}");
-    HeaderValue::from_str(&text).expect("digits and words")
 }
 
 impl Kinesis {
@@ -192,7 +175,7 @@ impl Kinesis {
         Ok(Done {
             body,
             records: 0,
-            behind: None,
+            beside: None,
         })
     }
 }

@@ -15,7 +15,7 @@ impl Kinesis {
         Ok(Done {
             body: encode_put_record(call.encoding, &output).into(),
             records: 1,
-            behind: None,
+            beside: None,
         })
     }
 }

@@ -18,7 +18,7 @@ impl Kinesis {
         Ok(Done {
             records: output.records.iter().filter(is_stored).count(),
             body: encode_put_records(call.encoding, &output).into(),
-            behind: None,
+            beside: None,
         })
     }
 }

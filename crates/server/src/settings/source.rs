@@ -151,6 +151,10 @@ pub struct SettingsSource {
     /// Lower: a look costs less; the rest is estimated.
     #[arg(long, env = "MILLSTREAM_BEHIND_BYTES_MAX", value_name = "BYTES")]
     pub behind_bytes_max: Option<usize>,
+    /// Whether the server counts which partition keys take most of each shard, for `millstream streams hot` (docs/scaling.md).
+    /// Default off. On: each put costs a little more, and each busy shard some memory, of 512 shards at most.
+    #[arg(long, env = "MILLSTREAM_HOT_KEYS", value_enum)]
+    pub hot_keys: Option<Switch>,
     /// What becomes of a read that meets records that are damaged on the disk. Default fail: nothing is skipped, and the
     /// error says how to go on. `millstream repair` is the other way.
     #[arg(long, env = "MILLSTREAM_RECORDS_DAMAGED", value_name = "HOW")]
@@ -258,6 +262,7 @@ impl SettingsSource {
             requests_bytes_max,
             reads_max,
             behind_bytes_max,
+            hot_keys,
             records_damaged,
             head_timeout,
             body_timeout,

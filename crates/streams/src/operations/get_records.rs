@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millstream_catalog::{Shard, ShardState, Stream};
 use millstream_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_COUNT_MAX};
-use millstream_types::{ShardId, StreamArn, TimestampMs};
+use millstream_types::{ShardHeat, ShardId, StreamArn, TimestampMs};
 use millstream_wire::shapes::{GetRecordsRequest, GetRecordsResponse};
 use millstream_wire::{ErrorCode, Operation};
 
@@ -46,6 +46,36 @@ impl StreamService {
             Err(failure) => Err(failure),
         };
         call.end(answer)
+    }
+}
+
+impl StreamService {
+    /// [`get_records`](Self::get_records), and the keys that took most of the shard in this minute and the one before:
+    /// `count` by records and as many by bytes. `None` if nothing of it was counted
+    /// ([`counts_hot_keys`](crate::StreamSettings::counts_hot_keys)).
+    ///
+    /// # Errors
+    /// Those of GetRecords: who may read a shard may know its keys.
+    pub async fn get_records_and_heat(
+        &self,
+        caller: &Caller,
+        request: GetRecordsRequest,
+        count: usize,
+    ) -> Result<(GetRecordsResponse, Option<ShardHeat>), Failure> {
+        let call = self.enter(caller, Operation::GetRecords);
+        let answer = match call.begun() {
+            Ok(()) => get(&call, request).await,
+            Err(failure) => Err(failure),
+        };
+        let hot_keys = &self.inner.hot_keys;
+        let with_heat = answer.map(|(answer, Reached { stream, shard, .. })| {
+            let heat = hot_keys.as_ref();
+            (
+                answer,
+                heat.and_then(|hot| hot.heat((stream.id, shard), count)),
+            )
+        });
+        call.end(with_heat)
     }
 }
 

@@ -80,6 +80,10 @@ fn submit(call: &Call<'_>, request: &PutRecordRequest<'_>) -> Result<Submitted, 
     if let Some(admission) = &inner.admission {
         routing.admit(&**admission);
     }
+    if let Some(hot_keys) = &inner.hot_keys {
+        let key = record.partition_key.as_deref().unwrap_or_default();
+        routing.count_keys(hot_keys, |_| key);
+    }
     let records = std::iter::once(stored(record));
     let key = inner.record_keys.of_put(&stream)?;
     let (view, engine) = (&inner.view, &inner.engine);

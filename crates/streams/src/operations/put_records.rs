@@ -60,6 +60,10 @@ fn submit(call: &Call<'_>, request: &PutRecordsRequest<'_>) -> Result<Submitted,
     if let Some(admission) = &inner.admission {
         routing.admit(&**admission);
     }
+    if let Some(hot_keys) = &inner.hot_keys {
+        let key = |place: usize| request.records[place].partition_key.as_deref();
+        routing.count_keys(hot_keys, |place| key(place).unwrap_or_default());
+    }
     let records = request.records.iter().map(stored);
     let key = inner.record_keys.of_put(&stream)?;
     let (view, engine) = (&inner.view, &inner.engine);

@@ -10,6 +10,7 @@ use millstream_wire::shapes::{InvalidRecordData, RecordData, RecordToPut};
 
 use super::submitted::{Routed, Submitted};
 use crate::envelope::EnvelopeWriter;
+use crate::hot_keys::HotShards;
 use crate::on_demand::Traffic;
 use crate::view::View;
 use crate::{Admission, AskingRecord};
@@ -179,6 +180,24 @@ impl Routing {
             if let Some(keys) = keys {
                 traffic.sample(shard(target), &keys);
             }
+        }
+    }
+
+    /// Counts the keys of what is written, of which `key` says each record's by its place. Once, after [`admit`](Self::admit).
+    pub(crate) fn count_keys<'a>(&self, hot: &HotShards, key: impl Fn(usize) -> &'a str) {
+        let sample = hot.sample(self.routed.len());
+        let written = |place: usize| {
+            let target = usize::from(self.routed[place].envelope);
+            (target >= self.refused).then_some((target, place))
+        };
+        let mut counted: Vec<(usize, usize)> = sample.places().filter_map(written).collect();
+        counted.sort_unstable();
+        for of_shard in counted.chunk_by(|one, next| one.0 == next.0) {
+            let position = self.targets[of_shard[0].0].position;
+            let shard = self.stream.open_shards()[position].id;
+            let records = of_shard.iter();
+            let records = records.map(|(_, place)| (key(*place), self.routed[*place].bytes));
+            hot.add((self.stream.id, shard), sample, records);
         }
     }
 

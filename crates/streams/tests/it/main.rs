@@ -11,6 +11,7 @@ mod faults;
 mod faulty_engine;
 mod gateways;
 mod hooks;
+mod hot_keys;
 mod iterators;
 mod limits;
 mod list_shards;

@@ -10,11 +10,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::codegen::Service;
 
 use super::externalscaler::external_scaler_server::ExternalScalerServer;
 use super::scaler::Scaler;
+use crate::connections::serve;
 
 /// KEDA's operator has one for each address; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 32;
@@ -28,8 +29,6 @@ const HEAD_BYTES_MAX: u32 = 16 * 1024;
 const FIRST_BYTE_MAX: Duration = Duration::from_secs(10);
 /// ... and is asked whether it is there still, and given as long to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// What is out of descriptors is tried again after this.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 type Answers = ExternalScalerServer<Scaler>;
 
@@ -38,24 +37,10 @@ pub(super) async fn answer(listener: TcpListener, scaler: Scaler) {
     let answers = Answers::new(scaler)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.len() >= CONNECTIONS_MAX {
-            connections.join_next().await;
-        }
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, answers.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
+    serve(listener, CONNECTIONS_MAX, |stream| {
+        connection(stream, answers.clone())
+    })
+    .await;
 }
 
 async fn connection(stream: TcpStream, answers: Answers) {

@@ -109,6 +109,7 @@ impl SettingsSource {
                 self.behind_bytes_max.unwrap_or(default.behind_bytes_max),
                 1024 * 1024,
             )?,
+            counts_hot_keys: self.hot_keys == Some(Switch::On),
             skips_damaged_records: self.records_damaged == Some(DamagedRecords::Skip),
             ..default
         })
