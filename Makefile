@@ -11,8 +11,8 @@ run:        ## Build, start the server and run the stock-trades application on i
 test:       ## Set up what the tests need, run them all, count them
 	@scripts/test
 
-compat:     ## Run all programs of other people, twice, and write their table in docs/compatibility.md
-	@scripts/setup python node && { scripts/setup programs || true; } && compat/programs/run --all --times 2 --at-once 6 --write-table
+compat:     ## Run all programs of other people, twice, and write their table in docs/compatibility.md; build and test the sink iceberg
+	@scripts/setup python node && { scripts/setup programs || true; } && compat/iceberg && compat/programs/run --all --times 2 --at-once 6 --write-table
 
 bench:      ## Measure against a bare server of the same stack (wants a quiet machine)
 	@scripts/bench
