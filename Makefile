@@ -11,8 +11,9 @@ run:        ## Build, start the server and run the stock-trades application on i
 test:       ## Set up what the tests need, run them all, count them
 	@scripts/test
 
-compat:     ## Run a real Kubernetes API server, and all programs of other people, twice: their table is in docs/compatibility.md
+compat:     ## Run a real Kubernetes API server, the sink iceberg and all programs of other people, twice: their table is in docs/compatibility.md
 	@scripts/setup python && { scripts/setup kubernetes || true; } && compat/actuators/real_kubernetes.py
+	@compat/iceberg
 	@scripts/setup python node && { scripts/setup programs || true; } && compat/programs/run --all --times 2 --at-once 6 --write-table
 
 bench:      ## Measure against a bare server of the same stack (wants a quiet machine)

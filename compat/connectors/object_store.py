@@ -28,12 +28,13 @@ def free_ports(count):
 
 
 class ObjectStore:
-    """`weed mini` with one bucket."""
+    """`weed mini` with one bucket; and with a catalog of Iceberg, if a bucket of tables is named."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, table_bucket=None):
+        self.folder, self.table_bucket = Path(folder), table_bucket
         self.folder.mkdir()
-        self.ports = dict(zip(["s3", "master", "volume", "filer"], free_ports(4)))
+        *ports, self.catalog_port = free_ports(5)
+        self.ports = dict(zip(["s3", "master", "volume", "filer"], ports))
         self.process = None
         self.start()
 
@@ -41,13 +42,19 @@ class ObjectStore:
     def endpoint(self):
         return f"http://127.0.0.1:{self.ports['s3']}"
 
+    @property
+    def catalog(self):
+        return f"http://127.0.0.1:{self.catalog_port}"
+
     def start(self):
         program = Path(sys.executable).parent / "weed"
         ports = [f"-{name}.port={port}" for name, port in self.ports.items()]
         grpc = [f"-{name}.port.grpc={port + 10_000}" for name, port in self.ports.items()]
+        catalog = [f"-tableBucket={self.table_bucket}", f"-s3.port.iceberg={self.catalog_port}"] if self.table_bucket else [
+            "-s3.port.iceberg=0"]
         self.process = subprocess.Popen(
             [program, "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}",
-             "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", *ports, *grpc],
+             "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", *catalog, *ports, *grpc],
             env={**os.environ, **KEYS}, stdin=subprocess.DEVNULL,
             stdout=open(self.folder.parent / "weed.log", "ab"), stderr=subprocess.STDOUT,
         )

@@ -4,10 +4,11 @@ while the pipeline delivers them, its worker is killed with SIGKILL three times,
 destination is down for a while. Then every record must be there exactly once, as somebody else's program reads it.
 
     under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [dynamodb] [windows]
-                    [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka]
+                    [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
 
 `make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
-(MILLSTREAM_CONNECTOR_RECORDS).
+(MILLSTREAM_CONNECTOR_RECORDS). `iceberg` runs if it is named: it wants another build of millstream and other packages
+(`compat/iceberg`).
 
 Prints a line for each destination, and `N passed, N failed, N skipped`.
 """
@@ -32,6 +33,7 @@ from fresh_server import binary  # noqa: E402
 
 import another_stream  # noqa: E402
 import http_receiver  # noqa: E402
+import iceberg_table  # noqa: E402
 import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
 import parquet_files  # noqa: E402
@@ -352,6 +354,9 @@ DESTINATIONS = {
     "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
 
+# Those that run if they are named.
+APART = {"iceberg": iceberg_table.IcebergTable}
+
 
 def under_faults(run, destination, down_s):
     """Everything that goes wrong, at places that progress decides and not time."""
@@ -392,7 +397,7 @@ def main():
     for name in options.destinations or DESTINATIONS:
         with tempfile.TemporaryDirectory(prefix="millstream-connectors-", ignore_cleanup_errors=True) as folder:
             began = time.monotonic()
-            kind = DESTINATIONS[name]
+            kind = {**DESTINATIONS, **APART}[name]
             records = options.records or getattr(kind, "RECORDS", RECORDS)
             shards = getattr(kind, "SHARDS", SHARDS)
             run = Run(options.endpoint, f"faults-{name}", folder, records, shards)

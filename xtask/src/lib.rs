@@ -14,7 +14,8 @@ pub fn root() -> &'static Path {
         .expect("xtask lies in the workspace's folder")
 }
 
-/// The answer of `cargo metadata`, with the dependencies of a build for this machine if `deps`.
+/// The answer of `cargo metadata`, with the dependencies of a build for this machine if `deps`; of one with the features that
+/// `MILLSTREAM_FEATURES` names, if it is set.
 ///
 /// # Panics
 /// If cargo fails: then the build that runs this is broken too.
@@ -30,6 +31,9 @@ pub fn metadata(deps: bool) -> Value {
     if deps {
         // What only other systems need is not there: cargo downloads what it builds.
         command.args(["--filter-platform", &host()]);
+        if let Ok(features) = std::env::var("MILLSTREAM_FEATURES") {
+            command.args(["--features", &features]);
+        }
     } else {
         command.arg("--no-deps");
     }

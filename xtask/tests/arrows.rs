@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "consumer",
     "leases-postgres",
     "connectors",
+    "connectors-iceberg",
     "pipeline",
     "scaling",
     "cli",
@@ -34,6 +35,7 @@ const CLIENTS: &[&str] = &[
     "consumer",
     "leases-postgres",
     "connectors",
+    "connectors-iceberg",
     "pipeline",
     "scaling",
 ];

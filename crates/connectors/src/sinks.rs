@@ -11,7 +11,7 @@ mod halves;
 #[cfg(any(feature = "http", test))]
 pub mod http;
 #[cfg(any(feature = "http", feature = "opensearch", test))]
-mod https;
+pub mod https;
 #[cfg(any(feature = "kafka", test))]
 pub mod kafka;
 #[cfg(any(test, feature = "testing"))]

@@ -121,7 +121,7 @@ impl ReadySink {
     /// Which sink lacks what.
     pub fn all(pipeline: &Pipeline, clients: &Clients) -> Result<Vec<Self>, String> {
         let ready = |spec: &SinkSpec| {
-            let opener = spec.sink.opener(clients);
+            let opener = spec.sink.opener(&pipeline.name, clients);
             Ok(Self {
                 opener: opener.map_err(|cause| format!("sink {}: {cause}", spec.name))?,
                 spec: spec.clone(),

@@ -18,16 +18,19 @@ use crate::SinkError;
 
 /// Keeps the connections to one receiver.
 #[derive(Debug)]
-pub(super) struct Https {
+pub struct Https {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// What a receiver said.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, whole.
+    pub body: Bytes,
 }
 
 impl Https {
@@ -36,7 +39,7 @@ impl Https {
     ///
     /// # Errors
     /// If nothing is there to check it by.
-    pub(super) fn to(url: &http::Uri, authorities: Option<&Path>) -> Result<Self, SinkError> {
+    pub fn to(url: &http::Uri, authorities: Option<&Path>) -> Result<Self, SinkError> {
         let tls = match url.scheme_str() {
             Some("https") => checked_by(authorities)?,
             _ => trusting(RootCertStore::empty())?,
@@ -55,7 +58,7 @@ impl Https {
     ///
     /// # Errors
     /// Without an answer of at most `bytes_max` within `time`; the request may have arrived.
-    pub(super) async fn ask(
+    pub async fn ask(
         &self,
         request: Request<Full<Bytes>>,
         bytes_max: usize,

@@ -6,7 +6,11 @@ mod dynamodb;
 mod files;
 mod format;
 mod http;
+#[cfg(feature = "iceberg")]
+mod iceberg;
 mod kafka;
+#[cfg(not(feature = "iceberg"))]
+mod not_built;
 mod opensearch;
 mod options;
 mod postgres;
@@ -36,6 +40,10 @@ const KINDS: &[Kind] = &[
     s3::KIND,
     #[cfg(feature = "redshift")]
     redshift::KIND,
+    #[cfg(feature = "iceberg")]
+    iceberg::KIND,
+    #[cfg(not(feature = "iceberg"))]
+    not_built::ICEBERG,
     postgres::KIND,
     http::KIND,
     opensearch::KIND,
@@ -57,11 +65,11 @@ struct Kind {
 
 /// A sink as a file declares it, or a program in Rust.
 pub trait DeclaredSink: Send + Sync + fmt::Debug {
-    /// What opens it for each shard. Nothing is sent yet.
+    /// What opens it for each shard of the pipeline of this name. Nothing is sent yet.
     ///
     /// # Errors
     /// In words, what is missing for it.
-    fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String>;
+    fn opener(&self, pipeline: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String>;
 
     /// What it makes of items that come more than once. The same as its opener says.
     fn guarantee(&self) -> Guarantee;

@@ -173,6 +173,8 @@ fn the_file_of_each_page_is_right() {
         include_str!("../../../../docs/connectors/http.md"),
         #[cfg(feature = "redshift")]
         include_str!("../../../../docs/connectors/redshift.md"),
+        #[cfg(feature = "iceberg")]
+        include_str!("../../../../docs/connectors/iceberg.md"),
         include_str!("../../../../docs/connectors/opensearch.md"),
         include_str!("../../../../docs/connectors/kafka.md"),
     ];
@@ -180,6 +182,53 @@ fn the_file_of_each_page_is_right() {
         let file = page.split("```toml\n").nth(1).unwrap();
         let file = file.split("```").next().unwrap();
         assert_eq!(problems(file), Vec::<String>::new(), "{file}");
+    }
+}
+
+/// What costs eleven minutes of CPU is not in every build: a file that wants it is told how to get it.
+#[cfg(not(feature = "iceberg"))]
+#[test]
+fn a_sink_that_is_not_built_says_how_to_build_it() {
+    let file = "name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\niceberg = { url = \"http://h\", table = \"a.b\" }\n";
+    let found = problems(file);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("5:11: ") && found[0].contains("--features iceberg"),
+        "{found:?}"
+    );
+}
+
+#[cfg(feature = "iceberg")]
+#[test]
+fn mistakes_in_a_table_of_iceberg_have_their_place() {
+    let head = "name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\niceberg = ";
+    for (sink, says) in [
+        (
+            "{ url = \"h:1\", table = \"a.b\" }",
+            "url is no http:// or https://",
+        ),
+        ("{ url = \"http://h?x=1\", table = \"a.b\" }", "warehouse"),
+        ("{ url = \"http://h\", table = \"b\" }", "NAMESPACE.NAME"),
+        ("{ url = \"http://h\", table = \"a..b\" }", "NAMESPACE.NAME"),
+        (
+            "{ url = \"http://h\", table = \"a.b\", schema = { n = \"int\" } }",
+            "boolean, long",
+        ),
+        (
+            "{ url = \"http://h\", table = \"a.b\", sigv4 = \"glue\", token_env = \"T\" }",
+            "together",
+        ),
+        (
+            "{ url = \"http://h\", table = \"a.b\", format = \"json\" }",
+            "not known",
+        ),
+    ] {
+        let found = problems(&format!("{head}{sink}\n"));
+        assert_eq!(found.len(), 1, "{sink}: {found:?}");
+        assert!(
+            found[0].starts_with("5:") && found[0].contains(says),
+            "{found:?}"
+        );
     }
 }
 

@@ -109,7 +109,7 @@ impl Services for Doubles {
 struct ToMemory(Memory);
 
 impl DeclaredSink for ToMemory {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         Ok(Arc::new(self.0.clone()))
     }
 

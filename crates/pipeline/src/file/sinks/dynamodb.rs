@@ -58,7 +58,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
         Ok(Arc::new(DynamoDb {
             client: clients.dynamodb.clone(),
             table: self.table.clone(),

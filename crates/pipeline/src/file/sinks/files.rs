@@ -37,7 +37,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         Ok(Arc::new(Files {
             folder: self.folder.clone(),
             format: self.format.clone(),

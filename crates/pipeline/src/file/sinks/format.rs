@@ -97,19 +97,25 @@ fn parquet(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Format>
             None
         }
     };
-    let schema = match section.section(reader, "schema") {
-        None if section.has("schema") => return None,
-        None => None,
-        Some(inner) => Some(schema(reader, inner)?),
-    };
+    let schema = schema(reader, section);
     Some(Format::Parquet {
-        schema,
+        schema: schema?,
         is_compressed: is_compressed?,
     })
 }
 
+/// The `schema`, if there is one.
 #[cfg(feature = "parquet")]
-fn schema(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Schema> {
+pub(super) fn schema(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Option<Schema>> {
+    match section.section(reader, "schema") {
+        None if section.has("schema") => None,
+        None => Some(None),
+        Some(inner) => columns(reader, inner).map(Some),
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn columns(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Schema> {
     let names = section.rest();
     if names.is_empty() {
         reader.problem(

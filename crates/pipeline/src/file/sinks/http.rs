@@ -112,7 +112,7 @@ fn headers(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<HeaderM
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         let secret = match &self.secret {
             None => None,
             Some(name) => {

@@ -150,7 +150,7 @@ fn login(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Option<De
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         let login = match &self.login {
             None => None,
             Some(login) => {

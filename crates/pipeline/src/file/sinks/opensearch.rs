@@ -133,7 +133,7 @@ impl Declared {
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         let settings = Settings {
             url: self.url.clone(),
             index: self.index.clone(),

@@ -78,7 +78,7 @@ fn columns(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Vec<(St
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, _: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, _: &Clients) -> Result<Arc<dyn Opener>, String> {
         let address = match std::env::var(PASSWORD) {
             Ok(password) => self.address.clone().or_password(&password),
             Err(_) => self.address.clone(),

@@ -86,7 +86,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
         let access = self.bucket.access(clients);
         let address = match std::env::var(PASSWORD) {
             Ok(password) => self.address.clone().or_password(&password),

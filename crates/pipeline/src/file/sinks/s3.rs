@@ -53,7 +53,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
         let access = self.bucket.access(clients);
         Ok(Arc::new(S3 {
             store: access.open().map_err(|error| error.to_string())?,

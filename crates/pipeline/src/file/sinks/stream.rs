@@ -32,7 +32,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 }
 
 impl DeclaredSink for Declared {
-    fn opener(&self, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
+    fn opener(&self, _: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
         let stream = Stream::to(&self.stream, clients.kinesis.clone(), self.key.clone());
         Ok(Arc::new(stream.map_err(|error| error.to_string())?))
     }
