@@ -167,6 +167,13 @@ fn a_dead_worker_that_was_to_get_a_lease_does_not_lead_for_ever() {
     simulate(chaos(9092));
 }
 
+/// A worker that has just taken the lease begins with what was prepared in the former stream: the row is started again after the
+/// take and before its processor.
+#[test]
+fn a_lease_that_is_started_again_between_take_and_start_is_no_fault() {
+    simulate(chaos(1929));
+}
+
 /// They are of the shard that had the id then: the parents of the one that has it now do not matter.
 #[test]
 fn records_that_were_read_before_the_stream_was_created_again_may_still_be_handled() {

@@ -303,6 +303,11 @@ impl Audit {
                 state.checkpoints.remove(&seen.lease_key);
                 state.pending.remove(&seen.lease_key);
                 state.floors.remove(&seen.lease_key);
+                // Whoever has just taken the row begins with what it was, before the next write says that it is lost.
+                let holder = seen.holder().map(str::to_owned);
+                state
+                    .begun
+                    .extend(holder.map(|holder| (seen.lease_key.clone(), holder)));
             });
             if let Some(fresh) = fresh {
                 self.begin(fresh);
