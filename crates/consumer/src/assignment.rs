@@ -21,8 +21,8 @@ use crate::{ExtendedSequenceNumber, Lease};
 /// A lease that stayed available for this part of the failover time is taken by anybody with room, whatever its share: its
 /// last owner may still have a share, because it is giving its leases back one by one.
 const NEGLECTED_AFTER: u32 = 40;
-/// A worker none of whose leases moved for this part of the failover time has no share and does not lead. Above the third in
-/// which leases are renewed and the look that it takes to see it.
+/// A worker none of whose leases moved for this part of the failover time has no share. Above the third in which leases are
+/// renewed and the look that it takes to see it.
 const QUIET_AFTER: u32 = 2;
 
 /// What this worker has seen of every lease's counter.
@@ -111,6 +111,8 @@ impl AskedFor {
 pub(crate) struct Taker<'a> {
     pub(crate) worker_id: &'a str,
     pub(crate) failover_time: Duration,
+    /// Whoever leads has died if none of its leases moved for so long.
+    pub(crate) leader_quiet_after: Duration,
     pub(crate) leases_max: usize,
     pub(crate) asked_for: &'a BTreeMap<String, AskedFor>,
 }
@@ -198,7 +200,7 @@ impl Taker<'_> {
     }
 
     /// When the next look is worth the while though nothing moves until then: a lease expires, or begins to be neglected
-    /// that this worker has room for. `held` are the shards that this process works on.
+    /// that this worker has room for, or this worker begins to lead. `held` are the shards that this process works on.
     ///
     /// Nothing that is due is due again: what this worker could not take now waits for the next look that comes anyway.
     pub(crate) fn next_look_in(
@@ -221,7 +223,33 @@ impl Taker<'_> {
                 None
             }
         });
+        let leads_in = self.leads_in(leases, observations, now);
+        let moments = moments.chain([leads_in]);
         moments.filter(|moment| !moment.is_zero()).min()
+    }
+
+    /// How long until this worker leads if nothing moves until then; zero if it does now.
+    ///
+    /// Whoever leads does the work that only one of them needs to do (shard sync, clean-up): it has the smallest id of all
+    /// holders that live. Two workers may believe so at the same time; that work is safe to repeat. So this is decided
+    /// sooner than everything else: whoever leads shows with each of its looks that it lives. Whoever waits for a lease that
+    /// another worker is to pass on does not count: it may have died since, and nobody finds out before the lease is passed
+    /// on.
+    pub(crate) fn leads_in(
+        &self,
+        leases: &[Lease],
+        observations: &Observations,
+        now: Instant,
+    ) -> Duration {
+        let before_this_one = leases.iter().filter(|lease| {
+            let holder = lease.holder();
+            !lease.is_finished() && holder.is_some_and(|holder| holder < self.worker_id)
+        });
+        let quiet_in = before_this_one.map(|lease| {
+            self.leader_quiet_after
+                .saturating_sub(observations.unchanged_for(lease, now))
+        });
+        quiet_in.max().unwrap_or(Duration::ZERO)
     }
 
     fn lease_to_steal<'a>(
@@ -248,23 +276,6 @@ impl Taker<'_> {
             .collect();
         theirs.choose(rng).copied()
     }
-}
-
-/// Whether this worker does the work that only one of them needs to do (shard sync, clean-up): it has the smallest id
-/// of all holders that live. Two workers may believe so at the same time; that work is safe to repeat. Whoever waits for a
-/// lease that another worker is to pass on does not count: it may have died since, and nobody finds out before the lease is
-/// passed on.
-pub(crate) fn leads(
-    leases: &[Lease],
-    observations: &Observations,
-    now: Instant,
-    taker: &Taker<'_>,
-) -> bool {
-    let open: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_finished()).collect();
-    let living = observations.living(&open, now, taker.failover_time);
-    living
-        .first()
-        .is_none_or(|smallest| taker.worker_id <= *smallest)
 }
 
 #[cfg(test)]

@@ -302,6 +302,25 @@ mod tests {
     use crate::FailurePolicy;
     use crate::testing::{MemoryDeadLetters, MemoryLeaseTable, MemoryStream};
 
+    /// A client finds a stream by its name alone: of two that were created one after the other it would read one twice.
+    #[test]
+    fn two_streams_of_one_name_are_not_read_through_one_client() {
+        let created = |second| StreamIdentifier::new("123456789012", "orders", second).unwrap();
+        let (former, current) = (created(1_795_881_602), created(1_795_900_000));
+        let config = aws_sdk_kinesis::Config::builder()
+            .behavior_version(aws_sdk_kinesis::config::BehaviorVersion::latest())
+            .build();
+        let builder = || {
+            Consumer::builder("tested", [former.clone(), current.clone()])
+                .kinesis(aws_sdk_kinesis::Client::from_conf(config.clone()))
+                .lease_table(MemoryLeaseTable::default())
+        };
+        let refused = builder().build();
+        assert!(matches!(refused, Err(BuildError::SameName(name)) if name == "orders"));
+        let with_a_source = builder().source_of(former.clone(), MemoryStream::new(1));
+        assert!(with_a_source.build().is_ok());
+    }
+
     #[test]
     fn what_is_missing_is_named() {
         let builder = || Consumer::builder("tested", "stream");

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use crate::held_lease::HeldLease;
 use crate::{
     Checkpoint, CheckpointError, ExtendedSequenceNumber, Lease, PendingCheckpoint, RecordBatch,
+    tasks,
 };
 
 /// Stores how far a shard has been processed.
@@ -162,8 +163,9 @@ impl Checkpointer {
         change: impl Fn(&Lease) -> Result<Lease, CheckpointError> + Send + Sync + 'static,
     ) -> Result<(), CheckpointError> {
         let held = Arc::clone(&self.held);
-        let write = self.runtime.spawn(async move { held.update(change).await });
-        write.await.map_err(|_| CheckpointError::ShuttingDown)?
+        let write = tasks::of_this_process(async move { held.update(change).await });
+        let written = self.runtime.spawn(write);
+        written.await.map_err(|_| CheckpointError::ShuttingDown)?
     }
 
     fn delivered_slot(&self) -> std::sync::MutexGuard<'_, Delivered> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{self, Metrics};
@@ -112,12 +112,22 @@ impl HeldLease {
         *valid_until = (*valid_until).max(asked_at + self.term);
     }
 
+    /// A moment before our last write that was answered was sent.
+    pub(crate) fn written_at(&self) -> Instant {
+        self.valid_until() - self.term
+    }
+
+    /// Leaves the lease to expire: nothing writes to it any more.
+    pub(crate) fn leave(&self) {
+        self.lost.cancel();
+    }
+
     /// The row as of our last successful write.
     pub(crate) async fn row(&self) -> Lease {
         self.row.lock().await.lease.clone()
     }
 
-    /// Renews every `interval` until the lease is lost or runs out; then marks it lost.
+    /// Renews whenever nothing was written for `interval`, until the lease is lost or runs out; then marks it lost.
     pub(crate) async fn keep(self: Arc<Self>, interval: Duration) {
         tokio::select! {
             biased;
@@ -137,24 +147,35 @@ impl HeldLease {
 
     /// Ends when the lease is lost.
     async fn renew_for_ever(&self, interval: Duration) {
-        let mut pause = interval;
+        let mut next = self.written_at() + interval;
         loop {
-            sleep(pause).await;
-            let began = Instant::now();
-            let renewed = self
-                .write(|row| Ok(row.clone()), |table, row| table.renew(row))
-                .await;
-            self.metrics
-                .timed(metrics::RENEW_LEASE, None, began, renewed.is_ok());
-            pause = match renewed {
-                Ok(()) => interval,
-                Err(CheckpointError::LeaseLost) => return,
-                Err(error) => {
-                    tracing::warn!(shard_id = %self.key, %error, "lease could not be renewed");
-                    interval / 4
+            sleep_until(next).await;
+            // Every write is a renewal.
+            let due = self.written_at() + interval;
+            next = if Instant::now() < due {
+                due
+            } else {
+                match self.renew().await {
+                    Ok(()) => self.written_at() + interval,
+                    Err(CheckpointError::LeaseLost) => return,
+                    Err(_) => Instant::now() + interval / 4,
                 }
             };
         }
+    }
+
+    /// Writes what is there, so that others see that the holder lives.
+    pub(crate) async fn renew(&self) -> Result<(), CheckpointError> {
+        let began = Instant::now();
+        let renewed = self
+            .write(|row| Ok(row.clone()), |table, row| table.renew(row))
+            .await;
+        self.metrics
+            .timed(metrics::RENEW_LEASE, None, began, renewed.is_ok());
+        if let Err(error @ CheckpointError::Table(_)) = &renewed {
+            tracing::warn!(shard_id = %self.key, %error, "lease could not be renewed");
+        }
+        renewed
     }
 
     /// Writes what `change` makes of the row.
@@ -258,6 +279,7 @@ fn is_handed_over(row: &Lease, stored: &Lease, may_have_been_ahead: bool) -> boo
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
+    use tokio::time::sleep;
 
     use super::*;
     use crate::Checkpoint;
@@ -377,6 +399,21 @@ mod tests {
         table.take(&table.rows()[0], "me").await.unwrap();
         let refused = first.update(advance).await;
         assert!(matches!(refused, Err(CheckpointError::LeaseLost)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_written_to_needs_no_renewal() {
+        let table = MemoryLeaseTable::default();
+        let held = held(&table).await;
+        let keeper = tokio::spawn(Arc::clone(&held).keep(FAILOVER / 3));
+        for _ in 0..10 {
+            sleep(FAILOVER / 4).await;
+            held.update(advance).await.unwrap();
+        }
+        assert_eq!(table.rows()[0].lease_counter, 1 + 10);
+        sleep(FAILOVER * 11 / 10).await;
+        assert_eq!(table.rows()[0].lease_counter, 1 + 10 + 3);
+        keeper.abort();
     }
 
     #[tokio::test(start_paused = true)]

@@ -40,8 +40,8 @@ impl Incoming {
     }
 
     /// The leases that count as this worker's: held, or on their way.
-    pub(crate) fn with(&self, held: &BTreeSet<String>) -> BTreeSet<String> {
-        held.iter().chain(self.overdue_at.keys()).cloned().collect()
+    pub(crate) fn with<'a>(&'a self, held: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+        held.chain(self.overdue_at.keys()).cloned().collect()
     }
 
     /// Notes a listing; gives out what has come, again and again until it is [forgotten](Self::forget).
@@ -105,7 +105,7 @@ mod tests {
             let arrived = incoming.arrived(row, "me", now, |_| died);
             let again = incoming.arrived(row, "me", now, |_| died);
             assert_eq!(again, arrived, "until it is forgotten");
-            let is_counted = incoming.with(&BTreeSet::new()).len() == 1;
+            let is_counted = incoming.with(std::iter::empty()).len() == 1;
             incoming.forget("s");
             assert!(incoming.arrived(row, "me", now, |_| died).is_empty());
             (arrived.first().map(|(_, arrival)| *arrival), is_counted)

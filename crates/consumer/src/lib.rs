@@ -83,7 +83,8 @@
 //! * **In order per shard**, and a child shard starts only when all its parents are finished. With
 //!   [`parallel_keys_max`](Settings::parallel_keys_max): in order per partition key.
 //! * **One worker per shard.** A worker stops handing out records, and drops the handler's future, no later than
-//!   another worker may take its lease; its late checkpoints are refused by the table.
+//!   another worker may take its lease; its late checkpoints are refused by the table. After its process stood still, by a
+//!   signal or with its machine, it looks at the clock before a handler goes on.
 //! * **Checkpoints are contiguous and only go forward.** Nothing before a checkpoint is unfinished.
 //!
 //! # What is not promised
@@ -135,6 +136,7 @@ mod start_position;
 mod status;
 mod stream_identifier;
 mod streams;
+mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod twin_watch;

@@ -11,6 +11,9 @@ pub use failure_policy::FailurePolicy;
 
 /// Of the default.
 const SCAN_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// Looks without a sign of life after which a leader has died. It gives one at each of its own looks: two looks and the calls lie
+/// between two that others see.
+const LEADER_QUIET_LOOKS: u32 = 3;
 
 /// Where an application starts on shards that it has never seen.
 #[non_exhaustive]
@@ -142,7 +145,8 @@ impl Settings {
     ///
     /// A lease that another worker gives back waits for the next look, and one of a worker that died waits for the failover
     /// time after the next look. Shorter: they are taken sooner. Longer: fewer reads of the table, each of which reads all of
-    /// it.
+    /// it. The worker that looks for new shards writes to one of its leases as often, unless it has just written to one; the
+    /// others take it for dead after three times their own interval, so that should be about the same for all.
     pub fn scan_interval(mut self, interval: Duration) -> Self {
         self.scan_interval = Some(interval);
         self
@@ -321,6 +325,11 @@ impl Settings {
         self.scan_interval.unwrap_or(default)
     }
 
+    /// None of the leases of a worker that leads and lives stands still for so long.
+    pub(crate) fn leader_quiet_after(&self) -> Duration {
+        (self.scans_every() * LEADER_QUIET_LOOKS).min(self.failover_time)
+    }
+
     /// How long a lease lasts for its holder after a write, by its own clock.
     ///
     /// Less than others wait, by theirs: one of the two clocks may go faster. A twentieth is more than clocks that work
@@ -354,6 +363,17 @@ mod tests {
             let held_for = settings.lease_term() * 102 / 100;
             let waited_for = failover_time * 98 / 100;
             assert!(held_for < waited_for, "{held_for:?} {waited_for:?}");
+        }
+    }
+
+    /// A look that sees its last sign of life, the time in which there should have been another, and the calls.
+    #[test]
+    fn a_leader_is_replaced_within_five_seconds_whatever_the_failover_time() {
+        for failover_secs in [1, 10, 120] {
+            let settings = Settings::new().failover_time(Duration::from_secs(failover_secs));
+            let calls = Duration::from_secs(1);
+            let replaced = settings.scans_every() + settings.leader_quiet_after() + calls;
+            assert!(replaced <= Duration::from_secs(5), "{replaced:?}");
         }
     }
 

@@ -30,10 +30,11 @@ use crate::settings::Decision;
 use crate::shard_fetcher::ShardFetcher;
 use crate::shard_processor::ProcessorFactory;
 use crate::source::in_time;
-use crate::streams::{StreamSet, stream_of};
+use crate::streams::{StreamSet, leases_of, stream_of};
 use crate::{
     BoxError, Checkpoint, CheckpointError, Checkpointer, DeadLetters, Lease, LeaseTable,
     LeaseTableError, ReadError, Settings, Shard, ShardStart, ShardStep, StatusBoard, shard_graph,
+    tasks,
 };
 
 mod lease_sync;
@@ -129,7 +130,7 @@ pub(crate) async fn run(
 ) -> ShardOutcome {
     let renewing = Arc::clone(&held).keep(context.settings.renews_every());
     // A task of its own: whatever the rest waits for, the lease is renewed on time.
-    let keeper = AbortOnDropHandle::new(tokio::spawn(renewing.in_current_span()));
+    let keeper = AbortOnDropHandle::new(tasks::spawn(renewing));
     let outcome = drive(&context, &held, not_before).await;
     context.board.leave(held.key());
     if held.has_twin() {
@@ -138,8 +139,9 @@ pub(crate) async fn run(
             "another live process uses this worker's id and has taken the lease: worker ids must be unique"
         );
     }
-    let release = !matches!(outcome, ShardOutcome::Lost);
-    if release && let Err(error) = held.release().await {
+    if matches!(outcome, ShardOutcome::Lost) {
+        held.leave();
+    } else if let Err(error) = held.release().await {
         tracing::warn!(shard_id = %held.key(), %error, "lease could not be released and has to expire");
     }
     drop(keeper);
@@ -282,8 +284,7 @@ async fn process(
         jitter: StdRng::seed_from_u64(context.seeds.fetch_add(1, Ordering::Relaxed)),
     };
     let (to_processor, from_fetcher) = mpsc::channel(1);
-    let fetching = fetcher.run(to_processor).in_current_span();
-    let _fetcher = AbortOnDropHandle::new(tokio::spawn(fetching));
+    let _fetcher = AbortOnDropHandle::new(tasks::spawn(fetcher.run(to_processor)));
     let start = ShardStart {
         shard_id: row.lease_key,
         checkpoint: row.checkpoint,
@@ -304,11 +305,10 @@ async fn process(
             context: context_of_task,
         };
         processing.run(start, from_fetcher).await
-    }
-    .in_current_span();
+    };
     let task = match &context.processor_threads {
-        Some(threads) => threads.spawn(processing),
-        None => tokio::spawn(processing),
+        Some(threads) => threads.spawn(processing.in_current_span()),
+        None => tasks::spawn(processing),
     };
     AbortOnDropHandle::new(task).await
 }
@@ -356,8 +356,10 @@ async fn try_finish(
     let shards = shard_graph::with_children(listed, held.key(), children)
         .map_err(EndError::ChildNotListed)?;
     let start = held.row().await.starting_sequence_number;
-    let of = stream_of(held.key());
-    sync_leases(context, of, &shards, start.as_ref(), &mut BTreeSet::new()).await?;
+    let table = in_table_time(context, context.table.list()).await;
+    let leases = leases_of(stream_of(held.key()), &table.map_err(SyncError::from)?);
+    let suspects = &mut BTreeSet::new();
+    sync_leases(context, &shards, &leases, start.as_ref(), suspects).await?;
     let child_ids: BTreeSet<String> = shards
         .iter()
         .filter(|shard| shard.parent_shard_ids.contains(held.key()))

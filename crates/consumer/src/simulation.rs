@@ -3,19 +3,23 @@
 //! Applications begin at the oldest record, at a time, or at the newest record, and checkpoint by each of the policies.
 //! They poll, subscribe to the shards, or each worker as it likes; most have a handful of workers and shards, some up to
 //! twenty workers and two hundred shards.
+//! Workers die, stop, lose their connection, or stand still with all that they do and then go on as if nothing had been.
 //! Records and shards go past retention, new shards stay unknown for a while, the stream is deleted and created again,
 //! records are joined, some for other shards, and workers of the KCL leave aggregates half processed. Handlers finish
 //! records out of order, fail whole batches and single records, panic, and meet records that cannot be processed.
 //!
 //! The audit fails the run at the first record that is skipped, the first shard that two workers process at once, the
 //! first child that starts before its parents are done, the first checkpoint that goes back or passes an unfinished
-//! record, and the first record that is parked though it could be processed.
+//! record, the first record that is parked though it could be processed, and the first worker that goes on with a shard
+//! which another one has begun while it stood still; once the faults have ended, at the first lease that is without a worker,
+//! and the first fleet that is without a leader, for too long.
 
 mod application;
 mod audit;
 mod chance;
 mod faults;
 mod fleet;
+mod process;
 mod processor;
 mod records;
 
@@ -30,11 +34,14 @@ use tokio::time::{Instant, sleep};
 
 use self::application::{Application, FAILOVER, LARGE_EVERY, is_large};
 use self::fleet::Simulation;
-use crate::{CheckpointPolicy, LeaseTable};
+pub(crate) use self::process::of_this_process;
+use crate::{CheckpointPolicy, Lease, LeaseTable};
 
 const SEEDS: u64 = 300;
 /// The failover time and two looks at the table, and some calls.
 const OWNED_AGAIN: Duration = FAILOVER.saturating_add(Duration::from_secs(2));
+/// A look that sees its last sign of life, three more that see none, and some calls.
+const LED_AGAIN: Duration = Duration::from_secs(5);
 /// A chain of shards past retention takes a minute for each.
 const SETTLED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -69,7 +76,10 @@ async fn chaos(seed: u64) -> Vec<String> {
         simulation.start_worker();
     }
     simulation.calm();
-    simulation.assert_owned_again_within(OWNED_AGAIN).await;
+    tokio::join!(
+        simulation.assert_owned_again_within(OWNED_AGAIN),
+        simulation.assert_led_again_within(LED_AGAIN),
+    );
     let began = Instant::now();
     while !simulation.is_settled() && began.elapsed() < SETTLED_WITHIN {
         sleep(Duration::from_secs(5)).await;
@@ -157,6 +167,13 @@ fn a_dead_worker_that_was_to_get_a_lease_does_not_lead_for_ever() {
     simulate(chaos(9092));
 }
 
+/// A worker that has just taken the lease begins with what was prepared in the former stream: the row is started again after the
+/// take and before its processor.
+#[test]
+fn a_lease_that_is_started_again_between_take_and_start_is_no_fault() {
+    simulate(chaos(1929));
+}
+
 /// They are of the shard that had the id then: the parents of the one that has it now do not matter.
 #[test]
 fn records_that_were_read_before_the_stream_was_created_again_may_still_be_handled() {
@@ -196,6 +213,8 @@ fn the_leases_of_a_stopped_worker_are_owned_again_within_two_seconds() {
             let workers: Vec<String> = (0..8).map(|_| simulation.start_worker()).collect();
             sleep(FAILOVER * 6).await;
             simulation.calm();
+            // What was called before has ended by then.
+            sleep(FAILOVER / 2).await;
             simulation.assert_balanced();
             let stopped = &workers[usize::try_from(seed).unwrap() % workers.len()];
             simulation.stop_in_two_seconds(stopped).await;
@@ -227,6 +246,60 @@ fn the_leases_of_killed_workers_are_owned_again_within_the_failover_time_and_two
     }
 }
 
+/// Also where the next one in line dies with it.
+#[test]
+fn a_dead_leader_is_replaced_within_five_seconds() {
+    for seed in 0..10 {
+        simulate(async move {
+            let mut simulation = Simulation::new(seed, 40, Application::plain());
+            let workers: Vec<String> = (0..8).map(|_| simulation.start_worker()).collect();
+            sleep(FAILOVER * 3 + Duration::from_millis(seed * 100)).await;
+            simulation.calm();
+            sleep(FAILOVER).await;
+            let leaders = simulation.leaders();
+            assert_eq!(leaders, workers[..1]);
+            simulation.kill(&workers[0]).await;
+            if seed % 2 == 1 {
+                simulation.kill(&workers[1]).await;
+            }
+            let killed_at = Instant::now();
+            simulation.assert_led_again_within(LED_AGAIN).await;
+            let leaders = simulation.leaders();
+            assert_eq!(leaders.len(), 1, "{leaders:?}");
+            let looked_at = simulation.workers[&leaders[0]].faulty.shards_listed_at();
+            assert!(looked_at > Some(killed_at));
+            simulation.audit.assert_all_processed();
+        });
+    }
+}
+
+/// What another worker does when the lease has expired must not be done again when the first one goes on.
+#[test]
+fn a_worker_that_stood_still_goes_on_without_the_leases_that_others_have() {
+    for seed in 0..20 {
+        simulate(async move {
+            let mut simulation = Simulation::new(seed, 6, Application::plain());
+            let workers: Vec<String> = (0..2).map(|_| simulation.start_worker()).collect();
+            sleep(FAILOVER * 3).await;
+            simulation.assert_balanced();
+            simulation.calm();
+            simulation.put(200);
+            while !simulation.audit.is_active(&workers[1]) {
+                sleep(Duration::from_millis(5)).await;
+            }
+            simulation.pause(&workers[1], FAILOVER * 2);
+            sleep(OWNED_AGAIN).await;
+            let owned_by_other = |row: &Lease| row.is_owned_by(&workers[0]);
+            assert!(simulation.table.rows().iter().all(owned_by_other));
+            sleep(FAILOVER - Duration::from_secs(3)).await;
+            assert!(simulation.audit.is_everything_processed());
+            sleep(FAILOVER * 3).await;
+            simulation.audit.assert_all_processed();
+            simulation.assert_balanced();
+        });
+    }
+}
+
 /// At the size that the library is measured with.
 #[test]
 fn a_new_fleet_reads_all_its_shards_within_three_seconds() {
@@ -240,6 +313,30 @@ fn a_new_fleet_reads_all_its_shards_within_three_seconds() {
         sleep(Duration::from_secs(3)).await;
         simulation.loads();
         assert!(simulation.audit.is_everything_processed());
+    });
+}
+
+/// A leader with a single lease writes to it at each of its looks: the most that it costs to be seen to live. It is the
+/// application's cost, not each worker's.
+#[test]
+fn who_leads_renews_at_most_as_often_as_it_looks_and_nobody_else_more_than_before() {
+    simulate(async {
+        let mut simulation = Simulation::new(6, 3, Application::plain());
+        let workers: Vec<String> = (0..3).map(|_| simulation.start_worker()).collect();
+        simulation.calm();
+        sleep(FAILOVER * 6).await;
+        simulation.assert_balanced();
+        let renewals = |simulation: &Simulation| -> Vec<u64> {
+            let renewals = |id: &String| simulation.workers[id].faulty.renewals();
+            workers.iter().map(renewals).collect()
+        };
+        let before = renewals(&simulation);
+        sleep(Duration::from_secs(60)).await;
+        let after = renewals(&simulation);
+        let in_a_minute: Vec<u64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
+        println!("{in_a_minute:?} renewals");
+        assert!((55..=61).contains(&in_a_minute[0]), "{in_a_minute:?}");
+        assert!(in_a_minute[1..].iter().all(|renewals| *renewals <= 19));
     });
 }
 

@@ -1,6 +1,7 @@
 //! What a worker is doing, shard by shard.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,7 @@ pub struct ShardStatus {
 #[derive(Debug, Clone, Default)]
 pub struct StatusBoard {
     shards: Arc<Mutex<BTreeMap<String, ShardStatus>>>,
+    leads: Arc<AtomicBool>,
 }
 
 impl StatusBoard {
@@ -88,6 +90,16 @@ impl StatusBoard {
                 .map(|(shard_id, status)| (shard_id.clone(), status.clone()))
                 .collect()
         })
+    }
+
+    /// Whether this worker does what one of the application's workers does for all: it looks for new shards, and removes the
+    /// leases of those that are over. As of its last look at the table; another one may believe so at the same time.
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
     }
 
     pub(crate) fn enter(&self, shard_id: &str, step: ShardStep) {

@@ -79,6 +79,13 @@ pub(crate) fn stream_of(lease_key: &str) -> &str {
     lease_key.rsplit_once(':').map_or("", |(stream, _)| stream)
 }
 
+/// The leases of one stream, by what stands in front of its shards' ids.
+pub(crate) fn leases_of(stream: &str, leases: &[Lease]) -> Vec<Lease> {
+    let of_stream = leases.iter();
+    let of_stream = of_stream.filter(|lease| stream_of(&lease.lease_key) == stream);
+    of_stream.cloned().collect()
+}
+
 impl StreamSet {
     pub(crate) fn of_one(name: &str, source: Arc<dyn Source>) -> Self {
         Self([(String::new(), ReadStream::new(name, source))].into())

@@ -10,18 +10,22 @@ use rand::rngs::StdRng;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::giving_back::GivingBack;
 use self::syncing::ShardSync;
-use crate::assignment::{self, AskedFor, Observations, Taker};
+use self::table_listing::TableListing;
+use crate::assignment::{AskedFor, Observations, Taker};
+use crate::held_lease::HeldLease;
 use crate::incoming::Incoming;
 use crate::metrics::{self, Metric, Operation};
 use crate::shard_consumer::{CALLS_AT_ONCE, ShardContext, ShardOutcome, in_table_time};
 use crate::twin_watch::TwinWatch;
-use crate::{BoxError, ConsumerError, Lease};
+use crate::{BoxError, ConsumerError, Lease, tasks};
 
 mod giving_back;
 mod syncing;
+mod table_listing;
 mod taking;
 
 /// Pause before the table is asked for again while it cannot be created or found.
@@ -35,7 +39,8 @@ pub(crate) struct Worker {
     pub(crate) rng: StdRng,
     observations: Observations,
     syncs: Vec<ShardSync>,
-    held: BTreeSet<String>,
+    /// The leases that this process works with, by key.
+    held: BTreeMap<String, Arc<HeldLease>>,
     /// Takes that were sent and not answered, by lease key.
     asked_for: BTreeMap<String, AskedFor>,
     twins: TwinWatch,
@@ -47,6 +52,8 @@ pub(crate) struct Worker {
     stuck: BTreeSet<String>,
     /// Something that the last look saw is due then.
     look_early_at: Option<Instant>,
+    /// The last renewal that is to show that this worker, which leads, lives.
+    sign_of_life: Option<AbortOnDropHandle<()>>,
 }
 
 impl Worker {
@@ -58,7 +65,7 @@ impl Worker {
             worker_id,
             rng: StdRng::seed_from_u64(seed),
             observations: Observations::default(),
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
             asked_for: BTreeMap::new(),
             twins,
             incoming: Incoming::default(),
@@ -67,6 +74,7 @@ impl Worker {
             halted: None,
             stuck: BTreeSet::new(),
             look_early_at: None,
+            sign_of_life: None,
         }
     }
 
@@ -146,6 +154,7 @@ impl Worker {
         Taker {
             worker_id: &self.worker_id,
             failover_time: self.context.settings.failover_time,
+            leader_quiet_after: self.context.settings.leader_quiet_after(),
             leases_max: self.context.settings.leases_max,
             asked_for,
         }
@@ -158,15 +167,21 @@ impl Worker {
         let Some(mut leases) = self.list().await else {
             return;
         };
-        if self.sync(&leases).await {
+        let leads = self.leads(&leases);
+        self.context.board.note_leads(leads);
+        if leads {
+            self.show_life();
+        }
+        if self.sync(&leases, leads).await {
             match self.list().await {
                 Some(newer) => leases = newer,
                 None => return,
             }
         }
-        self.gives_way =
-            self.twins
-                .must_give_way(&leases, &self.worker_id, &self.held, &self.asked_for);
+        let held = self.held_keys();
+        self.gives_way = self
+            .twins
+            .must_give_way(&leases, &self.worker_id, &held, &self.asked_for);
         if self.gives_way {
             let error = ConsumerError::WorkerIdInUse(self.worker_id.clone());
             tracing::error!(%error, "this worker gives way");
@@ -177,27 +192,51 @@ impl Worker {
         self.receive(&leases).await;
         self.take_shares(&leases, &asked_for).await;
         let now = Instant::now();
-        let taker = self.taker(&asked_for);
-        let due_in = taker.next_look_in(&leases, &self.observations, now, &self.held);
+        let (taker, held) = (self.taker(&asked_for), self.held_keys());
+        let due_in = taker.next_look_in(&leases, &self.observations, now, &held);
         self.look_early_at = due_in.map(|pause| now + pause);
     }
 
     /// Looks at the shards of the streams where that is due and this worker's; tells whether it did.
-    async fn sync(&mut self, leases: &[Lease]) -> bool {
-        let leads = self.leads(leases);
+    async fn sync(&mut self, leases: &[Lease], leads: bool) -> bool {
         let (syncs, context) = (self.syncs.iter_mut(), &self.context);
         let due: Vec<_> = syncs.filter(|sync| sync.is_due(leases, leads)).collect();
         let has_looked = !due.is_empty();
+        let table = TableListing::new(context);
         // One that gets no answer keeps no other waiting.
         stream::iter(due)
-            .for_each_concurrent(CALLS_AT_ONCE, |sync| sync.run(context, leases))
+            .for_each_concurrent(CALLS_AT_ONCE, |sync| sync.run(context, &table))
             .await;
         has_looked
     }
 
     fn leads(&self, leases: &[Lease]) -> bool {
         let taker = self.taker(&self.asked_for);
-        assignment::leads(leases, &self.observations, Instant::now(), &taker)
+        let leads_in = taker.leads_in(leases, &self.observations, Instant::now());
+        leads_in.is_zero()
+    }
+
+    /// Renews the lease that is due next, unless one was written to in half the time between two looks: the others find out
+    /// soon when this worker does not do so any more.
+    fn show_life(&mut self) {
+        let is_under_way = self
+            .sign_of_life
+            .as_ref()
+            .is_some_and(|one| !one.is_finished());
+        let recently = self.context.settings.scans_every() / 2;
+        let mut held = self.held.values();
+        if is_under_way || held.any(|held| held.written_at().elapsed() < recently) {
+            return;
+        }
+        let next = self.held.values().min_by_key(|held| held.written_at());
+        self.sign_of_life = next.cloned().map(|held| {
+            // A task of its own: neither waits for the other. It says itself why it fails, and the next look tries again.
+            AbortOnDropHandle::new(tasks::spawn(async move { drop(held.renew().await) }))
+        });
+    }
+
+    fn held_keys(&self) -> BTreeSet<String> {
+        self.held.keys().cloned().collect()
     }
 
     fn count(&self, operation: Operation, metric: Metric, count: usize) {
@@ -254,6 +293,7 @@ impl Worker {
 
     async fn stop(mut self) -> Result<(), ConsumerError> {
         self.context.stop.cancel();
+        self.context.board.note_leads(false);
         let grace = self.context.settings.shutdown_grace;
         let context = Arc::clone(&self.context);
         let worker_id = self.worker_id.clone();
@@ -275,7 +315,7 @@ impl Worker {
             let given_up: BTreeMap<_, _> = self.context.board.shards();
             tracing::warn!(shards = ?given_up, "processors did not finish in time and are dropped");
             if timeout(ABANDON_GRACE, self.join_all()).await.is_err() {
-                return Err(ConsumerError::StopTimedOut(self.held));
+                return Err(ConsumerError::StopTimedOut(self.held_keys()));
             }
         }
         match self.halted {

@@ -7,6 +7,7 @@ use crate::Checkpoint;
 
 static NOTHING_ASKED: BTreeMap<String, AskedFor> = BTreeMap::new();
 const FAILOVER: Duration = Duration::from_secs(10);
+const LEADER_QUIET_AFTER: Duration = Duration::from_secs(3);
 
 fn owned(key: usize, owner: Option<&str>, counter: u64) -> Lease {
     Lease {
@@ -20,6 +21,7 @@ fn taker(worker_id: &str) -> Taker<'_> {
     Taker {
         worker_id,
         failover_time: FAILOVER,
+        leader_quiet_after: LEADER_QUIET_AFTER,
         leases_max: usize::MAX,
         asked_for: &NOTHING_ASKED,
     }
@@ -149,7 +151,7 @@ fn one_worker_leads() {
     let leads = |leases: &[Lease], worker: &str| {
         let mut seen = Observations::default();
         seen.note(leases, now);
-        super::leads(leases, &seen, now, &taker(worker))
+        taker(worker).leads_in(leases, &seen, now).is_zero()
     };
     assert!(leads(&leases, "b") && leads(&leases, "a"));
     assert!(!leads(&leases, "c") && !leads(&leases, "d"));
@@ -172,17 +174,19 @@ fn a_worker_none_of_whose_leases_moves_does_not_lead() {
         owned(1, Some("a"), 1),
         owned(2, Some("b"), 1),
     ];
-    let mut leads_at = |leases: &[Lease], at| {
+    let mut leads_in = |leases: &[Lease], at| {
         seen.note(leases, at);
-        super::leads(leases, &seen, at, &taker("b"))
+        taker("b").leads_in(leases, &seen, at)
     };
-    assert!(!leads_at(&leases, start));
-    let quiet_at = start + FAILOVER / 2;
+    assert_eq!(leads_in(&leases, start), LEADER_QUIET_AFTER);
+    let quiet_at = start + LEADER_QUIET_AFTER;
     leases[1].lease_counter += 1;
-    assert!(!leads_at(&leases, quiet_at), "one of its leases moves");
-    assert!(leads_at(&leases, quiet_at + FAILOVER / 2));
+    let moves = leads_in(&leases, quiet_at);
+    assert_eq!(moves, LEADER_QUIET_AFTER, "one of its leases moves");
+    let later = quiet_at + LEADER_QUIET_AFTER;
+    assert_eq!(leads_in(&leases, later), Duration::ZERO);
     leases[0].lease_counter += 1;
-    assert!(!leads_at(&leases, quiet_at + FAILOVER / 2));
+    assert_eq!(leads_in(&leases, later), LEADER_QUIET_AFTER);
 }
 
 /// The leases of one that died expire one by one: those that have expired do not wait for the others.
@@ -229,8 +233,16 @@ fn the_next_look_is_when_something_is_due() {
     // What has expired does not expire again: that it was not taken has another reason.
     let late = start + FAILOVER * 2;
     assert_eq!(next(&leases, &seen, late, 5), None);
+    // The moment from which this worker leads, should the one before it be dead.
+    let almost = late - FAILOVER / 100;
+    let renewed = [owned(0, Some("a"), 2), owned(9, Some("b"), 1)];
+    seen.note(&renewed, almost);
+    assert_eq!(
+        next(&renewed, &seen, late, 5),
+        Some(LEADER_QUIET_AFTER - FAILOVER / 100)
+    );
     // A lease that nobody takes is taken by anybody soon, unless this worker is full.
-    let free = [owned(0, None, 2), owned(9, Some("b"), 1)];
+    let free = [owned(0, None, 3), owned(9, Some("b"), 1)];
     seen.note(&free, late);
     assert_eq!(
         next(&free, &seen, late, 5),
@@ -272,6 +284,7 @@ impl Fleet {
             let taker = Taker {
                 worker_id: id,
                 failover_time: FAILOVER,
+                leader_quiet_after: LEADER_QUIET_AFTER,
                 leases_max: *leases_max,
                 asked_for: &NOTHING_ASKED,
             };

@@ -6,7 +6,6 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::{CALLS_AT_ONCE, ShardContext, in_table_time};
 use crate::shard_graph::{OutdatedListing, SyncStep};
-use crate::streams::stream_of;
 use crate::{Conditional, ExtendedSequenceNumber, Lease, LeaseTableError, Shard, shard_graph};
 
 const FORMER_RESTARTED: &str =
@@ -25,23 +24,22 @@ pub(crate) enum SyncError {
     Table(#[from] LeaseTableError),
 }
 
-/// Creates the leases of a stream, by what stands in front of its shards' ids, that are missing, parents before children, and starts those of a former stream again.
+/// Creates the leases of a stream that are missing, parents before children, and starts those of a former stream again.
+/// `leases` are the stream's, read after its shards were listed: newer ones show that a listing is outdated.
 ///
 /// `start` stands in for the number at which a shard starts that is past retention, and no longer listed: that of its
 /// parent. The lease must say of which stream it is, or it may wait for parents for ever once the stream is created again.
 /// Only the lease: in the listing, the number would speak against a lease that the other parent of the shard has made.
 pub(crate) async fn sync_leases(
     context: &ShardContext,
-    stream: &str,
     shards: &[Shard],
+    leases: &[Lease],
     start: Option<&ExtendedSequenceNumber>,
     suspects: &mut BTreeSet<String>,
 ) -> Result<(), SyncError> {
-    let mut leases = in_table_time(context, context.table.list()).await?;
-    leases.retain(|lease| stream_of(&lease.lease_key) == stream);
     let initial = context.settings.initial_position;
     let mut missing = Vec::new();
-    for step in shard_graph::sync_steps(shards, &leases, initial, suspects)? {
+    for step in shard_graph::sync_steps(shards, leases, initial, suspects)? {
         match step {
             SyncStep::Create(mut lease) => {
                 if lease.starting_sequence_number.is_none() {

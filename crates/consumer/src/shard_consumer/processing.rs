@@ -1,6 +1,9 @@
 //! Calls a processor's methods, one at a time, while the lease is held.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -431,21 +434,23 @@ impl Processing {
     }
 }
 
-/// Runs `call` as long as the lease is held and the shard is not abandoned. The timers of a process that was suspended
-/// fire late: the clock is looked at before and after.
+/// Runs `call` as long as the lease is held and the shard is not abandoned. The timers of a process that stood still fire late,
+/// and what `call` waited for may come first: the clock is looked at before each of its steps, and at its end.
 async fn while_held<T>(
     held: &HeldLease,
     abandon: &tokio_util::sync::CancellationToken,
     call: impl Future<Output = T>,
 ) -> Result<T, ProcessingEnd> {
-    if !held.is_valid() {
-        return Err(ProcessingEnd::Lost);
-    }
+    let mut call = pin!(call);
+    let in_steps = poll_fn(|context| match held.is_valid() {
+        true => call.as_mut().poll(context).map(Ok),
+        false => Poll::Ready(Err(ProcessingEnd::Lost)),
+    });
     let result = tokio::select! {
         biased;
         () = held.lost().cancelled() => return Err(ProcessingEnd::Lost),
         () = abandon.cancelled() => return Err(ProcessingEnd::Stopped),
-        result = call => result,
+        result = in_steps => result?,
     };
     if held.is_valid() {
         Ok(result)

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::{CheckpointPolicy, FailurePolicy, InitialPosition, Settings};
 
 pub(super) const FAILOVER: Duration = Duration::from_secs(10);
+pub(super) const SHARD_SYNC: Duration = Duration::from_secs(10);
 pub(super) const LARGE_EVERY: u64 = 50;
 
 /// What the workers of a simulation have in common.
@@ -80,7 +81,7 @@ impl Application {
         Settings::new()
             .initial_position(self.initial)
             .failover_time(by_its_clock(FAILOVER))
-            .shard_sync_interval(by_its_clock(Duration::from_secs(10)))
+            .shard_sync_interval(by_its_clock(SHARD_SYNC))
             .records_max(7)
             .worker_id(worker_id)
             .shutdown_grace(by_its_clock(Duration::from_secs(20)))

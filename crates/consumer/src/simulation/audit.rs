@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -30,12 +31,24 @@ pub(super) struct Audit {
     state: Arc<Mutex<State>>,
 }
 
+/// A batch that a worker has in hand.
+#[derive(Debug)]
+struct InHand {
+    worker_id: String,
+    /// Tells it from the others of the shard.
+    entered: u64,
+    /// Its worker has stood still and has not gone on with it since: another one may have begun meanwhile.
+    stood_still: bool,
+}
+
 #[derive(Debug)]
 struct State {
     began: Instant,
     log: Vec<String>,
-    /// Worker by shard, while a batch is in hand.
-    active: BTreeMap<String, String>,
+    /// By shard, while a batch is in hand.
+    active: BTreeMap<String, InHand>,
+    /// How many batches have been handed out.
+    entered: u64,
     /// What has been processed to its end, or parked.
     processed: BTreeSet<Key>,
     /// The indices of the user records that each record of the stream holds for its shard.
@@ -53,6 +66,7 @@ struct State {
     /// Shards and workers of which a processor has begun in this term.
     begun: BTreeSet<(String, String)>,
     is_calm: bool,
+    last_fault_at: Instant,
     /// The first broken rule; panics inside workers are caught by the workers themselves.
     broken: Option<String>,
 }
@@ -63,6 +77,7 @@ impl Audit {
             began: Instant::now(),
             log: Vec::new(),
             active: BTreeMap::new(),
+            entered: 0,
             processed: BTreeSet::new(),
             checkpoints: BTreeMap::new(),
             starts: BTreeMap::new(),
@@ -73,6 +88,7 @@ impl Audit {
             parked: BTreeSet::new(),
             begun: BTreeSet::new(),
             is_calm: false,
+            last_fault_at: Instant::now(),
             broken: None,
         };
         Self {
@@ -107,10 +123,31 @@ impl Audit {
 
     pub(super) fn calm(&self) {
         self.with(|state| state.is_calm = true);
+        self.note_fault();
+    }
+
+    /// Something that began before all was calm ends now.
+    pub(super) fn note_fault(&self) {
+        self.with(|state| state.last_fault_at = Instant::now());
+    }
+
+    pub(super) fn last_fault_at(&self) -> Instant {
+        self.with(|state| state.last_fault_at)
     }
 
     pub(super) fn is_active(&self, worker_id: &str) -> bool {
-        self.with(|state| state.active.values().any(|worker| worker == worker_id))
+        let is_of_worker = |batch: &InHand| batch.worker_id == worker_id;
+        self.with(|state| state.active.values().any(is_of_worker))
+    }
+
+    /// The worker stands still with what it has in hand.
+    pub(super) fn note_pause(&self, worker_id: &str, pause: Duration) {
+        self.log(format!("{worker_id} stands still for {pause:?}"));
+        self.with(|state| {
+            let batches = state.active.values_mut();
+            let own = batches.filter(|batch| batch.worker_id == worker_id);
+            own.for_each(|batch| batch.stood_still = true);
+        });
     }
 
     pub(super) fn note_created(&self, rows: &[Lease], lease: &Lease) {
@@ -266,6 +303,11 @@ impl Audit {
                 state.checkpoints.remove(&seen.lease_key);
                 state.pending.remove(&seen.lease_key);
                 state.floors.remove(&seen.lease_key);
+                // Whoever has just taken the row begins with what it was, before the next write says that it is lost.
+                let holder = seen.holder().map(str::to_owned);
+                state
+                    .begun
+                    .extend(holder.map(|holder| (seen.lease_key.clone(), holder)));
             });
             if let Some(fresh) = fresh {
                 self.begin(fresh);
@@ -336,7 +378,12 @@ impl Audit {
             return;
         }
         let place = self.active_key(&after.lease_key);
-        if let Some(active) = self.with(|state| state.active.get(&place).cloned()) {
+        let active = self.with(|state| {
+            let in_hand = state.active.get(&place);
+            let in_hand = in_hand.filter(|batch| !batch.stood_still);
+            in_hand.map(|batch| batch.worker_id.clone())
+        });
+        if let Some(active) = active {
             let owner = after.holder();
             self.require(owner == Some(&*active), || {
                 format!("{owner:?} checkpoints while {active} processes")
@@ -394,13 +441,24 @@ impl Audit {
 
     pub(super) fn enter(&self, worker_id: &str, shard_id: &str) -> Active {
         let key = self.active_key(shard_id);
-        let other = self.with(|state| state.active.insert(key.clone(), worker_id.to_owned()));
+        let (entered, other) = self.with(|state| {
+            state.entered += 1;
+            let in_hand = InHand {
+                worker_id: worker_id.to_owned(),
+                entered: state.entered,
+                stood_still: false,
+            };
+            let other = state.active.insert(key.clone(), in_hand);
+            (state.entered, other)
+        });
+        let other = other.filter(|batch| !batch.stood_still);
         self.require(other.is_none(), || {
             format!("{other:?} and {worker_id} process {shard_id} at once")
         });
         Active {
             audit: self.clone(),
             key,
+            entered,
         }
     }
 
@@ -423,10 +481,33 @@ impl Audit {
 pub(super) struct Active {
     audit: Audit,
     key: String,
+    entered: u64,
+}
+
+impl Active {
+    /// The processor has waited for something, and goes on.
+    pub(super) fn goes_on(&self) {
+        let is_alone = self.audit.with(|state| {
+            let in_hand = state.active.get_mut(&self.key);
+            let own = in_hand.filter(|batch| batch.entered == self.entered);
+            own.map(|batch| batch.stood_still = false).is_some()
+        });
+        self.audit.require(is_alone, || {
+            format!(
+                "a worker that stood still goes on with {} though another one has begun",
+                self.key
+            )
+        });
+    }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.audit.with(|state| state.active.remove(&self.key));
+        self.audit.with(|state| {
+            let in_hand = state.active.get(&self.key);
+            if in_hand.is_some_and(|batch| batch.entered == self.entered) {
+                state.active.remove(&self.key);
+            }
+        });
     }
 }

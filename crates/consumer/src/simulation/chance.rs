@@ -44,11 +44,17 @@ impl Simulation {
                     self.process_halves();
                 }
             }
-            85..92 => {
+            85..90 => {
                 let pause = Duration::from_millis(self.rng.random_range(1000..25_000));
                 if let Some(worker) = self.some_worker() {
                     self.audit.log(format!("cut off {worker} for {pause:?}"));
                     self.workers[&worker].faulty.cut_off_for(pause);
+                }
+            }
+            90..92 => {
+                let pause = Duration::from_millis(self.rng.random_range(1000..25_000));
+                if let Some(worker) = self.some_worker() {
+                    self.pause(&worker, pause);
                 }
             }
             92..95 => {

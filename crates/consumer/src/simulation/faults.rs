@@ -32,6 +32,8 @@ struct State {
     throttled_until: Instant,
     failures_percent: u32,
     table_calls: u64,
+    renewals: u64,
+    shards_listed_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ impl Faulty {
             throttled_until: Instant::now(),
             failures_percent: 5,
             table_calls: 0,
+            renewals: 0,
+            shards_listed_at: None,
         };
         Self {
             table,
@@ -78,6 +82,15 @@ impl Faulty {
 
     pub(super) fn table_calls(&self) -> u64 {
         self.state.lock().unwrap().table_calls
+    }
+
+    pub(super) fn renewals(&self) -> u64 {
+        self.state.lock().unwrap().renewals
+    }
+
+    /// When it last heard which shards there are.
+    pub(super) fn shards_listed_at(&self) -> Option<Instant> {
+        self.state.lock().unwrap().shards_listed_at
     }
 
     pub(super) fn calm(&self) {
@@ -129,7 +142,9 @@ impl Faulty {
         let this = self.clone();
         let (fate, before, after) = this.draw();
         this.state.lock().unwrap().table_calls += 1;
+        let in_calm = this.audit.is_calm();
         let under_way = async move {
+            let _late = Late::unless(in_calm, &this.audit);
             this.until_connected().await;
             sleep(before).await;
             let lost = || LeaseTableError::Unavailable {
@@ -159,6 +174,7 @@ impl Faulty {
     ) -> ReadFuture<T> {
         let this = self.clone();
         async move {
+            let _late = Late::unless(this.audit.is_calm(), &this.audit);
             let (fate, before, after) = this.draw();
             this.until_connected().await;
             sleep(before).await;
@@ -187,6 +203,23 @@ impl Faulty {
     }
 }
 
+/// A call that began while not all was calm is a fault of the moment in which it ends.
+struct Late(Option<Audit>);
+
+impl Late {
+    fn unless(in_calm: bool, audit: &Audit) -> Self {
+        Self((!in_calm).then(|| audit.clone()))
+    }
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some(audit) = &self.0 {
+            audit.note_fault();
+        }
+    }
+}
+
 impl LeaseTable for Faulty {
     fn ensure_exists(&self) -> TableFuture<()> {
         self.on_table(|table, _audit| table.ensure_exists())
@@ -209,6 +242,7 @@ impl LeaseTable for Faulty {
     }
 
     fn renew(&self, lease: &Lease) -> TableFuture<Conditional> {
+        self.state.lock().unwrap().renewals += 1;
         let lease = lease.clone();
         self.on_table(move |table, _audit| table.renew(&lease))
     }
@@ -295,8 +329,16 @@ impl Sealed for Faulty {}
 
 impl Source for Faulty {
     fn list_shards(&self) -> ReadFuture<Vec<Shard>> {
-        let source = Arc::clone(&self.source);
-        self.on_stream(move || source.list_shards())
+        let (this, source) = (self.clone(), Arc::clone(&self.source));
+        let listing = self.on_stream(move || source.list_shards());
+        async move {
+            let listed = listing.await;
+            if listed.is_ok() {
+                this.state.lock().unwrap().shards_listed_at = Some(Instant::now());
+            }
+            listed
+        }
+        .boxed()
     }
 
     fn open(&self, shard_id: &str, position: StartingPosition) -> ReadFuture<OpenShard> {

@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::application::{Application, Reads};
+use super::application::{Application, Reads, SHARD_SYNC};
 use super::audit::Audit;
 use super::faults::Faulty;
+use super::process::Process;
 use super::processor::AuditedProcessor;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{Consumer, ConsumerError, Lease, Source, StatusBoard};
@@ -26,12 +27,20 @@ pub(super) struct WorkerTask {
     pub(super) stop: CancellationToken,
     pub(super) faulty: Faulty,
     pub(super) board: StatusBoard,
+    pub(super) process: Process,
 }
 
 impl WorkerTask {
     /// Whether the worker knows that it has the lease.
     fn holds(&self, row: &Lease) -> bool {
         self.board.shards().contains_key(&row.lease_key)
+    }
+
+    /// Whether it looks for shards as often as the settings say. A leader that is new has done so at once.
+    fn leads(&self) -> bool {
+        let shards_listed_at = self.faulty.shards_listed_at();
+        let has_looked = shards_listed_at.is_some_and(|at| at.elapsed() <= SHARD_SYNC * 2);
+        has_looked && self.board.leads() && !self.task.is_finished()
     }
 }
 
@@ -121,13 +130,15 @@ impl Simulation {
                 AuditedProcessor::new(audit.clone(), policy, &id, shard_id, seed)
             })
             .until(stop.clone().cancelled_owned());
-        let task = tokio::spawn(run.into_future());
+        let process = Process::new(seed);
+        let task = tokio::spawn(process.clone().run(run.into_future()));
         self.audit.log(format!("start {worker_id}"));
         let worker = WorkerTask {
             task,
             stop,
             faulty,
             board,
+            process,
         };
         self.workers.insert(worker_id.clone(), worker);
         worker_id
@@ -144,6 +155,7 @@ impl Simulation {
         self.audit.log(format!("stop {worker_id}"));
         let worker = self.workers.remove(worker_id).unwrap();
         worker.stop.cancel();
+        worker.process.go_on();
         let started = Instant::now();
         worker.task.await.unwrap().unwrap();
         assert!(
@@ -169,13 +181,36 @@ impl Simulation {
         self.workers.keys().choose(&mut self.rng).cloned()
     }
 
+    /// The worker's process stands still, and later goes on as if nothing had been; unless it is killed meanwhile.
+    pub(super) fn pause(&self, worker_id: &str, pause: Duration) {
+        let process = self.workers[worker_id].process.clone();
+        if process.stands_still() {
+            return;
+        }
+        self.audit.note_pause(worker_id, pause);
+        process.stand_still();
+        let audit = self.audit.clone();
+        let worker_id = worker_id.to_owned();
+        tokio::spawn(async move {
+            sleep(pause).await;
+            audit.log(format!("{worker_id} goes on"));
+            process.go_on();
+        });
+    }
+
     /// No more faults from now on.
     pub(super) fn calm(&self) {
         for worker in self.workers.values() {
             worker.faulty.calm();
+            worker.process.go_on();
         }
         self.stream.hide_new_shards(false);
         self.audit.calm();
+    }
+
+    pub(super) fn leaders(&self) -> Vec<String> {
+        let leaders = self.workers.iter().filter(|(_, worker)| worker.leads());
+        leaders.map(|(id, _)| id.clone()).collect()
     }
 
     /// Leases of each living worker; panics if one belongs to nobody living.
@@ -237,6 +272,23 @@ impl Simulation {
                 longest.is_none_or(|(_, since)| now - *since <= bound),
                 || format!("without a worker for longer than {bound:?}: {longest:?}"),
             );
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Watches for a while that the application is never without a living worker that leads for longer than `bound`.
+    pub(super) async fn assert_led_again_within(&self, bound: Duration) {
+        let began = Instant::now();
+        let mut led_at = began;
+        while began.elapsed() < bound * 4 {
+            if self.workers.values().any(WorkerTask::leads) {
+                led_at = Instant::now();
+            }
+            // Without a leader for reasons that were over by then.
+            let since = led_at.max(self.audit.last_fault_at());
+            self.audit.require(since.elapsed() <= bound, || {
+                format!("without a leader for longer than {bound:?}")
+            });
             sleep(LOOK).await;
         }
     }

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::sleep;
 
-use super::audit::{Audit, Key, key_of};
+use super::audit::{Active, Audit, Key, key_of};
 use crate::{
     BoxError, Checkpoint, CheckpointPolicy, Checkpointer, Failure, PendingCheckpoint, RecordBatch,
     RecordProcessor, ShardStart,
@@ -138,10 +138,13 @@ impl AuditedProcessor {
         &mut self,
         batch: &RecordBatch,
         checkpointer: &Checkpointer,
+        active: &Active,
     ) -> Result<(), BoxError> {
         match self.rng.random_range(0..6) {
             0..2 => {
-                checkpointer.checkpoint().await?;
+                let stored = checkpointer.checkpoint().await;
+                active.goes_on();
+                stored?;
                 if batch.first_unfinished().is_none() {
                     self.audit_pending(None);
                 }
@@ -149,7 +152,9 @@ impl AuditedProcessor {
             2 if batch.first_unfinished().is_none() => {
                 let place = &batch.records().last().unwrap().place;
                 let state = self.rng.random::<bool>().then(|| vec![7]);
-                checkpointer.prepare(place, state.clone()).await?;
+                let stored = checkpointer.prepare(place, state.clone()).await;
+                active.goes_on();
+                stored?;
                 let checkpoint = Checkpoint::At(place.clone());
                 self.audit_pending(Some(PendingCheckpoint { checkpoint, state }));
             }
@@ -198,6 +203,7 @@ impl RecordProcessor for AuditedProcessor {
             _ => 20,
         };
         sleep(Duration::from_millis(self.rng.random_range(0..ms))).await;
+        active.goes_on();
         if let Some(at) = keys.iter().position(|key| self.audit.is_poison(*key)) {
             return Err(self.meet_poison(batch, &keys, at));
         }
@@ -208,7 +214,7 @@ impl RecordProcessor for AuditedProcessor {
         }
         if self.policy == CheckpointPolicy::Manual {
             // A whole batch that fails could be parked record by record; this one only has to wait for the table.
-            let stored = self.store(batch, checkpointer).await;
+            let stored = self.store(batch, checkpointer, &active).await;
             stored.unwrap_or_else(|error| self.audit.log(format!("no checkpoint: {error}")));
         }
         drop(active);

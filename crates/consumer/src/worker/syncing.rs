@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
+use super::table_listing::TableListing;
 use crate::shard_consumer::{self, ShardContext, SyncError, in_table_time};
 use crate::source::in_time;
-use crate::streams::{ReadStream, stream_of};
+use crate::streams::{ReadStream, leases_of, stream_of};
 use crate::{Lease, metrics, shard_graph};
 
 /// The looks at the shards of one stream.
@@ -40,15 +41,12 @@ impl ShardSync {
     }
 
     /// Creates missing leases and removes finished ones that nobody needs.
-    pub(super) async fn run(&mut self, context: &ShardContext, leases: &[Lease]) {
-        let own = leases.iter();
-        let own = own.filter(|lease| stream_of(&lease.lease_key) == self.stream);
-        let own: Vec<Lease> = own.cloned().collect();
+    pub(super) async fn run(&mut self, context: &ShardContext, table: &TableListing<'_>) {
         let Some(stream) = context.streams.get(&self.stream) else {
             return;
         };
         let began = Instant::now();
-        let has_succeeded = self.try_run(context, stream, &own).await;
+        let has_succeeded = self.try_run(context, stream, table).await;
         let metrics = &context.metrics;
         metrics.timed(metrics::SYNC_SHARDS, None, began, has_succeeded);
     }
@@ -58,7 +56,7 @@ impl ShardSync {
         &mut self,
         context: &ShardContext,
         stream: &ReadStream,
-        leases: &[Lease],
+        table: &TableListing<'_>,
     ) -> bool {
         let name = &stream.name;
         let shards = match in_time(stream.source.list_shards()).await {
@@ -68,8 +66,15 @@ impl ShardSync {
                 return false;
             }
         };
+        let leases = match table.since(Instant::now()).await {
+            Ok(table) => leases_of(&self.stream, &table),
+            Err(error) => {
+                tracing::warn!(stream = name, %error, "leases could not be listed");
+                return false;
+            }
+        };
         let suspects = &mut self.suspects;
-        let synced = shard_consumer::sync_leases(context, &self.stream, &shards, None, suspects);
+        let synced = shard_consumer::sync_leases(context, &shards, &leases, None, suspects);
         if let Err(error) = synced.await {
             tracing::warn!(stream = name, %error, "leases could not be created");
             if matches!(error, SyncError::Outdated(_)) {
@@ -78,7 +83,7 @@ impl ShardSync {
             }
             return false;
         }
-        for finished in shard_graph::leases_to_delete(&shards, leases) {
+        for finished in shard_graph::leases_to_delete(&shards, &leases) {
             let deleted = context.table.delete_finished(&finished);
             let shard_id = &finished.lease_key;
             match in_table_time(context, deleted).await {

@@ -14,7 +14,7 @@ use crate::held_lease::HeldLease;
 use crate::incoming::Arrival;
 use crate::metrics::{Metric, Operation};
 use crate::shard_consumer::{self, CALLS_AT_ONCE, in_table_time};
-use crate::{Conditional, Lease, ShardStep};
+use crate::{Conditional, Lease, ShardStep, tasks};
 
 impl Worker {
     /// Takes what has expired or is free and this worker's to take, or asks another worker for one of its leases.
@@ -23,7 +23,7 @@ impl Worker {
         leases: &[Lease],
         asked_for: &BTreeMap<String, AskedFor>,
     ) {
-        let counted = self.incoming.with(&self.held);
+        let counted = self.incoming.with(self.held.keys());
         let mut rng = self.rng.clone();
         let taker = self.taker(asked_for);
         let (observations, now) = (&self.observations, Instant::now());
@@ -102,7 +102,7 @@ impl Worker {
             self.context.stop.child_token(),
             self.context.metrics.clone(),
         ));
-        self.held.insert(lease_key.clone());
+        self.held.insert(lease_key.clone(), Arc::clone(&held));
         self.context.board.enter(&lease_key, ShardStep::Starting);
         self.count(Operation::TakeLeases, Metric::TakenLeases, 1);
         let context = Arc::clone(&self.context);
@@ -111,7 +111,8 @@ impl Worker {
             let outcome = shard_consumer::run(context, held, not_before).await;
             (lease_key, outcome)
         };
-        self.shards.spawn(work.instrument(span));
+        self.shards
+            .spawn(tasks::of_this_process(work.instrument(span)));
     }
 
     /// Asks the worker that holds a lease to finish what it has in hand and to pass the lease on.
@@ -144,7 +145,7 @@ impl Worker {
             .incoming
             .arrived(leases, &self.worker_id, now, has_expired);
         for (lease, arrival) in arrived {
-            if self.held.contains(&lease.lease_key) {
+            if self.held.contains_key(&lease.lease_key) {
                 continue;
             }
             let quarantine = match arrival {

@@ -75,6 +75,9 @@ struct Awkward {
     is_contended: Arc<AtomicBool>,
     /// The row with this key cannot be made.
     refuses_to_create: Option<String>,
+    /// Each time that it is read takes so long.
+    read_takes: Duration,
+    reads: Arc<AtomicU32>,
 }
 
 impl LeaseTable for Awkward {
@@ -82,7 +85,15 @@ impl LeaseTable for Awkward {
         self.table.ensure_exists()
     }
     fn list(&self) -> TableFuture<Vec<Lease>> {
-        self.table.list()
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let (table, read_takes) = (self.table.clone(), self.read_takes);
+        async move {
+            if !read_takes.is_zero() {
+                sleep(read_takes).await;
+            }
+            table.list().await
+        }
+        .boxed()
     }
     fn get(&self, lease_key: &str) -> TableFuture<Option<Lease>> {
         self.table.get(lease_key)

@@ -15,21 +15,31 @@ use crate::{
 
 const FAILOVER: Duration = Duration::from_secs(10);
 
-/// May be suspended, with its whole process, for longer than its lease lasts.
+/// When the whole process is suspended, for longer than the lease lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    InStarted,
+    WaitingForTheFirstBatch,
+    InTheFirstBatch,
+}
+
 struct Suspended {
     batches: Arc<AtomicU64>,
-    in_started: bool,
+    at: Moment,
 }
 
 impl RecordProcessor for Suspended {
     async fn started(&mut self, _: &ShardStart, _: &Checkpointer) -> Result<(), BoxError> {
-        if self.in_started {
+        if self.at == Moment::InStarted {
             tokio::time::advance(FAILOVER).await;
         }
         Ok(())
     }
 
     async fn process(&mut self, _: &RecordBatch, _: &Checkpointer) -> Result<(), Failure> {
+        if self.at == Moment::InTheFirstBatch {
+            sleep(FAILOVER / 10).await;
+        }
         self.batches.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -38,13 +48,17 @@ impl RecordProcessor for Suspended {
 /// The timer that ends the lease has not fired yet when the process goes on.
 #[tokio::test(start_paused = true)]
 async fn no_batch_is_handed_out_when_the_clock_says_that_the_lease_has_ended() {
-    for in_started in [true, false] {
-        no_batch_after_a_suspension(in_started).await;
-    }
+    no_batch_after_a_suspension(Moment::InStarted).await;
+    no_batch_after_a_suspension(Moment::WaitingForTheFirstBatch).await;
 }
 
-/// Suspended while `started` runs, or while it waits for the first batch.
-async fn no_batch_after_a_suspension(in_started: bool) {
+/// What the handler waited for comes first, and it went on, with a record that another worker had long processed.
+#[tokio::test(start_paused = true)]
+async fn a_handler_does_not_go_on_when_the_clock_says_that_the_lease_has_ended() {
+    no_batch_after_a_suspension(Moment::InTheFirstBatch).await;
+}
+
+async fn no_batch_after_a_suspension(at: Moment) {
     let stream = MemoryStream::new(1);
     let (shard_id, _) = stream.put("k", Vec::new());
     let table = Arc::new(MemoryLeaseTable::default());
@@ -80,10 +94,7 @@ async fn no_batch_after_a_suspension(in_started: bool) {
         site,
         factory: Box::new(move |_: &str| {
             let batches = Arc::clone(&for_processor);
-            Box::new(Suspended {
-                batches,
-                in_started,
-            })
+            Box::new(Suspended { batches, at })
         }),
     };
     let opened = stream.open(&shard_id, crate::StartingPosition::TrimHorizon);
@@ -111,11 +122,15 @@ async fn no_batch_after_a_suspension(in_started: bool) {
     let run = tokio::spawn(processing.run(start, from_fetcher));
     // It gets to where it waits for a batch.
     tokio::task::yield_now().await;
-    if !in_started {
+    if at == Moment::WaitingForTheFirstBatch {
         tokio::time::advance(FAILOVER).await;
     }
     // Nobody listens where it has ended already.
     drop(to_processor.send(fetched).await);
+    if at == Moment::InTheFirstBatch {
+        tokio::task::yield_now().await;
+        tokio::time::advance(FAILOVER).await;
+    }
     let end = run.await.unwrap();
     assert!(matches!(end, ProcessingEnd::Lost), "{end:?}");
     assert_eq!(batches.load(Ordering::Relaxed), 0);

@@ -201,6 +201,34 @@ async fn streams_that_do_not_answer_are_waited_for_together() {
     run.await.unwrap().unwrap();
 }
 
+/// It is read as a whole, and that is what a look at the shards costs most.
+#[tokio::test(start_paused = true)]
+async fn the_table_is_read_once_for_the_shards_of_all_streams() {
+    let names: Vec<StreamIdentifier> = (0..8).map(|n| named(&format!("orders-{n}"))).collect();
+    let (table, reads) = (MemoryLeaseTable::default(), Arc::default());
+    let counted = Awkward {
+        table: table.clone(),
+        read_takes: Duration::from_millis(20),
+        reads: Arc::clone(&reads),
+        ..Awkward::default()
+    };
+    let builder = Consumer::builder("tested", names.clone())
+        .lease_table(counted)
+        .settings(Settings::new().failover_time(FAILOVER));
+    let builder = names.into_iter().fold(builder, |builder, name| {
+        builder.source_of(name, MemoryStream::new(1))
+    });
+    let run = builder.build().unwrap().process(|_| Idle::default());
+    let stop = CancellationToken::new();
+    let run = spawn(run, &stop);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(table.rows().len(), 8);
+    // What there is, what was missing beside the shards, and what there is to take.
+    assert_eq!(reads.load(Ordering::Relaxed), 3);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
 /// A stream with one shard, which was created in this second; nothing is ever read.
 #[derive(Debug)]
 struct CreatedAt(u64);
