@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-pub use memory::{Memory, READ_AHEAD_BYTES_MAX};
+pub use memory::Memory;
+pub(crate) use memory::READ_AHEAD_BYTES_MAX;
 pub use reader::Problem;
 pub use sinks::{DeclaredSink, Flush, SinkSpec};
 pub use source::{Source, Start};

@@ -14,11 +14,11 @@ use crate::value;
 /// for the last of them.
 const TOGETHER_BYTES_MAX: usize = 1024 * 1024;
 /// Once what a step has made of some records takes so many bytes, the records behind them wait.
-pub const MADE_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const MADE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most bytes of values of one record on their way to the sinks, in memory.
-pub const RECORD_ITEMS_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub(crate) const RECORD_ITEMS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Once the values of some records on their way to the sinks have so many bytes, the other records wait.
-pub const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What records become on their way to windows and sinks.
 #[derive(Debug, Clone)]

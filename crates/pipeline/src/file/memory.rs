@@ -6,7 +6,7 @@ use crate::transform::{ITEMS_BYTES_MAX, MADE_BYTES_MAX, RECORD_ITEMS_BYTES_MAX};
 use crate::window::PIECE_BYTES_MAX;
 
 /// Most bytes that are read ahead of one stream, for all its shards together.
-pub const READ_AHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const READ_AHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The largest answer of a stream.
 const ANSWER_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Values that are evaluated at a time, if those of one record are as large as they may be.

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
-use self::calls::{Calls, NotAnswered};
+use self::calls::Calls;
 use super::loads::{LOAD_TIME_MAX, Loads, not_in_time};
 use super::statements::Statements;
 use crate::{SinkError, SinkFuture};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
+use super::calls::NotAnswered;
 use super::*;
 use crate::format::{Compression, Lines};
 use crate::sinks::redshift::Load;
