@@ -3,8 +3,8 @@
 while the pipeline delivers them, its worker is killed with SIGKILL three times, a shard is split, two are merged, and the
 destination is down for a while. Then every record must be there exactly once, as somebody else's program reads it.
 
-    under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [dynamodb] [windows]
-                    [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
+    under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [redshift-data] [dynamodb]
+                    [windows] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
 
 `make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
 (MILLSTREAM_CONNECTOR_RECORDS). `iceberg` runs if it is named: it wants another build of millstream and other packages
@@ -40,6 +40,7 @@ import parquet_files  # noqa: E402
 import postgres  # noqa: E402
 import postgres_rows  # noqa: E402
 import redshift  # noqa: E402
+import redshift_data  # noqa: E402
 import search  # noqa: E402
 import storm  # noqa: E402
 from judging import exactly_once  # noqa: E402
@@ -241,10 +242,14 @@ class Redshift:
         # Redshift keeps no key unique, so this has none.
         self.postgres.psql("CREATE TABLE trades (n bigint, k text, half double precision, text text)")
         run.declare(
-            f'[[sink]]\nredshift = {{ url = "{self.stand_in.url}", table = "trades", iam_role = "{redshift.ROLE}", '
+            f'[[sink]]\nredshift = {{ {self.way()}, table = "trades", iam_role = "{redshift.ROLE}", '
             f'bucket = "{object_store.BUCKET}", endpoint = "{self.store.endpoint}", prefix = "staging/trades", '
             f'compression = "gzip", {Files.FLUSH} }}\n'
         )
+
+    def way(self):
+        """How statements get there."""
+        return f'url = "{self.stand_in.url}"'
 
     def count(self):
         # None while the database is down.
@@ -262,6 +267,24 @@ class Redshift:
         # Each manifest has one note, and one COPY was committed for each note.
         notes = self.postgres.psql("SELECT count(*), count(DISTINCT manifest) FROM trades_millstream_loads").split("|")
         assert notes[0] == notes[1] and int(notes[0]) <= len(self.stand_in.loads), (notes, len(self.stand_in.loads))
+
+
+class RedshiftData(Redshift):
+    """The same by calls of the Data API, of which some are not answered and some are throttled."""
+
+    RECORDS = 4000
+
+    def way(self):
+        self.data_api = redshift_data.DataApi(self.stand_in)
+        self.run.ends.append(self.data_api.stop)
+        return (f'cluster = "{redshift_data.CLUSTER}", database = "{redshift_data.DATABASE}", '
+                f'user = "{redshift_data.USER}", data_endpoint = "{self.data_api.endpoint}"')
+
+    def check(self):
+        super().check()
+        counts = self.data_api.counts
+        assert counts["lost"] and counts["throttled"], counts
+        self.run.said = "{lost} answers lost, {throttled} calls throttled".format_map(counts)
 
 
 class DynamoDb:
@@ -291,7 +314,9 @@ class DynamoDb:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def count(self):
-        return sum(1 for _ in self.rows())
+        # To read them all again and again would take as long as to write them.
+        self.table.reload()
+        return self.table.item_count
 
     def down(self):
         return None
@@ -348,8 +373,8 @@ class WindowsOf64(Windows):
 
 
 DESTINATIONS = {
-    "files": Files, "columns": Columns, "s3": S3, "parquet": Parquet, "redshift": Redshift, "dynamodb": DynamoDb,
-    "windows": Windows, "windows-of-64": WindowsOf64, "stream": another_stream.AnotherStream,
+    "files": Files, "columns": Columns, "s3": S3, "parquet": Parquet, "redshift": Redshift, "redshift-data": RedshiftData,
+    "dynamodb": DynamoDb, "windows": Windows, "windows-of-64": WindowsOf64, "stream": another_stream.AnotherStream,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
     "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }

@@ -80,6 +80,11 @@ pub enum NotWritten {
 
 /// The bytes of an item that stands alone: raw data as it is, a text's bytes, anything else as JSON.
 pub fn bytes_of(item: &Item) -> Vec<u8> {
+    // Anything but a text is written as it is.
+    let text = item.value.text().filter(|text| !text.starts_with('"'));
+    if let (None, Some(text)) = (&item.raw, text) {
+        return text.as_bytes().to_vec();
+    }
     match (&item.raw, &*item.value) {
         (Some(raw), _) => raw.to_vec(),
         (None, Value::String(text)) => text.as_bytes().to_vec(),

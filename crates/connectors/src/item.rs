@@ -1,10 +1,12 @@
 //! What is delivered.
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
+
+use crate::Json;
 
 /// The record that an item came from: what is kept if no sink takes the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +25,10 @@ pub struct Origin {
     pub data: Bytes,
 }
 
-/// Room for the two indexes of an id, as they mostly are, and for what stands between its parts.
-const NUMBERS_BYTES: usize = 16;
+thread_local! {
+    /// Room for an id.
+    static ID: Cell<String> = const { Cell::new(String::new()) };
+}
 
 /// One value on its way to a sink. Clones share the contents.
 #[derive(Debug, Clone)]
@@ -37,7 +41,7 @@ pub struct Item {
     /// Where it came from.
     pub origin: Arc<Origin>,
     /// The value.
-    pub value: Arc<Value>,
+    pub value: Json,
     /// The value's bytes, if it is no JSON but raw data.
     pub raw: Option<Bytes>,
     /// About how many bytes it takes.
@@ -50,7 +54,7 @@ impl Item {
         stream: &str,
         origin: Arc<Origin>,
         index: usize,
-        value: Value,
+        value: impl Into<Json>,
         raw: Option<Bytes>,
         bytes: usize,
     ) -> Self {
@@ -60,10 +64,9 @@ impl Item {
             sub_sequence_number,
             ..
         } = &*origin;
-        // Whole from the start: most of it is the long number.
-        let mut id = String::with_capacity(
-            stream.len() + shard_id.len() + sequence_number.len() + NUMBERS_BYTES,
-        );
+        // Shared texts are made of others: this one is used again.
+        let mut id = ID.take();
+        id.clear();
         let written = write!(
             id,
             "{stream}:{shard_id}:{sequence_number}:{sub_sequence_number}"
@@ -73,11 +76,13 @@ impl Item {
             _ => write!(id, ":{index}"),
         });
         written.expect("memory takes every text");
+        let shared = id.as_str().into();
+        ID.set(id);
         Self {
-            id: id.into(),
+            id: shared,
             revision: 0,
             origin,
-            value: Arc::new(value),
+            value: value.into(),
             raw,
             bytes,
         }

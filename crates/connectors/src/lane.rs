@@ -352,6 +352,7 @@ impl Worker {
                     outcomes.len()
                 )));
             }
+            let given = items.len();
             let mut again = Vec::new();
             let mut why = None;
             let mut stop = None;
@@ -380,7 +381,12 @@ impl Worker {
             }
             items = again;
             match why {
-                Some(cause) => self.pause(&cause).await,
+                Some(cause) => {
+                    // One that takes some of them each time is slow or busy, not down: pauses that grow would make it slower.
+                    let has_taken_some = items.len() < given;
+                    self.failures -= u32::from(has_taken_some && self.failures > 0);
+                    self.pause(&cause).await;
+                }
                 None => self.recovered(),
             }
         }

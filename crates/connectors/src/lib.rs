@@ -18,6 +18,7 @@
 mod field_path;
 pub mod format;
 mod item;
+mod json;
 mod lane;
 pub mod moment;
 mod sink;
@@ -26,6 +27,7 @@ mod status;
 
 pub use field_path::{FieldPath, InvalidFieldPath};
 pub use item::{Item, Origin};
+pub use json::Json;
 pub use lane::{Lane, LaneFailed, LaneSettings, Rejects};
 pub use sink::{Cut, Guarantee, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture};
 pub use status::{FlushTimes, SinkCounts, SinkStatus};

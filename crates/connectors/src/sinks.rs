@@ -1,6 +1,12 @@
 //! The sinks, each behind a feature of its name.
 
-#[cfg(any(feature = "http", feature = "opensearch", feature = "kafka", test))]
+#[cfg(any(
+    feature = "http",
+    feature = "opensearch",
+    feature = "kafka",
+    feature = "redshift",
+    test
+))]
 mod authorities;
 #[cfg(any(feature = "dynamodb", test))]
 pub mod dynamodb;
@@ -10,7 +16,7 @@ pub mod files;
 mod halves;
 #[cfg(any(feature = "http", test))]
 pub mod http;
-#[cfg(any(feature = "http", feature = "opensearch", test))]
+#[cfg(any(feature = "http", feature = "opensearch", feature = "redshift", test))]
 pub mod https;
 #[cfg(any(feature = "kafka", test))]
 pub mod kafka;

@@ -1,5 +1,6 @@
 //! A pipeline as a file declares it, checked: all mistakes at once, each with its place and what would be right.
 
+mod memory;
 mod reader;
 mod sinks;
 mod source;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+pub use memory::Memory;
+pub(crate) use memory::READ_AHEAD_BYTES_MAX;
 pub use reader::Problem;
 pub use sinks::{DeclaredSink, Flush, SinkSpec};
 pub use source::{Source, Start};
@@ -95,13 +98,9 @@ impl Pipeline {
         self.sinks.iter().any(SinkSpec::delivers_by_cuts)
     }
 
-    /// Most bytes that a worker holds for each shard beside what it reads ahead, which is two answers of the stream of
-    /// 10 MiB: the items on their way to all sinks, or the piece of the windows in hand.
-    pub fn bytes_per_shard(&self) -> usize {
-        match self.window {
-            Some(_) => 2 * crate::window::PIECE_BYTES_MAX,
-            None => self.sinks.iter().map(SinkSpec::bytes_per_shard).sum(),
-        }
+    /// What a worker's memory is bounded by.
+    pub fn memory(&self) -> Memory {
+        Memory::of(self)
     }
 }
 

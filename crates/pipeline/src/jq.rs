@@ -3,6 +3,7 @@
 //! The language is that of `jaq`. What would make a result differ from run to run (`now`, `env`, `$ENV`) or act on the
 //! process (`halt`, `debug`, `stderr`, `input`) is not there: a program says `now/0 is not defined`.
 
+use std::cell::Cell;
 use std::fmt;
 
 use jaq_core::data::JustLut;
@@ -16,7 +17,7 @@ mod simple;
 
 use simple::Simple;
 
-pub use guard::Limits;
+pub use guard::{Limits, STACK_BYTES_MAX};
 
 /// What the natives of the language work on.
 type Data = JustLut<Val>;
@@ -71,6 +72,18 @@ pub enum RunError {
     /// It has too many results.
     #[error("it has more than {0} results")]
     Results(usize),
+}
+
+thread_local! {
+    /// See [`take_made_bytes`].
+    static MADE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// At most how many bytes the results have that programs gave on this thread since this was asked last, beside what they
+/// share with what the programs were given, or among themselves. It may be much more than they have: what a program made
+/// and did not keep is in it.
+pub(crate) fn take_made_bytes() -> u64 {
+    MADE.take()
 }
 
 impl Program {
@@ -158,6 +171,7 @@ impl Program {
                 return Err(RunError::Results(limits.results_max));
             }
         }
+        MADE.set(MADE.get().saturating_add(guard::bytes_spent(limits)));
         Ok(results)
     }
 }

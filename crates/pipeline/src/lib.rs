@@ -60,6 +60,8 @@ pub mod trial;
 pub mod value;
 pub mod window;
 
-pub use file::{DeclaredSink, Flush, InvalidFile, Pipeline, Problem, SinkSpec, Source, Start};
+pub use file::{
+    DeclaredSink, Flush, InvalidFile, Memory, Pipeline, Problem, SinkSpec, Source, Start,
+};
 pub use millstream_connectors::moment;
 pub use transform::{Rejection, StepBroken, Transform, Transformed};

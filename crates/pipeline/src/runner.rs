@@ -36,7 +36,7 @@ pub use reports::{REPORT_AGE_MAX, REPORT_INTERVAL, Reports, SinkReport, WorkerRe
 pub use state_table::{MemoryStates, StateError, StateFuture, StateStore, StateTable};
 
 use crate::evaluator::Evaluator;
-use crate::file::{Pipeline, SinkSpec, Start};
+use crate::file::{Pipeline, READ_AHEAD_BYTES_MAX, SinkSpec, Start};
 use metrics::Publisher;
 use rejections::Rejections;
 use services::{AwsServices, Services};
@@ -137,6 +137,7 @@ impl ReadySink {
 struct Shared {
     pipeline: Arc<Pipeline>,
     evaluator: Evaluator,
+    width: Arc<evaluation::Width>,
     sinks: Vec<ReadySink>,
     rejections: Arc<Rejections>,
     fatal: Arc<Fatal>,
@@ -161,6 +162,7 @@ impl Shared {
         Self {
             pipeline,
             evaluator,
+            width: Arc::default(),
             sinks,
             rejections: Arc::new(rejections),
             fatal,
@@ -403,6 +405,7 @@ impl Worker {
         Settings::new()
             .failover_time(self.settings.failover_time)
             .poll_interval(self.settings.poll_interval)
+            .prefetch_bytes_max(READ_AHEAD_BYTES_MAX)
             .shutdown_grace(self.settings.shutdown_grace)
             .worker_id(&self.worker_id)
             // The processors say themselves what is done.

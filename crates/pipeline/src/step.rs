@@ -21,8 +21,12 @@ pub trait Step: Send + Sync + fmt::Debug {
     /// Why nothing can become of it: the record is rejected with this cause.
     fn apply(&self, value: Val, limits: &Limits) -> Result<Vec<Val>, StepError>;
 
-    /// What becomes of several values, each for itself: one answer for each, in their order. For steps that gain by
-    /// having many at a time; every other has this one.
+    /// Whether the step gains by having many values at a time: then it is given them by [`apply_all`](Self::apply_all).
+    fn gains_by_many(&self) -> bool {
+        false
+    }
+
+    /// What becomes of several values, each for itself: one answer for each, in their order.
     ///
     /// # Errors
     /// [`Broken`] if the step does not work, whatever the value: the pipeline stops.
@@ -31,15 +35,22 @@ pub trait Step: Send + Sync + fmt::Debug {
         values: Vec<Val>,
         limits: &Limits,
     ) -> Result<Vec<Result<Vec<Val>, StepError>>, Broken> {
-        let apply = |value| {
-            let caught = catch_unwind(AssertUnwindSafe(|| self.apply(value, limits)));
-            caught.unwrap_or(Err(StepError::Panicked))
-        };
-        Ok(values.into_iter().map(apply).collect())
+        let each = values.into_iter();
+        Ok(each.map(|value| caught(self, value, limits)).collect())
     }
 
     /// The step in a few words, for people.
     fn describe(&self) -> String;
+}
+
+/// What becomes of the value; a panic is the value's fault.
+pub(crate) fn caught<S: Step + ?Sized>(
+    step: &S,
+    value: Val,
+    limits: &Limits,
+) -> Result<Vec<Val>, StepError> {
+    let caught = catch_unwind(AssertUnwindSafe(|| step.apply(value, limits)));
+    caught.unwrap_or(Err(StepError::Panicked))
 }
 
 /// Why a step rejects a value.

@@ -6,12 +6,19 @@ use bytes::Bytes;
 use jaq_json::Val;
 
 use crate::decode::{DecodeError, Encoding};
-use crate::jq::Limits;
-use crate::step::{Step, StepError};
+use crate::jq::{self, Limits};
+use crate::step::{self, Step, StepError};
+use crate::value;
 
 /// Records go through the steps together as long as they have no more bytes than this once they are decompressed; but
 /// for the last of them.
 const TOGETHER_BYTES_MAX: usize = 1024 * 1024;
+/// Once what a step has made of some records takes so many bytes, the records behind them wait.
+pub(crate) const MADE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes of values of one record on their way to the sinks, in memory.
+pub(crate) const RECORD_ITEMS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Once the values of some records on their way to the sinks have so many bytes, the other records wait.
+pub(crate) const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What records become on their way to windows and sinks.
 #[derive(Debug, Clone)]
@@ -61,7 +68,8 @@ pub struct StepBroken {
 }
 
 impl Transform {
-    /// What the first of the records become, at least one if there is any: as many as go through the steps together.
+    /// What the first of the records become, at least one if there is any: as many as go through the steps together, and
+    /// no more than what they become has room for.
     ///
     /// # Errors
     /// [`StepBroken`]: then nothing can be said of any of the records.
@@ -106,8 +114,41 @@ impl Transform {
         decoded
     }
 
-    /// One step of all records that are still on their way, with nothing lost.
+    /// One step of all records that are still on their way, with nothing lost; of fewer, if they become too much.
     fn take_step(
+        &self,
+        number: usize,
+        step: &dyn Step,
+        records: &mut Vec<Transformed>,
+    ) -> Result<(), StepBroken> {
+        if step.gains_by_many() {
+            return self.take_step_together(number, step, records);
+        }
+        jq::take_made_bytes();
+        let mut made_bytes = 0;
+        for index in 0..records.len() {
+            let Ok(values) = &mut records[index] else {
+                continue;
+            };
+            let values = std::mem::take(values).into_iter();
+            let answers = values.map(|value| step::caught(step, value, &self.limits));
+            records[index] = self.of_record(number, step, joined(answers));
+            made_bytes += jq::take_made_bytes();
+            if made_bytes < MADE_BYTES_MAX as u64 {
+                continue;
+            }
+            // That is what was made; what was kept of it may be little.
+            let kept = records[..=index].iter().flatten().flatten();
+            made_bytes = value::bytes_of(kept, MADE_BYTES_MAX) as u64;
+            if made_bytes >= MADE_BYTES_MAX as u64 {
+                records.truncate(index + 1);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_step_together(
         &self,
         number: usize,
         step: &dyn Step,
@@ -137,25 +178,31 @@ impl Transform {
         let mut answers = answers.into_iter();
         for (record, count) in records.iter_mut().zip(counts) {
             let of_record = joined(answers.by_ref().take(count));
-            if record.is_err() {
-                continue;
+            if record.is_ok() {
+                *record = self.of_record(number, step, of_record);
             }
-            *record = match of_record {
-                Ok(results) => {
-                    if results.len() > self.limits.results_max {
-                        Err(Rejection::Values(self.limits.results_max))
-                    } else {
-                        Ok(results)
-                    }
-                }
-                Err(cause) => Err(Rejection::Step {
-                    number,
-                    step: step.describe(),
-                    cause,
-                }),
-            };
         }
         Ok(())
+    }
+
+    /// What a record becomes by a step with these results.
+    fn of_record(
+        &self,
+        number: usize,
+        step: &dyn Step,
+        results: Result<Vec<Val>, StepError>,
+    ) -> Transformed {
+        match results {
+            Ok(results) if results.len() > self.limits.results_max => {
+                Err(Rejection::Values(self.limits.results_max))
+            }
+            Ok(results) => Ok(results),
+            Err(cause) => Err(Rejection::Step {
+                number,
+                step: step.describe(),
+                cause,
+            }),
+        }
     }
 }
 
@@ -200,6 +247,10 @@ mod tests {
     struct Forgetful;
 
     impl Step for Forgetful {
+        fn gains_by_many(&self) -> bool {
+            true
+        }
+
         fn apply(&self, _: Val, _: &Limits) -> Result<Vec<Val>, StepError> {
             Ok(Vec::new())
         }
@@ -269,5 +320,21 @@ mod tests {
         assert_eq!(transform.apply(&records).unwrap().len(), 2);
         assert_eq!(transform.apply(&records[2..]).unwrap().len(), 1);
         assert!(transform.apply(&[]).unwrap().is_empty());
+    }
+
+    /// A map whose program makes much of little once filled the memory with what half a thousand small records became.
+    #[test]
+    fn small_records_that_become_large_go_few_at_a_time() {
+        let map = |program: &str| -> Arc<dyn Step> {
+            Arc::new(Map(crate::jq::Program::compile(program).unwrap()))
+        };
+        let records = vec![Bytes::from("1"); 100];
+        let large = transform(vec![map("\"x\" * 10000000"), map("{text: .}")]);
+        let become_large = large.apply(&records).unwrap();
+        assert_eq!(become_large.len(), MADE_BYTES_MAX.div_ceil(10_000_000));
+        assert!(become_large.iter().all(Result::is_ok));
+        // What a program makes and does not keep holds nobody up.
+        let small = transform(vec![map("\"x\" * 10000000 | length")]);
+        assert_eq!(small.apply(&records).unwrap().len(), 100);
     }
 }

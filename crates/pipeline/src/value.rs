@@ -71,12 +71,9 @@ fn convert(value: &Val, depth: usize, left: &mut usize) -> Result<Value, Option<
     if depth > DEPTH_MAX {
         return Err(Some(NotJson::TooDeep));
     }
-    let text = match value {
-        Val::TStr(text) => text.len(),
-        Val::BStr(bytes) => bytes.len().div_ceil(3) * 4,
-        Val::Null | Val::Bool(_) | Val::Num(_) | Val::Arr(_) | Val::Obj(_) => 0,
-    };
-    *left = left.checked_sub(NODE_BYTES + text).ok_or(None)?;
+    *left = left
+        .checked_sub(NODE_BYTES + text_bytes(value))
+        .ok_or(None)?;
     Ok(match value {
         Val::Null => Value::Null,
         Val::Bool(truth) => Value::Bool(*truth),
@@ -100,6 +97,123 @@ fn convert(value: &Val, depth: usize, left: &mut usize) -> Result<Value, Option<
             Value::Object(object)
         }
     })
+}
+
+/// As [`to_json_within`], as text: what `serde_json` writes of that, at a part of the cost. Nothing if there is a name that is
+/// not UTF-8, which might be there twice once it is; the bytes that are left mean nothing then.
+///
+/// # Errors
+/// As for [`to_json_within`].
+pub fn to_text_within(value: &Val, left: &mut usize) -> Result<Option<String>, NotJson> {
+    let before = *left;
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    match write(value, 0, left, &mut text) {
+        Ok(()) => Ok(String::from_utf8(text).ok()),
+        Err(NotText::TooLarge) => Err(NotJson::TooLarge(before)),
+        Err(NotText::NotJson(error)) => Err(error),
+        Err(NotText::Name) => Ok(None),
+    }
+}
+
+/// Room for a text as it mostly is.
+const TEXT_BYTES: usize = 128;
+
+enum NotText {
+    TooLarge,
+    NotJson(NotJson),
+    Name,
+}
+
+fn write(value: &Val, depth: usize, left: &mut usize, to: &mut Vec<u8>) -> Result<(), NotText> {
+    if depth > DEPTH_MAX {
+        return Err(NotText::NotJson(NotJson::TooDeep));
+    }
+    *left = left
+        .checked_sub(NODE_BYTES + text_bytes(value))
+        .ok_or(NotText::TooLarge)?;
+    match value {
+        Val::Null => to.extend_from_slice(b"null"),
+        Val::Bool(true) => to.extend_from_slice(b"true"),
+        Val::Bool(false) => to.extend_from_slice(b"false"),
+        Val::Num(number) => json(&self::number(number), to),
+        Val::TStr(text) => json(&*String::from_utf8_lossy(text), to),
+        Val::BStr(bytes) => json(&BASE64_STANDARD.encode(&**bytes), to),
+        Val::Arr(items) => {
+            to.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    to.push(b',');
+                }
+                write(item, depth + 1, left, to)?;
+            }
+            to.push(b']');
+        }
+        Val::Obj(members) => {
+            to.push(b'{');
+            for (index, (name, value)) in members.iter().enumerate() {
+                let Val::TStr(name) = name else {
+                    return Err(NotText::NotJson(NotJson::Name));
+                };
+                *left = left
+                    .checked_sub(MEMBER_BYTES + name.len())
+                    .ok_or(NotText::TooLarge)?;
+                if index > 0 {
+                    to.push(b',');
+                }
+                json(str::from_utf8(name).map_err(|_| NotText::Name)?, to);
+                to.push(b':');
+                write(value, depth + 1, left, to)?;
+            }
+            to.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) {
+    serde_json::to_writer(to, value).expect("memory takes every value");
+}
+
+/// What a value's text takes beside the value.
+fn text_bytes(value: &Val) -> usize {
+    match value {
+        Val::TStr(text) => text.len(),
+        Val::BStr(bytes) => bytes.len().div_ceil(3) * 4,
+        Val::Null | Val::Bool(_) | Val::Num(_) | Val::Arr(_) | Val::Obj(_) => 0,
+    }
+}
+
+/// About how many bytes values take as JSON in memory, but no more than `most`. What is shared counts each time that it is
+/// there, and what nests too deep to be written does not.
+pub fn bytes_of<'v>(values: impl IntoIterator<Item = &'v Val>, most: usize) -> usize {
+    let mut left = most;
+    for value in values {
+        take_bytes(value, 0, &mut left);
+        if left == 0 {
+            break;
+        }
+    }
+    most - left
+}
+
+fn take_bytes(value: &Val, depth: usize, left: &mut usize) {
+    if depth > DEPTH_MAX || *left == 0 {
+        return;
+    }
+    *left = left.saturating_sub(NODE_BYTES + text_bytes(value));
+    match value {
+        Val::Arr(items) => items
+            .iter()
+            .for_each(|item| take_bytes(item, depth + 1, left)),
+        Val::Obj(members) => {
+            for (name, value) in members.iter() {
+                *left = left.saturating_sub(MEMBER_BYTES);
+                take_bytes(name, depth + 1, left);
+                take_bytes(value, depth + 1, left);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn number(number: &Num) -> Value {
@@ -140,5 +254,31 @@ mod tests {
         let long = format!("{:?}", "x".repeat(1000));
         let value = parse(long.as_bytes()).unwrap().remove(0);
         assert_eq!(to_json(&value, 500), Err(NotJson::TooLarge(500)));
+    }
+
+    #[test]
+    fn the_text_is_what_the_json_says_and_takes_as_much() {
+        for program in [
+            ".",
+            "[1, -1, 0.1, 1e300, 5e-324, -0.0, 18446744073709551615, 100000000000000000000000, nan, infinite]",
+            "{b: [], a: {}, c: [{}, [[]]], \"\": null, t: true, f: false}",
+            "\"\\u0000\\n\\\"\\\\ é\\ud83d\\ude00\"",
+            "[\"/+==\", @base64 \"abc\"]",
+            "reduce range(127) as $i (0; [.])",
+            "reduce range(200) as $i (0; [.])",
+            "{a: (\"x\" * 100000)}",
+        ] {
+            let compiled = crate::jq::Program::compile(program).unwrap();
+            let input = of_json(&serde_json::json!({"n": 1, "text": "é"}));
+            let results = compiled.run(input, &crate::jq::Limits::default()).unwrap();
+            let (mut of_json, mut of_text) = (50_000, 50_000);
+            let value = to_json_within(&results[0], &mut of_json);
+            let text = to_text_within(&results[0], &mut of_text);
+            let written = value.map(|value| Some(value.to_string()));
+            assert_eq!(text, written, "{program}");
+            if written.is_ok() {
+                assert_eq!(of_text, of_json, "{program}");
+            }
+        }
     }
 }

@@ -10,24 +10,30 @@ use crate::output::{self, Format};
 
 pub(super) fn run(path: &Path, format: Format) -> Result<(), Failure> {
     let pipeline = file::read(path)?;
-    let bytes = pipeline.bytes_per_shard();
+    let memory = pipeline.memory();
     if format.json {
-        let state = pipeline.window.as_ref().map(|plan| plan.state_bytes_max);
         return output::print_json(&json!({
             "Name": pipeline.name,
-            "BytesPerShardMax": bytes,
-            "StateBytesMax": state,
+            "BytesPerShardMax": memory.per_shard,
+            "LargeValuesBytesPerShardMax": memory.large_values_per_shard,
+            "ReadAheadBytesMax": memory.read_ahead,
+            "BytesPerThreadMax": memory.per_thread,
+            "StateBytesMax": memory.states,
         }));
     }
     let mut line = format!(
-        "{}: no mistakes. A worker holds at most {} for each shard that it works on, beside what it reads ahead",
+        "{}: no mistakes. A worker holds at most {} for each shard that it works on, and {} more while records become values \
+         as large as they may; {} that it has read ahead; and {} for each thread of its steps",
         path.display(),
-        mib(bytes)
+        mib(memory.per_shard),
+        mib(memory.large_values_per_shard),
+        mib(memory.read_ahead),
+        mib(memory.per_thread),
     );
-    if let Some(plan) = &pipeline.window {
+    if let Some(bytes) = memory.states {
         line += &format!(
             "; the worker that merges windows at most {} more",
-            mib(plan.state_bytes_max)
+            mib(bytes)
         );
     }
     output::print_line(&line)

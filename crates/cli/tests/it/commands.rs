@@ -222,6 +222,20 @@ impl Running {
         (self.child.wait().unwrap(), said)
     }
 
+    /// Most bytes of memory that it has had (resident).
+    pub(crate) fn peak_bytes(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: usize = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        kib * 1024
+    }
+
     /// Ends it at once (SIGKILL).
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

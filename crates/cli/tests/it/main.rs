@@ -15,6 +15,7 @@ mod log_status;
 mod multilang;
 mod pipeline_files;
 mod pipeline_place;
+mod pipeline_poison;
 mod pipeline_postgres;
 mod pipeline_runs;
 mod pipeline_windows;

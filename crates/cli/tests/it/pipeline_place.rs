@@ -120,21 +120,28 @@ pub(crate) fn until(what: &str, mut is_done: impl FnMut() -> Result<(), String>)
     }
 }
 
+/// As the commands do without credentials: another key would be another account.
+fn credentials() -> aws_credential_types::Credentials {
+    aws_credential_types::Credentials::new("millstream", "millstream", None, None, "test")
+}
+
+pub(crate) fn kinesis(endpoint: &str) -> aws_sdk_kinesis::Client {
+    let config = aws_sdk_kinesis::Config::builder()
+        .behavior_version(aws_sdk_kinesis::config::BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(aws_sdk_kinesis::config::Region::new("us-east-1"))
+        .credentials_provider(credentials());
+    aws_sdk_kinesis::Client::from_conf(config.build())
+}
+
 pub(crate) fn tables(endpoint: &str) -> aws_sdk_dynamodb::Client {
-    use aws_credential_types::Credentials;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(endpoint)
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
-        // As the commands do without credentials: another key would be another account.
-        .credentials_provider(Credentials::new(
-            "millstream",
-            "millstream",
-            None,
-            None,
-            "test",
-        ));
+        .credentials_provider(credentials());
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 

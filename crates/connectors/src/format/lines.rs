@@ -28,7 +28,11 @@ impl Lines {
     pub fn append(&self, item: &Item, to: &mut Vec<u8>) -> Result<(), NotWritten> {
         match self {
             Self::Json => {
-                serde_json::to_writer(&mut *to, &*item.value).expect("memory takes every value");
+                match item.value.text() {
+                    Some(text) => to.extend_from_slice(text.as_bytes()),
+                    None => serde_json::to_writer(&mut *to, &*item.value)
+                        .expect("memory takes every value"),
+                }
                 to.push(b'\n');
             }
             Self::Csv { columns } => {

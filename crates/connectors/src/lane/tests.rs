@@ -79,6 +79,43 @@ async fn a_sink_that_is_down_for_an_hour_costs_nothing_but_time() {
     );
 }
 
+/// Takes the first item of those that it is given.
+#[derive(Debug)]
+struct OneByOne(Memory);
+
+impl Sink for OneByOne {
+    fn deliver<'a>(
+        &'a mut self,
+        items: &'a [Item],
+    ) -> crate::SinkFuture<'a, Result<Vec<Outcome>, crate::SinkError>> {
+        Box::pin(async move {
+            let (first, rest) = items.split_at(1);
+            let mut outcomes = self.0.open("s").deliver(first).await?;
+            outcomes.extend(rest.iter().map(|_| Outcome::Again("slowly".to_owned())));
+            Ok(outcomes)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_takes_a_part_each_time_is_not_slowed_down() {
+    let (to, status) = (Memory::new(Guarantee::Idempotent), SinkStatus::default());
+    let (sink, settings) = (Box::new(OneByOne(to.clone())), LaneSettings::default());
+    let rejects = Arc::<Kept>::default();
+    let mut lane = Lane::start("sink", sink, false, settings, status.clone(), rejects);
+    let began = tokio::time::Instant::now();
+    lane.send((1..=101).map(item).collect()).await.unwrap();
+    lane.drained().await.unwrap();
+    assert_eq!(numbers(&to), (1..=101).collect::<Vec<u64>>());
+    // A hundred pauses, each as the first.
+    assert!(
+        began.elapsed() <= Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(status.counts().retried, 100);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_holds_the_sender_back_and_an_optional_one_skips() {
     let sink = Memory::new(Guarantee::AtLeastOnce);

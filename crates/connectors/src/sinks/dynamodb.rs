@@ -4,12 +4,14 @@
 //! A row holds the members of the value, its key, and its order: a write is made only over a row that is older.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, stream};
 use serde_json::Value;
+use tokio::time::{Instant, timeout};
 
 use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
@@ -17,6 +19,11 @@ use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFu
 const ORDER: &str = "millstream_order";
 /// Writes under way at a time.
 const WRITES_MAX: usize = 16;
+/// Once it has written for so long it begins no more writes and says what it knows: the caller's deadline is further away. A
+/// table that takes five rows a second would else never be known to have taken half a thousand.
+const WRITING_TIME: Duration = Duration::from_secs(15);
+/// How long one write may take, with what the client does by itself about a table that throttles.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// Opens sinks that write rows.
 #[derive(Debug, Clone)]
@@ -103,6 +110,30 @@ impl DynamoDb {
     }
 }
 
+/// Writes rows, those of one key by [`last_of`] and the keys side by side.
+async fn write_all<F: Future<Output = Outcome>>(
+    rows: BTreeMap<String, Vec<(usize, Row)>>,
+    write: impl Fn(Row) -> F,
+) -> Vec<(usize, Outcome)> {
+    let began = Instant::now();
+    let in_time = |row: Row| {
+        let writing = (began.elapsed() < WRITING_TIME).then(|| timeout(WRITE_TIME, write(row)));
+        async move {
+            let again = |cause: &str| Outcome::Again(cause.to_owned());
+            match writing {
+                None => again("the table takes rows slowly"),
+                Some(writing) => writing.await.unwrap_or_else(|_| again("no answer in time")),
+            }
+        }
+    };
+    let writes = rows.into_values().map(|rows| last_of(rows, &in_time));
+    let written: Vec<Vec<(usize, Outcome)>> = stream::iter(writes)
+        .buffer_unordered(WRITES_MAX)
+        .collect()
+        .await;
+    written.into_iter().flatten().collect()
+}
+
 /// Writes the last of the rows of one key. One that is refused replaces nothing, so the one before it is written; while
 /// one is not known to be written, those before it are not done either.
 async fn last_of<F: Future<Output = Outcome>>(
@@ -174,14 +205,7 @@ impl Sink for DynamoDbSink {
                 }
             }
             let table = &self.0;
-            let writes = rows
-                .into_values()
-                .map(|writes| last_of(writes, |row| table.write(row)));
-            let written: Vec<Vec<(usize, Outcome)>> = stream::iter(writes)
-                .buffer_unordered(WRITES_MAX)
-                .collect()
-                .await;
-            for (index, outcome) in written.into_iter().flatten() {
+            for (index, outcome) in write_all(rows, |row| table.write(row)).await {
                 outcomes[index] = outcome;
             }
             Ok(outcomes)
@@ -267,6 +291,29 @@ mod tests {
             let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
             assert_eq!(outcomes, expected);
         }
+    }
+
+    /// Half a thousand rows took such a table longer than a try may: nothing was known to be written, and all of them came
+    /// again, for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_is_slow_says_in_time_what_it_has() {
+        let rows = (0..512).map(|n| (n.to_string(), vec![(n, Row::new())]));
+        let began = Instant::now();
+        let write = |_| async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Outcome::Delivered
+        };
+        let outcomes = write_all(rows.collect(), write).await;
+        assert!(began.elapsed() < Duration::from_secs(50));
+        assert_eq!(outcomes.len(), 512);
+        let delivered = outcomes
+            .iter()
+            .filter(|(_, outcome)| *outcome == Outcome::Delivered);
+        assert_eq!(delivered.count(), 5 * WRITES_MAX);
+        // Nor is one waited for that is never answered.
+        let rows = BTreeMap::from([("k".to_owned(), vec![(0, Row::new())])]);
+        let unanswered = write_all(rows, |_| std::future::pending()).await;
+        assert!(matches!(&unanswered[..], [(0, Outcome::Again(_))]));
     }
 
     #[test]

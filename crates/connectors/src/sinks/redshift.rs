@@ -3,10 +3,13 @@
 //! A cut has one object and one manifest that names it, both with names that the cut gives. One transaction looks whether
 //! the manifest was loaded, loads it, and notes that it was: whoever makes the cut again finds the note. The table of
 //! notes is locked meanwhile, because Redshift keeps no key unique; so there is one COPY at a time into a table, however
-//! many workers there are, and nobody who reads the table waits.
+//! many workers there are, and nobody who reads the table waits. The transaction goes over a connection, or by calls of the
+//! Data API.
 
 mod connection;
+mod data_api;
 mod loader;
+mod loads;
 mod statements;
 
 use std::sync::Arc;
@@ -18,12 +21,16 @@ use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::connection::Server;
+use self::data_api::DataLoader;
 use self::loader::Loader;
+use self::loads::Loads;
 use self::statements::Statements;
 use super::postgres::{Address, Tls};
 use super::s3::{Prefix, S3};
 use crate::format::{Compression, Format, Lines};
 use crate::{Cut, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
+
+pub use self::data_api::{Database, Service, Warehouse};
 
 /// Longest object of JSON that COPY takes.
 const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -74,22 +81,25 @@ pub enum InvalidLoad {
     /// The certificates cannot be read.
     #[error("the certificates that the server is checked by: {0}")]
     Certificates(String),
+    /// The Data API cannot be called at that address.
+    #[error("{0}")]
+    Service(String),
 }
 
-/// Opens sinks that load a table. All of them share one connection.
+/// Opens sinks that load a table, one cut at a time.
 #[derive(Debug, Clone)]
 pub struct Redshift {
     objects: S3,
     bucket: String,
     prefix: String,
-    loader: Arc<Loader>,
+    loader: Arc<dyn Loads>,
 }
 
 impl Load {
     /// Whether this can be loaded.
     ///
     /// # Errors
-    /// See [`InvalidLoad`]; the certificates are not looked at.
+    /// See [`InvalidLoad`]; certificates and addresses are not looked at.
     pub fn check(&self) -> Result<(), InvalidLoad> {
         self.statements().map(|_| ())
     }
@@ -115,8 +125,8 @@ impl Load {
 }
 
 impl Redshift {
-    /// Loads into a table of the database at `address`, from objects in `store`, which is the load's bucket. Nothing is
-    /// sent yet.
+    /// Loads into a table of the database at `address`, over one connection for all shards, from objects in `store`, which
+    /// is the load's bucket. Nothing is sent yet.
     ///
     /// # Errors
     /// See [`InvalidLoad`].
@@ -129,6 +139,34 @@ impl Redshift {
         let tls =
             Tls::of(&address.tls).map_err(|error| InvalidLoad::Certificates(error.to_string()))?;
         let server = Server::new(address.config.clone(), tls);
+        Self::by(
+            Arc::new(Loader::new(Box::new(server), statements)),
+            store,
+            load,
+        )
+    }
+
+    /// The same by calls of the Data API, which run in this database. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// See [`InvalidLoad`].
+    pub fn by_data_api(
+        service: Service,
+        database: &Database,
+        store: Arc<dyn ObjectStore>,
+        load: Load,
+    ) -> Result<Self, InvalidLoad> {
+        let statements = load.statements()?;
+        let loader = DataLoader::new(service, database, statements);
+        let loader = loader.map_err(|error| InvalidLoad::Service(error.message))?;
+        Self::by(Arc::new(loader), store, load)
+    }
+
+    fn by(
+        loader: Arc<dyn Loads>,
+        store: Arc<dyn ObjectStore>,
+        load: Load,
+    ) -> Result<Self, InvalidLoad> {
         let prefix = load.prefix.parse::<Prefix>();
         let prefix = prefix.map_err(|_| InvalidLoad::Prefix(load.prefix.clone()))?;
         Ok(Self {
@@ -140,7 +178,7 @@ impl Redshift {
             },
             bucket: load.bucket,
             prefix: load.prefix,
-            loader: Arc::new(Loader::new(Box::new(server), statements)),
+            loader,
         })
     }
 

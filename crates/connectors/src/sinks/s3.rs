@@ -66,7 +66,7 @@ impl S3 {
             }
         };
         self.prefix
-            .of(time_ms, &item.origin.shard_id, &item.value)
+            .of(time_ms, &item.origin.shard_id, || &*item.value)
             .map_err(|error| error.to_string())
     }
 

@@ -79,6 +79,11 @@ pub trait DeclaredSink: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether it writes values as JSON and looks at nothing in them: if all sinks do, values are kept as text.
+    fn writes_text(&self) -> bool {
+        false
+    }
+
     /// Where to, in a few words without secrets.
     fn describe(&self) -> String;
 }

@@ -232,6 +232,54 @@ fn mistakes_in_a_table_of_iceberg_have_their_place() {
     }
 }
 
+#[cfg(feature = "redshift")]
+#[test]
+fn redshift_has_one_way_to_it() {
+    let head = "name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\n";
+    let rest = "table = \"t\", bucket = \"b\", iam_role = \"default\"";
+    for (way, says) in [
+        ("cluster = \"c\", database = \"d\", user = \"u\"", None),
+        ("cluster = \"c\", database = \"d\"", None),
+        (
+            "workgroup = \"w\", database = \"d\", secret_arn = \"arn:s\", data_endpoint = \"https://h\"",
+            None,
+        ),
+        ("iam = \"x\"", Some("url is missing")),
+        (
+            "database = \"d\", url = \"postgresql://h/d\"",
+            Some("redshift.database is for the Data API"),
+        ),
+        ("cluster = \"c\"", Some("database is missing")),
+        (
+            "cluster = \"c\", url = \"postgresql://h/d\", database = \"d\"",
+            Some("one way"),
+        ),
+        (
+            "cluster = \"c\", workgroup = \"w\", database = \"d\"",
+            Some("beside a cluster"),
+        ),
+        (
+            "workgroup = \"w\", user = \"u\", database = \"d\"",
+            Some("is a cluster's"),
+        ),
+        (
+            "cluster = \"c\", user = \"u\", secret_arn = \"arn:s\", database = \"d\"",
+            Some("is in the secret"),
+        ),
+        (
+            "cluster = \"c\", database = \"d\", data_endpoint = \"h\"",
+            Some("is no URL"),
+        ),
+    ] {
+        let found = problems(&format!("{head}redshift = {{ {way}, {rest} }}\n"));
+        let is_there = match says {
+            None => found.is_empty(),
+            Some(says) => found.iter().any(|problem| problem.contains(says)),
+        };
+        assert!(is_there, "{way}: {found:?}");
+    }
+}
+
 #[test]
 fn mistakes_in_sinks_elsewhere_have_their_place_too() {
     let head = "name = \"abc\"\n[source]\nstream = \"s\"\n[[sink]]\n";

@@ -20,7 +20,7 @@ pub(super) use natives::natives;
 pub(super) use rewriting::{definition, definitions, term};
 
 /// How much of the thread's stack nested calls may use.
-const STACK_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const STACK_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a program may spend on one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,15 @@ pub(super) fn begin(limits: &Limits) {
         stack_base: stack_address(),
         spent: None,
     });
+}
+
+/// How many bytes the run on this thread has made, and spent on what it did not keep.
+pub(super) fn bytes_spent(limits: &Limits) -> u64 {
+    let budget = BUDGET.get();
+    match budget.spent {
+        None => limits.value_bytes_max - budget.bytes,
+        Some(_) => 0,
+    }
 }
 
 /// What ran out in the run on this thread.

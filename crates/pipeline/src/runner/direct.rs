@@ -15,6 +15,8 @@ use super::{Shared, Stage, evaluation};
 
 /// Time between two checkpoints of what has arrived.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether what is on its way has arrived, once a checkpoint is due.
+const ARRIVAL_LOOK: Duration = Duration::from_millis(100);
 /// How long a batch may take to reach the sinks once the worker is told to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause after a failure that is going to stop the worker.
@@ -57,7 +59,9 @@ impl DirectProcessor {
                 .min()
                 .unwrap_or(Duration::MAX),
             cut_began: None,
-            next_checkpoint: Instant::now() + CHECKPOINT_INTERVAL,
+            // The first one is due at once: a lease that is lost soon after, as all are where failover is short and the
+            // machine is busy, must not take back everything, or the same records come again for ever.
+            next_checkpoint: Instant::now(),
             is_torn: false,
             shard_id: shard_id.to_owned(),
             shared,
@@ -153,11 +157,15 @@ impl DirectProcessor {
         if Instant::now() < self.next_checkpoint {
             return Ok(());
         }
-        self.next_checkpoint = Instant::now() + CHECKPOINT_INTERVAL;
         let arrived = self
             .lanes
             .arrived()
             .map_err(|failed| self.fail(&failed.to_string()))?;
+        let pause = match arrived {
+            None if self.lanes.has_sent() => ARRIVAL_LOOK,
+            None | Some(_) => CHECKPOINT_INTERVAL,
+        };
+        self.next_checkpoint = Instant::now() + pause;
         if let Some(place) = arrived {
             checkpointer.checkpoint_at(&place).await?;
         }

@@ -1,14 +1,15 @@
 //! Records through decoding and steps, on the threads for that.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use jaq_json::Val;
-use millstream_connectors::{Item, Origin};
+use millstream_connectors::{Item, Json, Origin};
 use millstream_consumer::Record;
 
 use super::Shared;
-use crate::transform::StepBroken;
+use crate::transform::{ITEMS_BYTES_MAX, RECORD_ITEMS_BYTES_MAX, StepBroken};
 use crate::value::{self, NotJson};
 use crate::window::{Moment, Plan, Sample, Sampler};
 
@@ -16,10 +17,6 @@ use crate::window::{Moment, Plan, Sample, Sampler};
 pub(super) const RECORDS_MAX: usize = 512;
 /// Bytes of records that are evaluated at a time, but for the last of them.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
-/// Most bytes of values of one record on their way to the sinks, in memory.
-const RECORD_ITEMS_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Once the values of some records have so many bytes, the other records wait.
-const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the first of the records become, in their order; an error is the cause of a rejection.
 pub(super) type Evaluated<T> = Vec<Result<Vec<T>, String>>;
@@ -34,6 +31,34 @@ pub(super) fn chunk(records: &[Record]) -> &[Record] {
     });
     let count = fits.count();
     &records[..count]
+}
+
+/// How many records may go through the steps together: few while they become so large that most of what was made of them
+/// could not be taken, and would have to be made again.
+#[derive(Debug)]
+pub(super) struct Width(AtomicUsize);
+
+impl Default for Width {
+    fn default() -> Self {
+        Self(AtomicUsize::new(RECORDS_MAX))
+    }
+}
+
+impl Width {
+    fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// So many were taken of those that went together.
+    fn learn(&self, taken: usize, together: usize) {
+        let now = self.now();
+        let next = match taken < together {
+            true => taken.max(1),
+            false if now < RECORDS_MAX => (now * 2).min(RECORDS_MAX),
+            false => return,
+        };
+        self.0.store(next, Ordering::Relaxed);
+    }
 }
 
 /// When a record arrived, in milliseconds since 1970; 0 if the stream does not say.
@@ -56,10 +81,14 @@ pub(super) async fn items(
     records: &[Record],
 ) -> Result<Evaluated<Item>, String> {
     let (pipeline, shard_id) = (Arc::clone(&shared.pipeline), shard_id.to_owned());
-    let of_record = move |record: &Record, values: &[Val]| {
+    let as_text = shared.sinks.iter().all(|sink| sink.spec.sink.writes_text());
+    let of_record = move |record: &mut Record, values: &[Val]| {
         let origin = Arc::new(origin(&shard_id, record));
         let mut left = RECORD_ITEMS_BYTES_MAX;
-        let item = |(index, value)| item(&pipeline.source.stream, &origin, index, value, &mut left);
+        let item = |(index, value)| {
+            let stream = &pipeline.source.stream;
+            item(stream, &origin, index, value, as_text, &mut left)
+        };
         let items: Result<Vec<Item>, String> = values.iter().enumerate().map(item).collect();
         items.map(|items| (items, RECORD_ITEMS_BYTES_MAX - left))
     };
@@ -70,16 +99,19 @@ pub(super) async fn items(
 async fn evaluate<T: Send + 'static>(
     shared: &Arc<Shared>,
     records: &[Record],
-    of_record: impl Fn(&Record, &[Val]) -> Result<(Vec<T>, usize), String> + Send + 'static,
+    of_record: impl Fn(&mut Record, &[Val]) -> Result<(Vec<T>, usize), String> + Send + 'static,
 ) -> Result<Evaluated<T>, String> {
-    let (pipeline, records) = (Arc::clone(&shared.pipeline), records.to_vec());
+    let (pipeline, mut records) = (Arc::clone(&shared.pipeline), records.to_vec());
+    let width = Arc::clone(&shared.width);
     let job = move || {
         let data: Vec<_> = records.iter().map(|record| record.data.clone()).collect();
         let (mut evaluated, mut bytes) = (Vec::with_capacity(records.len()), 0);
         while evaluated.len() < records.len() && bytes < ITEMS_BYTES_MAX {
             let begun = evaluated.len();
-            let transformed = pipeline.transform.apply(&data[begun..])?;
-            for (record, values) in records[begun..].iter().zip(transformed) {
+            let end = data.len().min(begun + width.now());
+            let transformed = pipeline.transform.apply(&data[begun..end])?;
+            let went_together = transformed.len();
+            for (record, values) in records[begun..].iter_mut().zip(transformed) {
                 let of_record = values
                     .map_err(|rejection| rejection.to_string())
                     .and_then(|values| of_record(record, &values));
@@ -87,7 +119,11 @@ async fn evaluate<T: Send + 'static>(
                     bytes += made_bytes;
                     made
                 }));
+                if bytes >= ITEMS_BYTES_MAX {
+                    break;
+                }
             }
+            width.learn(evaluated.len() - begun, went_together);
         }
         Ok::<_, StepBroken>(evaluated)
     };
@@ -99,12 +135,13 @@ async fn evaluate<T: Send + 'static>(
     })
 }
 
-fn origin(shard_id: &str, record: &Record) -> Origin {
+/// Takes the record's partition key.
+fn origin(shard_id: &str, record: &mut Record) -> Origin {
     Origin {
         shard_id: shard_id.to_owned(),
         sequence_number: record.sequence_number().to_owned(),
         sub_sequence_number: record.place.sub_sequence_number(),
-        partition_key: record.partition_key.clone(),
+        partition_key: std::mem::take(&mut record.partition_key),
         arrived_ms: u64::try_from(arrived_ms(record)).unwrap_or(0),
         data: record.data.clone(),
     }
@@ -115,6 +152,7 @@ fn item(
     origin: &Arc<Origin>,
     index: usize,
     value: &Val,
+    as_text: bool,
     left: &mut usize,
 ) -> Result<Item, String> {
     /// What an item takes beside its value.
@@ -124,7 +162,7 @@ fn item(
         _ => None,
     };
     let before = *left;
-    let json = value::to_json_within(value, left).map_err(|error| match error {
+    let json = json(value, as_text, left).map_err(|error| match error {
         NotJson::TooLarge(_) => {
             format!("the record's values take more than {RECORD_ITEMS_BYTES_MAX} bytes in memory")
         }
@@ -141,6 +179,18 @@ fn item(
         raw,
         bytes,
     ))
+}
+
+/// The value for the sinks: as its text, if none of them looks inside.
+fn json(value: &Val, as_text: bool, left: &mut usize) -> Result<Json, NotJson> {
+    let before = *left;
+    if as_text {
+        if let Some(text) = value::to_text_within(value, left)? {
+            return Ok(Json::of_text(text));
+        }
+        *left = before;
+    }
+    Ok(value::to_json_within(value, left)?.into())
 }
 
 /// About how many bytes a value takes in memory.
@@ -174,7 +224,7 @@ pub(super) async fn samples(
         Arc::clone(plan),
         shard_id.to_owned(),
     );
-    let of_record = move |record: &Record, values: &[Val]| {
+    let of_record = move |record: &mut Record, values: &[Val]| {
         let sampler = Sampler::new(&plan, &limits);
         let arrived_ms = arrived_ms(record);
         let needs_moments = plan.needs_moments();
@@ -215,4 +265,54 @@ fn padded(record: &Record, index: usize) -> String {
         place.sequence_number(),
         place.sub_sequence_number()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_consumer::ExtendedSequenceNumber;
+    use millstream_types::SystemClock;
+
+    use super::*;
+    use crate::evaluator::Evaluator;
+    use crate::file::Pipeline;
+
+    const DECLARED: &str = r#"
+name = "shared"
+[source]
+stream = "source"
+[[step]]
+map = ". as $text | [range(5000) | $text]"
+[[sink]]
+stdout = {}
+"#;
+
+    fn record(number: usize) -> Record {
+        let place = ExtendedSequenceNumber::new(&number.to_string(), 0).unwrap();
+        let data = serde_json::json!("x".repeat(1000)).to_string();
+        Record::new(place, "k", data)
+    }
+
+    /// What values share is there once until they become items: then it is there as often as it is said.
+    #[tokio::test]
+    async fn records_whose_values_share_much_are_taken_one_by_one() {
+        let pipeline = Arc::new(Pipeline::parse(DECLARED).unwrap());
+        let clock = Arc::new(SystemClock);
+        let shared = Shared::new(pipeline, Evaluator::inline(), Vec::new(), None, clock);
+        let shared = Arc::new(shared);
+        let records: Vec<Record> = (1..=40).map(record).collect();
+        for _ in 0..2 {
+            let items = items(&shared, "shard", &records).await.unwrap();
+            assert!(items.len() == 1 && items[0].is_ok(), "{}", items.len());
+        }
+        assert!(shared.width.now() <= 2, "{}", shared.width.now());
+    }
+
+    #[test]
+    fn as_many_go_together_again_once_they_are_small() {
+        let width = Width::default();
+        width.learn(3, RECORDS_MAX);
+        assert_eq!(width.now(), 3);
+        (0..20).for_each(|_| width.learn(width.now(), width.now()));
+        assert_eq!(width.now(), RECORDS_MAX);
+    }
 }

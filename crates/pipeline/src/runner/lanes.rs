@@ -97,6 +97,11 @@ impl Lanes {
         Ok(up_to)
     }
 
+    /// Whether something is on its way that [`arrived`](Self::arrived) has not told of.
+    pub(super) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
     /// Waits until all required sinks have everything; those that deliver by cuts make this one.
     pub(super) async fn flush(&mut self, cut: &Cut) -> Result<(), LaneFailed> {
         for lane in &mut self.lanes {

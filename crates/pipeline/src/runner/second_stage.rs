@@ -251,7 +251,7 @@ impl SecondStage {
             revision: result.revision,
             bytes: evaluation::estimate(&result.value) + 256,
             origin: Arc::new(origin),
-            value: Arc::new(result.value),
+            value: result.value.into(),
             raw: None,
         }
     }

@@ -203,6 +203,10 @@ impl Step for Exec {
         }
     }
 
+    fn gains_by_many(&self) -> bool {
+        true
+    }
+
     fn apply_all(
         &self,
         values: Vec<Val>,

@@ -1,15 +1,12 @@
-//! One load: what one transaction says, and when it is tried on another connection.
+//! Loads over connections: what one transaction says, and when it is tried on another one.
 
 use std::fmt;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::loads::{LOAD_TIME_MAX, Loads, not_in_time};
 use super::statements::Statements;
 use crate::{SinkError, SinkFuture};
-
-/// Most time of one load, its wait for other workers' loads included. What took longer is taken back, and comes again.
-const LOAD_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// A connection to Redshift. Dropped, it is cut, and Redshift takes back what was not committed.
 pub(super) trait Session: Send + fmt::Debug {
@@ -25,7 +22,7 @@ pub(super) trait Sessions: Send + Sync + fmt::Debug {
     fn open(&self) -> SinkFuture<'_, Result<Box<dyn Session>, SinkError>>;
 }
 
-/// Loads manifests into one table, one at a time.
+/// Loads over one connection.
 #[derive(Debug)]
 pub(super) struct Loader {
     sessions: Box<dyn Sessions>,
@@ -41,29 +38,6 @@ impl Loader {
             statements,
             idle: Mutex::default(),
         }
-    }
-
-    /// Loads what the manifest names, unless that was done. If this fails or is dropped, it may have been loaded; whoever
-    /// comes again finds out.
-    pub(super) async fn load(&self, manifest: &str) -> Result<(), SinkError> {
-        let loading = async {
-            let mut idle = self.idle.lock().await;
-            // Taken out: after a failure nobody knows how it stands with a session.
-            let mut session = match idle.take() {
-                Some(session) if !session.is_closed() => session,
-                _ => self.open().await?,
-            };
-            self.transaction(&mut *session, manifest).await?;
-            *idle = Some(session);
-            Ok(())
-        };
-        let loaded = tokio::time::timeout(LOAD_TIME_MAX, loading).await;
-        loaded.unwrap_or_else(|_| {
-            Err(SinkError::new(format!(
-                "Redshift: {manifest} is not loaded in {} min",
-                LOAD_TIME_MAX.as_secs() / 60
-            )))
-        })
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, SinkError> {
@@ -86,6 +60,27 @@ impl Loader {
         }
         session.run("COMMIT").await?;
         Ok(())
+    }
+}
+
+impl Loads for Loader {
+    /// What took too long is taken back with its connection.
+    fn load<'a>(&'a self, manifest: &'a str) -> SinkFuture<'a, Result<(), SinkError>> {
+        Box::pin(async move {
+            let loading = async {
+                let mut idle = self.idle.lock().await;
+                // Taken out: after a failure nobody knows how it stands with a session.
+                let mut session = match idle.take() {
+                    Some(session) if !session.is_closed() => session,
+                    _ => self.open().await?,
+                };
+                self.transaction(&mut *session, manifest).await?;
+                *idle = Some(session);
+                Ok(())
+            };
+            let loaded = tokio::time::timeout(LOAD_TIME_MAX, loading).await;
+            loaded.unwrap_or_else(|_| Err(not_in_time(manifest)))
+        })
     }
 }
 

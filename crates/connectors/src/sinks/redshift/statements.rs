@@ -63,6 +63,14 @@ impl Statements {
         format!("SELECT 1 FROM {loads} WHERE manifest = {manifest} LIMIT 1")
     }
 
+    /// Fails if the manifest was loaded, and so does the transaction that it is in: for whoever cannot look first.
+    pub(super) fn fails_if_loaded(&self, manifest: &str) -> String {
+        let (loads, manifest) = (&self.loads, literal(manifest));
+        format!(
+            "SELECT 1 / (CASE COUNT(*) WHEN 0 THEN 1 ELSE 0 END) FROM {loads} WHERE manifest = {manifest}"
+        )
+    }
+
     /// Loads what the manifest names.
     pub(super) fn copy(&self, manifest: &str) -> String {
         let (before, behind) = &self.copy;
@@ -139,6 +147,16 @@ mod tests {
             Statements::of(&csv).unwrap().copy("s3://b/m"),
             "COPY \"t\" (\"a\", \"b c\") FROM 's3://b/m' IAM_ROLE default FORMAT AS CSV TIMEFORMAT 'auto' \
              REGION 'eu-west-1' MANIFEST"
+        );
+    }
+
+    #[test]
+    fn a_load_that_is_noted_divides_by_zero() {
+        let statements = Statements::of(&load()).unwrap();
+        assert_eq!(
+            statements.fails_if_loaded("s3://results/m"),
+            "SELECT 1 / (CASE COUNT(*) WHEN 0 THEN 1 ELSE 0 END) \
+             FROM \"sales\".\"\"\"Trades_millstream_loads\" WHERE manifest = 's3://results/m'"
         );
     }
 

@@ -49,12 +49,22 @@ pub enum InvalidPrefix {
 pub struct TooLong;
 
 impl Prefix {
+    /// Whether some part of it is in the values.
+    pub fn has_fields(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Field(_)))
+    }
+
     /// The prefix for a value of this time, in milliseconds since 1970 (UTC), and shard. What a field holds is written so
     /// that it is one part of a name: all but letters, digits, `_`, `-`, `=` and `.` as `%` and two hexadecimal digits.
     ///
     /// # Errors
     /// If it is too long.
-    pub fn of(&self, time_ms: i64, shard_id: &str, value: &Value) -> Result<String, TooLong> {
+    pub fn of<'v>(
+        &self,
+        time_ms: i64,
+        shard_id: &str,
+        value: impl Fn() -> &'v Value,
+    ) -> Result<String, TooLong> {
         let since = Duration::from_millis(u64::try_from(time_ms).unwrap_or(0));
         let mut time = None;
         let mut text = String::new();
@@ -68,7 +78,7 @@ impl Prefix {
                     text.push_str(time.get(range.clone()).unwrap_or_default());
                 }
                 Part::Shard => text.push_str(shard_id),
-                Part::Field(field) => match field.text_of(value) {
+                Part::Field(field) => match field.text_of(value()) {
                     Some(found) => escape(&found, &mut text),
                     None => text.push_str(MISSING),
                 },
@@ -169,7 +179,7 @@ mod tests {
         let text = |template: &str| {
             let prefix: Prefix = template.parse().unwrap();
             assert_eq!(prefix.to_string(), template);
-            prefix.of(1_793_620_837_500, "shard-1", &value).unwrap()
+            prefix.of(1_793_620_837_500, "shard-1", || &value).unwrap()
         };
         assert_eq!(text("a/{date}/{hour}"), "a/2026-11-02/12");
         assert_eq!(
@@ -191,6 +201,6 @@ mod tests {
         }
         let prefix: Prefix = "{.t}".parse().unwrap();
         let long = json!({"t": "/".repeat(400)});
-        assert_eq!(prefix.of(0, "s", &long), Err(TooLong));
+        assert_eq!(prefix.of(0, "s", || &long), Err(TooLong));
     }
 }

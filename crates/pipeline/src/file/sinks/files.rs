@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millstream_connectors::format::Format;
+use millstream_connectors::format::{Format, Lines};
 use millstream_connectors::sinks::files::Files;
 use millstream_connectors::{Guarantee, Opener};
 
@@ -50,6 +50,10 @@ impl DeclaredSink for Declared {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
+    }
+
+    fn writes_text(&self) -> bool {
+        matches!(self.format, Format::Lines(Lines::Json, _))
     }
 
     fn describe(&self) -> String {

@@ -1,11 +1,14 @@
-//! `redshift = { url = "postgresql://...", table = "NAME", bucket = "NAME", iam_role = "ARN", ... }`.
+//! `redshift = { url = "postgresql://...", table = "NAME", bucket = "NAME", iam_role = "ARN", ... }`, or by the Data API with
+//! `cluster` or `workgroup` and `database` instead of `url`.
+
+mod way;
 
 use std::sync::Arc;
 
-use millstream_connectors::sinks::postgres::Address;
-use millstream_connectors::sinks::redshift::{InvalidLoad, Load, Redshift};
+use millstream_connectors::sinks::redshift::{InvalidLoad, Load};
 use millstream_connectors::{Guarantee, Opener};
 
+use self::way::Way;
 use super::bucket::Bucket;
 use super::{DeclaredSink, Flush, Kind, format, options};
 use crate::clients::Clients;
@@ -17,12 +20,9 @@ pub(super) const KIND: Kind = Kind {
     read,
 };
 
-/// Where a password comes from that is not in the file.
-const PASSWORD: &str = "PGPASSWORD";
-
 #[derive(Debug)]
 struct Declared {
-    address: Address,
+    way: Way,
     bucket: Bucket,
     /// But for the region, which may be the worker's.
     load: Load,
@@ -30,19 +30,7 @@ struct Declared {
 }
 
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
-    let url = section.required(
-        reader,
-        "url",
-        "\"postgresql://USER@HOST:5439/DATABASE?sslmode=verify-full\"",
-    );
-    let address = url.and_then(|(url, at)| match url.parse::<Address>() {
-        Ok(address) => Some(address),
-        Err(error) => {
-            let path = section.path_of("url");
-            reader.problem(at, format!("{path}: {error}"));
-            None
-        }
-    });
+    let way = Way::read(reader, &mut section);
     let table = section.required(reader, "table", "\"NAME\"");
     let loads = section.text(reader, "loads");
     let iam_role = section.required(reader, "iam_role", "\"arn:aws:iam::ACCOUNT:role/NAME\"");
@@ -53,7 +41,7 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
     let flush = options::flush(reader, &mut section);
     let at = section.at();
     section.finish(reader);
-    let (address, bucket) = (address?, bucket?);
+    let (way, bucket) = (way?, bucket?);
     let ((table, table_at), (iam_role, role_at)) = (table?, iam_role?);
     let prefix_at = prefix.as_ref().map_or(at, |(_, at)| *at);
     let load = Load {
@@ -72,13 +60,13 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
             InvalidLoad::Table(_) => table_at,
             InvalidLoad::Role(_) => role_at,
             InvalidLoad::Prefix(_) => prefix_at,
-            InvalidLoad::Format | InvalidLoad::Certificates(_) => at,
+            InvalidLoad::Format | InvalidLoad::Certificates(_) | InvalidLoad::Service(_) => at,
         };
         reader.problem(at, error.to_string());
         return None;
     }
     Some(Arc::new(Declared {
-        address,
+        way,
         bucket,
         load,
         flush,
@@ -88,17 +76,11 @@ fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn Dec
 impl DeclaredSink for Declared {
     fn opener(&self, _: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
         let access = self.bucket.access(clients);
-        let address = match std::env::var(PASSWORD) {
-            Ok(password) => self.address.clone().or_password(&password),
-            Err(_) => self.address.clone(),
-        };
         let load = Load {
             region: access.region.clone(),
             ..self.load.clone()
         };
-        let store = access.open().map_err(|error| error.to_string())?;
-        let sink = Redshift::new(&address, store, load);
-        Ok(Arc::new(sink.map_err(|error| error.to_string())?))
+        Ok(Arc::new(self.way.open(clients, &access, load)?))
     }
 
     fn flush(&self) -> Option<Flush> {
@@ -112,7 +94,7 @@ impl DeclaredSink for Declared {
     fn describe(&self) -> String {
         format!(
             "Redshift table {} at {} by s3://{}/{}",
-            self.load.table, self.address, self.bucket.name, self.load.prefix
+            self.load.table, self.way, self.bucket.name, self.load.prefix
         )
     }
 }

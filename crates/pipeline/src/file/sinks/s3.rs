@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millstream_connectors::format::Format;
+use millstream_connectors::format::{Format, Lines};
 use millstream_connectors::sinks::s3::{Prefix, S3};
 use millstream_connectors::{FieldPath, Guarantee, Opener};
 
@@ -69,6 +69,12 @@ impl DeclaredSink for Declared {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
+    }
+
+    fn writes_text(&self) -> bool {
+        self.time.is_none()
+            && !self.prefix.has_fields()
+            && matches!(self.format, Format::Lines(Lines::Json, _))
     }
 
     fn describe(&self) -> String {

@@ -37,6 +37,10 @@ impl DeclaredSink for Declared {
         Guarantee::AtLeastOnce
     }
 
+    fn writes_text(&self) -> bool {
+        matches!(self.format, Lines::Json)
+    }
+
     fn describe(&self) -> String {
         "stdout".to_owned()
     }
