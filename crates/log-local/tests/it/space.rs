@@ -156,6 +156,47 @@ fn a_full_disk_becomes_free_again_by_a_delete_alone() {
     }
 }
 
+/// Commands have taken the reserve, so there is no segment whose room could be lent, and on some of these disks there is less
+/// left than a compaction needs: what is kept for housekeeping is all.
+#[test]
+fn a_full_disk_becomes_free_again_though_the_reserve_is_taken() {
+    for capacity_bytes in (330_000..).step_by(2048).take(2 * SEGMENT as usize / 2048) {
+        fill_to_the_last_and_delete(capacity_bytes);
+    }
+}
+
+fn fill_to_the_last_and_delete(capacity_bytes: u64) {
+    let disk = PowerCutDisk::new();
+    let engine = open(&disk);
+    let commands = create(&engine, 0, 0);
+    let (kept, deleted) = (create(&engine, 1, 1), create(&engine, 2, 2));
+    append(&engine, kept, 0, 12);
+    wait_until("a ready segment and the reserve", || {
+        engine.stats().prepared_bytes > SEGMENT
+    });
+    disk.set_faults(Faults {
+        capacity_bytes: Some(capacity_bytes),
+        ..Faults::default()
+    });
+    let mut number = 0;
+    while append_one(&engine, deleted, &format!("{number:0>3000}")).is_ok() {
+        append_one(&engine, kept, &format!("{number:0>200}")).ok();
+        number += 1;
+        assert!(number < 10_000, "the disk is never full");
+    }
+    while append_one(&engine, commands, &format!("{number:0>1000}")).is_ok() {
+        number += 1;
+        assert!(number < 10_000, "the reserve is never taken");
+    }
+    let entries = read_all(&engine, kept);
+    block_on(engine.delete_group(GroupId(2))).unwrap();
+    wait_until("room for records", || {
+        append_one(&engine, kept, "again").is_ok()
+    });
+    assert_eq!(failure(&engine), None);
+    assert_eq!(read_all(&engine, kept)[..entries.len()], entries[..]);
+}
+
 #[test]
 fn a_disk_at_the_floor_becomes_free_again_by_a_delete_alone() {
     for floor_bytes in [20_000, 60_000, 100_000] {
