@@ -88,7 +88,9 @@ fn read_by_sdk(
         .and_then(|layer| layer.load::<SharedResponseDeserializer>());
     match reader {
         Some(reader) => reader.deserialize_nonstreaming_with_config(response, config),
-        None => Err(OrchestratorError::other("the SDK has no reader of GetRecords")),
+        None => Err(OrchestratorError::other(
+            "the SDK has no reader of GetRecords",
+        )),
     }
 }
 
@@ -182,9 +184,9 @@ pub(super) fn moment(seconds: f64) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::body::SdkBody;
     use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
     use aws_smithy_schema::protocol::SharedClientProtocol;
+    use aws_smithy_types::body::SdkBody;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -213,15 +215,17 @@ mod tests {
             proptest::collection::vec(any::<u8>(), 10_000..20_000),
         ];
         let key = prop_oneof!["[a-z]{1,20}", any::<String>()];
-        (0..u128::MAX, data, key, any::<u32>(), 0..1000u32).prop_map(|(number, data, key, s, ms)| {
-            json!({
-                "SequenceNumber": number.to_string(),
-                "Data": STANDARD.encode_to_string(data),
-                "PartitionKey": key,
-                "ApproximateArrivalTimestamp": f64::from(s) + f64::from(ms) / 1000.0,
-                "EncryptionType": "NONE",
-            })
-        })
+        (0..u128::MAX, data, key, any::<u32>(), 0..1000u32).prop_map(
+            |(number, data, key, s, ms)| {
+                json!({
+                    "SequenceNumber": number.to_string(),
+                    "Data": STANDARD.encode_to_string(data),
+                    "PartitionKey": key,
+                    "ApproximateArrivalTimestamp": f64::from(s) + f64::from(ms) / 1000.0,
+                    "EncryptionType": "NONE",
+                })
+            },
+        )
     }
 
     proptest! {
@@ -243,8 +247,16 @@ mod tests {
     fn what_is_not_expected_is_left_to_the_sdk() {
         let record = json!({"SequenceNumber": "1", "Data": "YQ==", "PartitionKey": "k"});
         let body = |record: &Value| json!({"Records": [record], "MillisBehindLatest": 0});
-        assert!(Answer::default().read(&response(200, &body(&record))).is_some());
-        assert!(Answer::default().read(&response(400, &body(&record))).is_none());
+        assert!(
+            Answer::default()
+                .read(&response(200, &body(&record)))
+                .is_some()
+        );
+        assert!(
+            Answer::default()
+                .read(&response(400, &body(&record)))
+                .is_none()
+        );
         for (member, wrong) in [
             ("SequenceNumber", json!("one")),
             ("SequenceNumber", Value::Null),
@@ -255,7 +267,10 @@ mod tests {
             let mut changed = record.clone();
             changed[member] = wrong;
             let answer = Answer::default();
-            assert!(answer.read(&response(200, &body(&changed))).is_none(), "{changed}");
+            assert!(
+                answer.read(&response(200, &body(&changed))).is_none(),
+                "{changed}"
+            );
             assert!(answer.take().is_none());
         }
         // The shards that follow one that has ended come once.
@@ -267,9 +282,7 @@ mod tests {
     #[test]
     fn who_keeps_a_small_record_keeps_little_with_it() {
         let data = STANDARD.encode_to_string([7; 100]);
-        let record = |number: u32| {
-            json!({"SequenceNumber": number.to_string(), "Data": data, "PartitionKey": "k"})
-        };
+        let record = |number: u32| json!({"SequenceNumber": number.to_string(), "Data": data, "PartitionKey": "k"});
         let records: Vec<Value> = (0..1000).map(record).collect();
         let body = json!({"Records": records}).to_string();
         let body: Body<'_> = serde_json::from_str(&body).unwrap();
