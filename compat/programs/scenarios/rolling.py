@@ -1,8 +1,10 @@
-"""A fleet of one version of the KCL is replaced by the next, worker by worker, on one lease table.
+"""A fleet of one library, or version of it, is replaced by another's, worker by worker, on one lease table.
 
-Two workers of version 2 share the stream. Each is stopped gracefully and a worker of version 3, told that the others are
-still there, takes its place, while records flow and a shard is split.
+Two workers of the older one share the stream. Each is stopped gracefully and a worker of the newer one, told that the others
+are still there if it has to be, takes its place, while records flow and a shard is split. In between, workers of both share it.
 """
+
+import time
 
 from scenarios import leases
 from traffic import Traffic
@@ -15,8 +17,10 @@ def run(program, folder, accepted, matrix):
         traffic = Traffic(here.kinesis, here.stream, leases.PUT_INTERVAL_S)
         traffic.start()
         older = matrix[program["from"]]
-        old = [here.start("old-a", program=older), here.start("old-b", program=older)]
+        old = [here.start("old-a", program=older)]
         leases.first_record(here, old[0], outcome)
+        time.sleep(older.get("second_after_s", 0))
+        old.append(here.start("old-b", program=older))
         leases.balance(here, older, *old)
         new = []
         for name, leaving in zip(("new-a", "new-b"), old):
