@@ -19,7 +19,6 @@ mod audit;
 mod chance;
 mod faults;
 mod fleet;
-mod process;
 mod processor;
 mod records;
 
@@ -34,7 +33,6 @@ use tokio::time::{Instant, sleep};
 
 use self::application::{Application, FAILOVER, LARGE_EVERY, is_large};
 use self::fleet::Simulation;
-pub(crate) use self::process::of_this_process;
 use crate::{CheckpointPolicy, Lease, LeaseTable};
 
 const SEEDS: u64 = 300;

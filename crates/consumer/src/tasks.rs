@@ -18,4 +18,6 @@ pub(crate) fn of_this_process<F: Future>(task: F) -> F {
 }
 
 #[cfg(test)]
-pub(crate) use crate::simulation::of_this_process;
+pub(crate) mod process;
+#[cfg(test)]
+pub(crate) use process::of_this_process;

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::application::{Application, Reads, SHARD_SYNC};
 use super::audit::Audit;
 use super::faults::Faulty;
-use super::process::Process;
 use super::processor::AuditedProcessor;
+use crate::tasks::process::Process;
 use crate::testing::{MemoryLeaseTable, MemoryStream};
 use crate::{Consumer, ConsumerError, Lease, Source, StatusBoard};
 

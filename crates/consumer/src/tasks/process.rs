@@ -17,7 +17,7 @@ tokio::task_local! {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Process(Arc<Mutex<State>>);
+pub(crate) struct Process(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -28,7 +28,7 @@ struct State {
 }
 
 impl Process {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let state = State {
             stands_still: false,
             held_up: Vec::new(),
@@ -37,15 +37,15 @@ impl Process {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    pub(super) fn stands_still(&self) -> bool {
+    pub(crate) fn stands_still(&self) -> bool {
         self.0.lock().unwrap().stands_still
     }
 
-    pub(super) fn stand_still(&self) {
+    pub(crate) fn stand_still(&self) {
         self.0.lock().unwrap().stands_still = true;
     }
 
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         let mut state = self.0.lock().unwrap();
         state.stands_still = false;
         let mut held_up = std::mem::take(&mut state.held_up);
@@ -64,7 +64,7 @@ impl Process {
     }
 
     /// Runs `task` in this process, and in it whatever it begins by [`of_this_process`].
-    pub(super) async fn run<F: Future>(self, task: F) -> F::Output {
+    pub(crate) async fn run<F: Future>(self, task: F) -> F::Output {
         let process = self.clone();
         let mut task = pin!(task);
         let held = poll_fn(|cx| match process.holds_up(cx.waker()) {
