@@ -38,6 +38,7 @@ QUIET_S = 40
 RISE = 40
 DEADLINE_S = 1800
 REST_S = 360
+REST_LOOKS = 6
 CPU_TARGET = 0.6
 CPU_LOOK_S = 10
 CPU_QUIET_S = 60
@@ -151,8 +152,9 @@ class Run:
         return counts
 
     def has_as_few(self):
-        """Whether at the last look there was as little as at the beginning."""
-        return bool(self.behind) and self.behind[-1][2:] == (1, self.shards_min)
+        """Whether at the last looks there was as little as at the beginning: at one, a worker may just have no lease."""
+        last = self.behind[-REST_LOOKS:]
+        return len(last) == REST_LOOKS and all(seen[2:] == (1, self.shards_min) for seen in last)
 
     def run(self, scaling):
         self.millstream("streams", "create", self.name, "--shards", str(scaling.shards(self)))
