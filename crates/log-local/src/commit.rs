@@ -1,6 +1,9 @@
-//! The committing thread: takes everything that was submitted, writes it with one write and one fdatasync, publishes
-//! it. It does nothing else, and blocks while there is nothing to do.
+//! Commits: everything that was submitted is written with one write and one fdatasync, and published.
+//!
+//! The committing thread does that. It does nothing else, and blocks while there is nothing to do. Where no fsync has to
+//! be waited for, those who append do it too; see [`at_hand`].
 
+pub(crate) mod at_hand;
 pub(crate) mod preparer;
 mod publish;
 pub(crate) mod realtime;
@@ -10,6 +13,8 @@ pub(crate) mod sequencer;
 
 use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 pub(crate) use seal::sealed_segment;
 
@@ -25,6 +30,8 @@ use crate::shared::Shared;
 use crate::state::{OpenSegment, Phase, SegmentRow};
 use crate::stats::count;
 
+/// Where frames are written next. A group is taken by whoever holds this, and by nobody else: groups are written in the
+/// order in which they were taken. Locked before the state.
 #[derive(Debug)]
 pub(crate) struct Committer {
     shared: Arc<Shared>,
@@ -32,6 +39,8 @@ pub(crate) struct Committer {
     /// Of the last frame written.
     lsn: u64,
     frames: Frames,
+    /// The memory of the group before.
+    group: Group,
 }
 
 /// The segment that frames are appended to.
@@ -72,26 +81,23 @@ impl Committer {
             segment: None,
             lsn,
             frames: Frames::default(),
+            group: Group::default(),
         }
     }
 
-    /// Runs until the engine is stopped or fails.
-    pub(crate) fn run(mut self) {
-        let mut group = Group::default();
-        while self.next_group(&mut group) {
-            if self.has_failed() {
-                self.answer(&mut group, Ending::NotStarted);
-                return;
-            }
+    /// Commits what waits and seals the segment if that was asked for. False: the engine has failed.
+    fn take_care(&mut self) -> bool {
+        let mut group = self.take_group();
+        let goes_on = if self.has_failed() {
+            self.answer(&mut group, Ending::NotStarted);
+            false
+        } else {
             let is_asked = std::mem::take(&mut self.shared.state.lock().seal_asked);
-            if is_asked && !self.seal_early(&mut group) {
-                return;
-            }
-            if !group.is_empty() && !self.commit(&mut group) {
-                return;
-            }
-        }
-        self.finish();
+            (!is_asked || self.seal_early(&mut group)) && self.commit(&mut group)
+        };
+        group.clear();
+        self.group = group;
+        goes_on
     }
 
     /// Whether another thread has found that nothing is to be written any more.
@@ -99,50 +105,27 @@ impl Committer {
         matches!(self.shared.state.lock().phase, Phase::Failed(_))
     }
 
-    /// Waits for something to commit or to seal; false: the engine stops and nothing is left.
-    fn next_group(&self, group: &mut Group) -> bool {
-        group.clear();
+    /// Takes everything that waits.
+    fn take_group(&mut self) -> Group {
+        let mut group = std::mem::take(&mut self.group);
         let mut state = self.shared.state.lock();
-        let bell = &self.shared.committer_bell;
-        let mut deadline = None;
-        while !state.gathering.is_due() {
-            let is_running = state.phase == Phase::Running;
-            match (state.pending.is_empty(), is_running) {
-                (true, false) => return false,
-                (true, true) if state.seal_asked => {
-                    state.gathering.committer = WaitsFor::Nothing;
-                    return true;
-                }
-                // Nobody is to wait for a stop, and nothing more comes.
-                (false, false) => break,
-                (true, true) => {
-                    state.gathering.committer = WaitsFor::First;
-                    bell.wait(&mut state);
-                }
-                (false, true) => {
-                    let gathering_max = self.shared.settings.gathering_max;
-                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + gathering_max);
-                    state.gathering.committer = WaitsFor::More;
-                    if bell.wait_until(&mut state, deadline).timed_out() {
-                        break;
-                    }
-                }
-            }
-        }
-        state.gathering.committer = WaitsFor::Nothing;
-        std::mem::swap(&mut state.pending, group);
-        state.gathering.taken(group);
-        true
+        std::mem::swap(&mut state.pending, &mut group);
+        state.gathering.taken(&group);
+        group
     }
 
     /// Makes a group durable, or answers why not. False: the engine has failed.
     fn commit(&mut self, group: &mut Group) -> bool {
+        if group.is_empty() {
+            return true;
+        }
         while let Err(error) = self.write_group(group) {
             match error {
                 CommitError::NoRoom => self.refuse_records(group),
                 CommitError::Failed(reason) => return self.fail(group, reason),
             }
         }
+        // Published before answered: who was answered finds what it wrote.
         self.answer(group, Ending::Durable);
         count(&self.shared.counters.commits, 1);
         true
@@ -150,6 +133,8 @@ impl Committer {
 
     /// Writes and publishes what is left of a group, segment by segment.
     fn write_group(&mut self, group: &mut Group) -> Result<(), CommitError> {
+        // Control operations come first: an append that was given its place before the delete of its log is answered
+        // as durable and gone with the log, which is one of the orders in which both may have come.
         let runs = plan_runs(group.control_ops.len(), &mut group.entries);
         let mut done = 0;
         let mut written = Written::default();
@@ -187,6 +172,8 @@ impl Committer {
             generation: u64::from(segment.number),
             position: segment.position,
             next_lsn: self.lsn + 1,
+            // Recovery ends at the first frame that is not whole, unless a later one says that it had been durable:
+            // then it was damaged, and nothing behind it may be given up in silence.
             durable_lsn: match self.shared.settings.durability {
                 Durability::Fsync => self.lsn,
                 Durability::Os => 0,
@@ -212,6 +199,7 @@ impl Committer {
             let path = crate::format::segment_path(segment.number);
             CommitError::Failed(format!("{path} at byte {}: {error}", segment.position))
         })?;
+        // Nothing of a group that failed moves these: the engine writes no more then, and a stop seals no segment.
         count(&self.shared.counters.written_bytes, self.frames.bytes());
         segment.position += self.frames.bytes();
         self.lsn += frames;
@@ -298,16 +286,70 @@ impl Committer {
     }
 }
 
-impl Drop for Committer {
-    /// Nobody waits for a thread that has panicked.
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
+/// Runs the committing thread until the engine is stopped or fails.
+pub(crate) fn run(shared: &Shared, committer: &Mutex<Committer>) {
+    let _guard = FailsByPanic(shared);
+    while wait(shared) {
+        if !committer.lock().take_care() {
             return;
         }
-        self.shared
-            .fail("the committing thread panicked".to_owned());
-        let mut pending = std::mem::take(&mut self.shared.state.lock().pending);
-        self.answer(&mut pending, Ending::NotStarted);
+    }
+    committer.lock().finish();
+}
+
+/// Waits for something to commit or to seal; false: the engine stops and nothing is left.
+fn wait(shared: &Shared) -> bool {
+    let mut state = shared.state.lock();
+    let bell = &shared.committer_bell;
+    let gathering_max = shared.settings.gathering_max;
+    // Where many came together the next ones are on their way, and the idle bell tells when: they need not wake this
+    // thread for the first of them.
+    let mut is_more_expected = shared.settings.idle_bell.is_some() && state.gathering.were_many();
+    let mut deadline = None;
+    while !state.gathering.is_due() {
+        let is_running = state.phase == Phase::Running;
+        match (state.pending.is_empty(), is_running) {
+            (true, false) => return false,
+            (true, true) if state.seal_asked => break,
+            // Nobody is to wait for a stop, and nothing more comes.
+            (false, false) => break,
+            (true, true) if is_more_expected => {
+                state.gathering.committer = WaitsFor::More;
+                let until = Instant::now() + gathering_max;
+                if bell.wait_until(&mut state, until).timed_out() {
+                    if !state.pending.is_empty() {
+                        break;
+                    }
+                    is_more_expected = false;
+                }
+            }
+            (true, true) => {
+                state.gathering.committer = WaitsFor::First;
+                bell.wait(&mut state);
+            }
+            (false, true) => {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + gathering_max);
+                state.gathering.committer = WaitsFor::More;
+                if bell.wait_until(&mut state, deadline).timed_out() {
+                    break;
+                }
+            }
+        }
+    }
+    state.gathering.committer = WaitsFor::Nothing;
+    true
+}
+
+/// Nobody waits for a thread that has panicked.
+struct FailsByPanic<'a>(&'a Shared);
+
+impl Drop for FailsByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a commit panicked".to_owned());
+            let mut pending = std::mem::take(&mut self.0.state.lock().pending);
+            publish::answer(self.0, &mut pending, Ending::NotStarted);
+        }
     }
 }
 

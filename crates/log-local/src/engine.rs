@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::commit::realtime::Scheduling;
 use crate::commit::sequencer::{Limits, Submitted};
+use crate::commit::{Committer, at_hand};
 use crate::durability::Durability;
 use crate::format::LogKey;
 use crate::pin::{self, Pinned};
@@ -25,7 +26,7 @@ use crate::read::{self, bounds_of};
 use crate::segments::index::APPEND_IDS_KEPT;
 use crate::shared::{FolderLock, Shared};
 use crate::snapshots::LocalSnapshots;
-use crate::state::Phase;
+use crate::state::{Phase, State};
 use crate::stats::LocalStats;
 
 use lifecycle::Threads;
@@ -35,6 +36,7 @@ use lifecycle::Threads;
 /// Dropping it without [`stop`](LogEngine::stop) is like a kill of the process, only that its threads are waited for.
 pub struct LocalEngine {
     pub(crate) shared: Arc<Shared>,
+    committer: Arc<Mutex<Committer>>,
     threads: Arc<Mutex<Threads>>,
     scheduling: Scheduling,
 }
@@ -177,9 +179,15 @@ impl LogEngine for LocalEngine {
     fn append_many(&self, appends: Vec<Append>) -> LogFuture<Vec<Result<Appended, AppendError>>> {
         let (now, limits) = (self.shared.clock.now(), self.limits());
         let count = appends.len();
-        let submitted = self
-            .shared
-            .submit(|state| state.submit_appends(appends, now, limits));
+        let change = |state: &mut State| state.submit_appends(appends, now, limits);
+        let submitted = match self.shared.settings.durability {
+            Durability::Fsync => self.shared.submit(change),
+            Durability::Os => {
+                let submitted = self.shared.submit_at_hand(change);
+                at_hand::commit(&self.shared, &self.committer);
+                submitted
+            }
+        };
         match submitted {
             Submitted::Now(answers) => Box::pin(ready(answers)),
             Submitted::Later(answers) => Box::pin(async move {

@@ -82,6 +82,25 @@ impl Shared {
         result
     }
 
+    /// The same for appends that their caller commits.
+    pub(crate) fn submit_at_hand<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        let State {
+            gathering, pending, ..
+        } = &mut *state;
+        gathering.submitted_at_hand(pending);
+        result
+    }
+
+    /// Has the committing thread do what is due.
+    pub(crate) fn wake_committing_thread(&self) {
+        let mut state = self.state.lock();
+        if state.gathering.is_left() {
+            self.committer_bell.notify_one();
+        }
+    }
+
     /// No more writes, for good: a write or an fsync failed, or the folder may be somebody else's.
     pub(crate) fn fail(&self, reason: String) {
         let mut state = self.state.lock();

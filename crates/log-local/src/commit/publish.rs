@@ -7,6 +7,7 @@ use crate::format::ControlOp;
 use crate::pending::group::{Ending, Group, PendingEntry};
 use crate::segments::frames::GroupRun;
 use crate::segments::index::{APPEND_IDS_KEPT, IndexedRun};
+use crate::shared::Shared;
 use crate::state::State;
 use crate::state::table::{NOT_SEALED, SegmentRef};
 use crate::state::waiter::Waiter;
@@ -63,16 +64,7 @@ impl Committer {
 
     /// Answers everybody who waits for the group.
     pub(super) fn answer(&self, group: &mut Group, ending: Ending) {
-        let mut bytes = 0;
-        for call in group.calls.drain(..) {
-            bytes += call.answer(ending, |key, offset| {
-                let state = self.shared.state.lock();
-                state.table.by_key(key).is_some_and(|log| offset < log.next)
-            });
-        }
-        if bytes > 0 {
-            self.shared.state.lock().pending_bytes -= bytes;
-        }
+        answer(&self.shared, group, ending);
     }
 
     /// A write or an fsync failed: no more writes, and nothing unpublished is ever served.
@@ -82,6 +74,20 @@ impl Committer {
         let mut later = std::mem::take(&mut self.shared.state.lock().pending);
         self.answer(&mut later, Ending::NotStarted);
         false
+    }
+}
+
+/// Answers everybody who waits for the group.
+pub(super) fn answer(shared: &Shared, group: &mut Group, ending: Ending) {
+    let mut bytes = 0;
+    for call in group.calls.drain(..) {
+        bytes += call.answer(ending, |key, offset| {
+            let state = shared.state.lock();
+            state.table.by_key(key).is_some_and(|log| offset < log.next)
+        });
+    }
+    if bytes > 0 {
+        shared.state.lock().pending_bytes -= bytes;
     }
 }
 

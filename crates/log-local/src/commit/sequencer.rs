@@ -46,6 +46,7 @@ impl State {
                     .unwrap_or_else(|refused| Planned::Settled(Err(refused.into())))
             })
             .collect();
+        // With one entry to wait for, all answers of the call wait: they are told together.
         let settled: Option<AppendAnswers> = plan
             .iter()
             .map(|planned| match planned {
@@ -85,9 +86,11 @@ impl State {
             return Err(NotWritten::TooLarge);
         }
         let cost = bytes + ENTRY_OVERHEAD_BYTES;
+        // An entry that is larger than the bound by itself is taken alone, or it never would be.
         if self.pending_bytes > 0 && self.pending_bytes + cost > limits.pending_bytes {
             return Err(NotWritten::Overloaded);
         }
+        // Where records are refused, what ends and frees them must still get through: commands, and the close of a shard.
         let is_command = key.group == 0 || append.kind == EntryKind::Close;
         if !is_command && !self.room.records {
             return Err(NotWritten::NoRoom);
@@ -99,6 +102,7 @@ impl State {
         let active = log.active.get_or_insert_default();
         let offset = log.next + active.pending;
         assert!(offset < OFFSET_LIMIT, "a log holds fewer than 2^48 entries");
+        // Times never go back within a log, whatever the clock does: readers look for a time by halving.
         let last_time = if active.pending > 0 {
             active.pending_time
         } else {
@@ -107,6 +111,8 @@ impl State {
         let time = now.0.max(last_time);
         active.pending += 1;
         active.pending_time = time;
+        // From here on this order is promised, though nothing is written yet: a later append of the log goes behind
+        // this one, a repeated one finds its id. Where a group is refused, `refuse` takes that back.
         active.closing |= append.kind == EntryKind::Close;
         if let Some(id) = append.id {
             active.ids.push_back(RecentId { id, offset, time });
@@ -253,6 +259,7 @@ fn answer_without_writing(log: &LogRow, append: &Append) -> Result<Option<Planne
     if active.deleting {
         return Ok(Some(Planned::Refused(NotWritten::NoSuchLog)));
     }
+    // Before the log's end is looked at: a repeated append of an entry before the close gets its old answer.
     let known = append
         .id
         .and_then(|id| active.ids.iter().find(|recent| recent.id == id));

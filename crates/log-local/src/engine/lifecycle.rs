@@ -13,9 +13,8 @@ use super::LocalEngine;
 use crate::caches::buffers::ReadBuffers;
 use crate::caches::files::FileCache;
 use crate::caches::footers::FooterCache;
-use crate::commit::Committer;
-use crate::commit::preparer;
 use crate::commit::realtime::{self, Scheduling};
+use crate::commit::{self, Committer, preparer};
 use crate::disk::{Disk, OsDisk};
 use crate::housekeeping::{self, Of, write_manifest};
 use crate::read_pool::ReadPool;
@@ -93,16 +92,17 @@ impl LocalEngine {
 fn start(shared: Arc<Shared>) -> io::Result<LocalEngine> {
     let mut engine = LocalEngine {
         shared: Arc::clone(&shared),
+        committer: Arc::new(Mutex::new(Committer::new(Arc::clone(&shared)))),
         threads: Arc::default(),
         scheduling: Scheduling::Ordinary,
     };
     let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let committing = Arc::clone(&shared);
+    let (committing, committer) = (Arc::clone(&shared), Arc::clone(&engine.committer));
     engine.spawn("log-commit", move || {
         let scheduling = realtime::ask(committing.settings.realtime);
         // The receiver waits for this.
         drop(tell.send(scheduling));
-        Committer::new(committing).run();
+        commit::run(&committing, &committer);
     })?;
     let preparing = Arc::clone(&shared);
     engine.spawn("log-prepare", move || preparer::run(&preparing))?;

@@ -106,7 +106,7 @@ impl Gathering {
         if pending.is_empty() {
             return false;
         }
-        let is_enough = self.last_calls <= FEW_CALLS
+        let is_enough = !self.were_many()
             || pending.calls.len() >= CALLS_ENOUGH
             || pending_bytes >= BYTES_ENOUGH
             || !pending.control_ops.is_empty();
@@ -115,6 +115,16 @@ impl Gathering {
             Some(_) | None => self.is_due = true,
         }
         self.wake_if(|waits_for, is_due| waits_for == WaitsFor::First || is_due)
+    }
+
+    /// Something was submitted by one who commits it.
+    pub(crate) fn submitted_at_hand(&mut self, pending: &Group) {
+        self.is_due |= !pending.is_empty();
+    }
+
+    /// Who would commit leaves what is due. True if the committing thread is to be woken.
+    pub(crate) fn is_left(&mut self) -> bool {
+        self.wake_if(|_, is_due| is_due)
     }
 
     /// Whoever submits has nothing more. True if the committing thread is to be woken.
@@ -129,6 +139,11 @@ impl Gathering {
             self.committer = WaitsFor::Nothing;
         }
         is_woken
+    }
+
+    /// Whether those of the last group were many, as a commit has them that waits for the bell.
+    pub(crate) fn were_many(&self) -> bool {
+        self.last_calls > FEW_CALLS
     }
 
     pub(crate) fn is_due(&self) -> bool {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
 #![allow(unreachable_pub, reason = "modules of one binary")]
 
+mod at_hand;
 mod contract;
 mod crash;
 mod damage;

@@ -1,0 +1,98 @@
+//! Without an fsync those who append commit by themselves.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures::executor::block_on;
+use millstream_log::{AppendError, LogEngine, NotWritten, Place};
+use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+use millstream_log_local::{Durability, LocalEngine, LocalSettings};
+
+use crate::folder::{append_one, create, data, failure};
+use crate::workload::{TestClock, read_all, small_settings};
+
+fn open_in_os_mode(disk: &PowerCutDisk) -> LocalEngine {
+    let settings = LocalSettings {
+        durability: Durability::Os,
+        segment_bytes: vec![64 << 10],
+        ..small_settings()
+    };
+    let clock = Arc::new(TestClock::default());
+    LocalEngine::open_on(Arc::new(disk.clone()), settings, clock).unwrap()
+}
+
+/// Nobody else has to run for it: the answer is there when the call returns.
+#[test]
+fn an_append_is_committed_in_its_call() {
+    let engine = open_in_os_mode(&PowerCutDisk::new());
+    let place = create(&engine, 1, 1);
+    // The first one opens the segment, which may take a while.
+    append_one(&engine, place, "first").unwrap();
+    for number in 1..=100 {
+        let commits = engine.stats().commits;
+        let mut appended = engine.append_many(vec![data(place, "next")]);
+        let Poll::Ready(answers) = appended
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("it waits for another thread");
+        };
+        assert_eq!(answers[0].as_ref().unwrap().offset, number);
+        assert_eq!(engine.stats().commits, commits + 1);
+    }
+}
+
+/// One of them finds another at it and leaves: what it leaves is taken care of, also where a segment is full in between.
+#[test]
+fn nobody_waits_for_ever_where_many_append_at_once() {
+    let engine = open_in_os_mode(&PowerCutDisk::new());
+    let places: Vec<Place> = (1..=4).map(|log| create(&engine, 1, log)).collect();
+    std::thread::scope(|scope| {
+        for place in &places {
+            for half in 0..2 {
+                let engine = &engine;
+                scope.spawn(move || {
+                    for number in 0..250 {
+                        append_one(engine, *place, &format!("{half} {number:0>300}")).unwrap();
+                    }
+                });
+            }
+        }
+    });
+    for place in places {
+        let entries = read_all(&engine, place);
+        assert_eq!(entries.len(), 500);
+        for half in ["0 ", "1 "] {
+            let of_one: Vec<_> = entries
+                .iter()
+                .filter(|entry| entry.payload.starts_with(half.as_bytes()))
+                .map(|entry| entry.payload.clone())
+                .collect();
+            assert!(of_one.is_sorted() && of_one.len() == 250);
+        }
+    }
+    assert!(engine.stats().sealed_segments > 4);
+    block_on(engine.stop()).unwrap();
+}
+
+/// As on the committing thread: final, and named.
+#[test]
+fn a_write_that_fails_is_final() {
+    let disk = PowerCutDisk::new();
+    let engine = open_in_os_mode(&disk);
+    let place = create(&engine, 1, 1);
+    append_one(&engine, place, "before").unwrap();
+    let here = std::thread::current();
+    let name: &'static str = here.name().unwrap().to_owned().leak();
+    disk.set_faults(Faults {
+        next_write_fails_on: Some(name),
+        ..Faults::default()
+    });
+    let lost = append_one(&engine, place, "lost");
+    assert_eq!(lost, Err(AppendError::OutcomeUnknown));
+    assert!(failure(&engine).unwrap().contains("segments/"));
+    let stopped = Err(AppendError::NotWritten(NotWritten::Stopped));
+    assert_eq!(append_one(&engine, place, "later"), stopped);
+    assert_eq!(read_all(&engine, place).len(), 1);
+    assert!(block_on(engine.stop()).is_err());
+}
