@@ -28,6 +28,8 @@ pub struct LocalEngineSettings {
     pub durability: Durability,
     /// Free space in bytes on the data folder's disk below which records are refused.
     pub disk_free_bytes_min: u64,
+    /// Memory in bytes for the newest entries of all logs.
+    pub tail_cache_bytes: usize,
     /// Whether the committing thread asks for a real-time class.
     pub realtime: Switch,
     /// What the threads of the server's runtime ring when they run out of work: commits gather more puts then. The
@@ -40,11 +42,13 @@ impl LocalEngineSettings {
     pub(crate) fn or_defaults(
         durability: Option<Durability>,
         disk_free_bytes_min: Option<u64>,
+        tail_cache_bytes: Option<usize>,
         realtime: Option<Switch>,
     ) -> Self {
         Self {
             durability: durability.unwrap_or(Durability::Fsync),
             disk_free_bytes_min: disk_free_bytes_min.unwrap_or(256 << 20),
+            tail_cache_bytes: tail_cache_bytes.unwrap_or(24 << 20),
             realtime: realtime.unwrap_or(Switch::On),
             idle_bell: None,
         }
@@ -77,6 +81,7 @@ impl ServedLocal {
                 Switch::Off => Realtime::Off,
             },
             free_space_floor_bytes: self.settings.disk_free_bytes_min,
+            tail_cache_bytes: self.settings.tail_cache_bytes,
             idle_bell: self.settings.idle_bell.clone(),
             ..LocalSettings::new(&self.folder)
         }
@@ -159,5 +164,46 @@ fn failed(folder: PathBuf, error: OpenError) -> EngineOpenError {
             what,
             source,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_log::contract::data;
+    use millstream_log::{CounterValue, GroupId, LogId, LogSpec};
+    use millstream_types::SystemClock;
+
+    use super::*;
+    use crate::settings::SettingsSource;
+
+    /// What the tail cache holds after 100 entries of 1 KiB.
+    async fn cached_bytes(tail_cache_bytes: Option<usize>) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let source = SettingsSource {
+            tail_cache_bytes,
+            ..SettingsSource::default()
+        };
+        let served = ServedLocal::new(folder.path(), source.check().unwrap().local);
+        let engine = served.open(Arc::new(SystemClock)).await.unwrap().engine;
+        let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+        let place = created.await.unwrap();
+        for _ in 0..100 {
+            let answers = engine.append_many(vec![data(place, "x".repeat(1024))]);
+            assert!(answers.await[0].is_ok());
+        }
+        let counters = engine.counters();
+        let cached = counters.iter().find(|one| one.name == "tail_cache_bytes");
+        match cached.unwrap().value {
+            CounterValue::Now(bytes) => bytes,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_tail_cache_keeps_as_much_as_it_may() {
+        assert!(cached_bytes(None).await > 100 << 10);
+        let kept = cached_bytes(Some(16 << 10)).await;
+        assert!((1 << 10..=16 << 10).contains(&kept), "{kept}");
+        assert_eq!(cached_bytes(Some(0)).await, 0);
     }
 }

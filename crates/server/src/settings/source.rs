@@ -94,6 +94,11 @@ pub struct SettingsSource {
     /// 268435456. Lower: more of the disk holds records. Higher: more is left to others and to compaction.
     #[arg(long, env = "MILLSTREAM_DISK_FREE_BYTES_MIN", value_name = "BYTES")]
     pub disk_free_bytes_min: Option<u64>,
+    /// Memory in bytes for what came last, of all streams together: readers that are no further behind than it reaches never
+    /// wait for the disk. Default 25165824. Higher: more readers, or slower ones, are served from memory. Lower: less memory;
+    /// with 0 every read asks the operating system's cache or the disk.
+    #[arg(long, env = "MILLSTREAM_TAIL_CACHE_BYTES", value_name = "BYTES")]
+    pub tail_cache_bytes: Option<usize>,
     /// What the server does once a write of its log has failed for good. Default serve: reads go on, writes are refused,
     /// and /health says failed with status 503. exit: it ends with exit code 7, so that a supervisor starts it again.
     #[arg(long, env = "MILLSTREAM_LOG_FAILURE", value_enum)]
@@ -249,6 +254,7 @@ impl SettingsSource {
             limit,
             durability,
             disk_free_bytes_min,
+            tail_cache_bytes,
             log_failure,
             engine,
             realtime,

@@ -27,6 +27,7 @@ impl SettingsSource {
         let local = LocalEngineSettings::or_defaults(
             self.durability,
             self.disk_free_bytes_min,
+            self.tail_cache_bytes,
             self.realtime,
         );
         let has_keys = self.access_keys.is_some();
