@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 import urllib.request
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import grpc_tools
 from grpc_tools import protoc
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from counted import Checks  # noqa: E402
 from fresh_server import binary, server  # noqa: E402
 from slow_consumer import DEADLINE_S, properties, running, until  # noqa: E402
 
@@ -100,7 +100,7 @@ def write_file(folder):
     )
 
 
-def judge(checks, folder, endpoint):
+def judge(check, folder, endpoint):
     messages, calls = protocol(folder)
     write_file(folder)
     consumer = properties(folder, STREAM, APPLICATION)
@@ -108,10 +108,6 @@ def judge(checks, folder, endpoint):
 
     def millstream(*arguments, **options):
         return subprocess.run([binary(), *arguments], env=env, check=True, timeout=DEADLINE_S, text=True, **options)
-
-    def check(what, is_so):
-        checks.append(bool(is_so))
-        print(f"{'ok' if is_so else 'FAILED'}: {what}", flush=True)
 
     millstream("streams", "create", STREAM, "--shards", str(SHARDS))
     log = folder / "scale.log"
@@ -149,15 +145,10 @@ def judge(checks, folder, endpoint):
 
 
 def main():
-    checks = []
-    with tempfile.TemporaryDirectory(prefix="keda-") as folder, server() as endpoint:
-        try:
-            judge(checks, Path(folder), endpoint)
-        except Exception:
-            traceback.print_exc()
-            checks.append(False)
-    print(f"{sum(checks)} passed, {len(checks) - sum(checks)} failed, 0 skipped")
-    sys.exit(0 if checks and all(checks) else 1)
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="keda-") as folder, server() as endpoint, checks.or_one_failed():
+        judge(checks, Path(folder), endpoint)
+    checks.end()
 
 
 main()

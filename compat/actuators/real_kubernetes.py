@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from pathlib import Path
 
 from api_server import VERSION, api_server, build, missing
+from counted import Checks
 from slow_consumer import DEADLINE_S, properties, running, until
 
 from fresh_server import binary, server
@@ -129,14 +129,10 @@ def ask_first(administrator, certificates, url):
 
 
 class Judge:
-    def __init__(self, folder, endpoint, address, certificates, administrator):
+    def __init__(self, check, folder, endpoint, address, certificates, administrator):
+        self.check = check
         self.folder, self.address, self.certificates, self.administrator = folder, address, certificates, administrator
         self.env = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1", "RUST_LOG": "info", "NO_COLOR": "1"}
-        self.checks = []
-
-    def check(self, what, is_so, said=""):
-        self.checks.append(bool(is_so))
-        print(f"{'ok' if is_so else 'FAILED'}: {what}{'' if is_so else f': {said}'}", flush=True)
 
     def replicas(self, kind):
         return self.administrator.get(path_of(kind))["spec"].get("replicas", 0)
@@ -253,14 +249,10 @@ def judge(checks, folder, endpoint):
         set_up(administrator)
         for account in ("scaler", "reader"):
             token(administrator, folder, account)
-        judging = Judge(folder, endpoint, address, certificates, administrator)
-        judging.checks = checks
+        judging = Judge(checks, folder, endpoint, address, certificates, administrator)
         for part in (judging.replicas_follow, judging.others_write_too, judging.conflicts, judging.refusals):
-            try:
+            with checks.or_one_failed():
                 part()
-            except Exception:
-                traceback.print_exc()
-                checks.append(False)
 
 
 def main():
@@ -268,15 +260,10 @@ def main():
         print(f"SKIPPED kubernetes: {lack}\n0 passed, 0 failed, 1 skipped")
         return
     build()
-    checks = []
-    with tempfile.TemporaryDirectory(prefix="kubernetes-") as folder, server() as endpoint:
-        try:
-            judge(checks, Path(folder), endpoint)
-        except Exception:
-            traceback.print_exc()
-            checks.append(False)
-    print(f"{sum(checks)} passed, {len(checks) - sum(checks)} failed, 0 skipped")
-    sys.exit(0 if checks and all(checks) else 1)
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="kubernetes-") as folder, server() as endpoint, checks.or_one_failed():
+        judge(checks, Path(folder), endpoint)
+    checks.end()
 
 
 main()
