@@ -6,37 +6,43 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-/// A JSON value. Clones share it. To look inside, dereference it: one that was made of its text is read then, once.
+/// A JSON value. Clones share it. To look inside, dereference it: one that was made of its text is read then, once, and
+/// clones that are made later share that too.
 #[derive(Clone)]
-pub struct Json(Arc<Inner>);
+pub struct Json(Form);
 
-struct Inner {
-    text: Option<String>,
-    value: OnceLock<Value>,
+#[derive(Clone)]
+enum Form {
+    /// What most items of most pipelines are: their text is all that is taken from the allocator for them.
+    Text {
+        text: Arc<str>,
+        value: OnceLock<Arc<Value>>,
+    },
+    Tree(Arc<Value>),
 }
 
 impl Json {
     /// The value that this text is, which must be JSON as `serde_json` writes it: without spaces, and no name twice in one
     /// object. What it takes in memory once somebody looks inside is the caller's to know.
-    pub fn of_text(text: String) -> Self {
-        Self(Arc::new(Inner {
-            text: Some(text),
+    pub fn of_text(text: impl Into<Arc<str>>) -> Self {
+        Self(Form::Text {
+            text: text.into(),
             value: OnceLock::new(),
-        }))
+        })
     }
 
     /// Its text, if it was made of one.
     pub fn text(&self) -> Option<&str> {
-        self.0.text.as_deref()
+        match &self.0 {
+            Form::Text { text, .. } => Some(text),
+            Form::Tree(_) => None,
+        }
     }
 }
 
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
-        Self(Arc::new(Inner {
-            text: None,
-            value: OnceLock::from(value),
-        }))
+        Self(Form::Tree(Arc::new(value)))
     }
 }
 
@@ -44,10 +50,12 @@ impl Deref for Json {
     type Target = Value;
 
     fn deref(&self) -> &Value {
-        self.0.value.get_or_init(|| {
-            let text = self.0.text.as_deref().unwrap_or_default();
-            serde_json::from_str(text).expect("whoever made it wrote JSON")
-        })
+        let (text, value) = match &self.0 {
+            Form::Text { text, value } => (text, value),
+            Form::Tree(value) => return value,
+        };
+        let read = || Arc::new(serde_json::from_str(text).expect("whoever made it wrote JSON"));
+        value.get_or_init(read)
     }
 }
 

@@ -7,7 +7,7 @@
 //! # What is promised
 //! * **Every item is delivered, or rejected to where it can be found**, in the order in which it was sent. A sink that is
 //!   down costs time.
-//! * **Every item has an [`id`](Item::id)** that is the same however often it comes. What a sink makes of it is its
+//! * **Every item has an [`id`](Item::id())** that is the same however often it comes. What a sink makes of it is its
 //!   [`Guarantee`].
 //!
 //! # What is not promised
@@ -26,7 +26,7 @@ pub mod sinks;
 mod status;
 
 pub use field_path::{FieldPath, InvalidFieldPath};
-pub use item::{Item, Origin};
+pub use item::{Identity, Item, Origin};
 pub use json::Json;
 pub use lane::{Lane, LaneFailed, LaneSettings, Rejects};
 pub use sink::{Cut, Guarantee, Opener, OtherContents, Outcome, Sink, SinkError, SinkFuture};

@@ -46,6 +46,11 @@ impl ExtendedSequenceNumber {
         &self.digits
     }
 
+    /// The same, for whoever keeps it.
+    pub fn shared_sequence_number(&self) -> Arc<str> {
+        Arc::clone(&self.digits)
+    }
+
     /// Index inside an aggregate; 0 for a plain record.
     pub fn sub_sequence_number(&self) -> u64 {
         self.sub_sequence_number

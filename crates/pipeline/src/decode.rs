@@ -1,12 +1,13 @@
 //! From a record's bytes to values: JSON, CSV, text or raw; compressed data is recognised.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use jaq_json::Val;
 
-use crate::value;
+use crate::value::{self, Members};
 
 /// How records are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,21 +69,27 @@ impl Encoding {
     /// # Errors
     /// See [`DecodeError`].
     pub fn decode(&self, data: &Bytes) -> Result<Vec<Val>, DecodeError> {
-        self.decode_sized(data).map(|(values, _)| values)
+        self.decode_sized(data, &Members::All)
+            .map(|(values, _)| values)
     }
 
-    /// The values, and how many bytes they were once they were decompressed.
-    pub(crate) fn decode_sized(&self, data: &Bytes) -> Result<(Vec<Val>, usize), DecodeError> {
+    /// The values, of which objects of JSON have these members alone, and how many bytes they were once they were
+    /// decompressed.
+    pub(crate) fn decode_sized(
+        &self,
+        data: &Bytes,
+        members: &Members,
+    ) -> Result<(Vec<Val>, usize), DecodeError> {
         let data = decompressed(data)?;
         let bytes = data.len();
         let values = match self {
-            Self::Json => value::parse(&data)?,
+            Self::Json => value::read(&data, members)?,
             Self::Csv { columns } => csv_values(&data, columns)?,
             Self::Text => match std::str::from_utf8(&data) {
-                Ok(_) => vec![Val::utf8_str(data)],
+                Ok(_) => vec![Val::utf8_str(data.into_owned())],
                 Err(error) => return Err(DecodeError::Text(error.valid_up_to())),
             },
-            Self::Raw => vec![Val::byte_str(data)],
+            Self::Raw => vec![Val::byte_str(data.into_owned())],
         };
         if values.is_empty() {
             return Err(DecodeError::Empty);
@@ -91,17 +98,17 @@ impl Encoding {
     }
 }
 
-fn decompressed(data: &Bytes) -> Result<Bytes, DecodeError> {
+fn decompressed(data: &Bytes) -> Result<Cow<'_, Bytes>, DecodeError> {
     if data.starts_with(GZIP) {
-        return bounded("gzip", MultiGzDecoder::new(&data[..]));
+        return bounded("gzip", MultiGzDecoder::new(&data[..])).map(Cow::Owned);
     }
     if data.starts_with(ZSTD) {
         let decoder = ruzstd::decoding::StreamingDecoder::new(&data[..]);
         let decoder =
             decoder.map_err(|error| DecodeError::Compression("zstd", error.to_string()))?;
-        return bounded("zstd", decoder);
+        return bounded("zstd", decoder).map(Cow::Owned);
     }
-    Ok(data.clone())
+    Ok(Cow::Borrowed(data))
 }
 
 fn bounded(name: &'static str, from: impl Read) -> Result<Bytes, DecodeError> {

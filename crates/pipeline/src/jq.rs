@@ -147,6 +147,13 @@ impl Program {
         &self.text
     }
 
+    /// The names of all members that it looks at, of an object that it is given; `None` if it may look at others.
+    pub(crate) fn members(&self) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        let is_all = self.simple.as_ref()?.add_members(&mut names);
+        is_all.then_some(names)
+    }
+
     /// All results for one value.
     ///
     /// Uses up to 64 MiB of the thread's stack.

@@ -21,6 +21,11 @@ pub trait Step: Send + Sync + fmt::Debug {
     /// Why nothing can become of it: the record is rejected with this cause.
     fn apply(&self, value: Val, limits: &Limits) -> Result<Vec<Val>, StepError>;
 
+    /// What it looks at, of an object of JSON: what no step looks at need not be kept of a record.
+    fn looks_at(&self) -> LooksAt {
+        LooksAt::Everything
+    }
+
     /// Whether the step gains by having many values at a time: then it is given them by [`apply_all`](Self::apply_all).
     fn gains_by_many(&self) -> bool {
         false
@@ -41,6 +46,29 @@ pub trait Step: Send + Sync + fmt::Debug {
 
     /// The step in a few words, for people.
     fn describe(&self) -> String;
+}
+
+/// What a step looks at, of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LooksAt {
+    /// What it does may depend on anything.
+    Everything,
+    /// It comes to the same if the object has no other members.
+    Members {
+        /// Their names.
+        of: Vec<String>,
+        /// Whether the value itself goes on.
+        passes_on: bool,
+    },
+}
+
+impl LooksAt {
+    fn of(program: &Program, passes_on: bool) -> Self {
+        match program.members() {
+            None => Self::Everything,
+            Some(of) => Self::Members { of, passes_on },
+        }
+    }
 }
 
 /// What becomes of the value; a panic is the value's fault.
@@ -92,6 +120,10 @@ impl Step for Filter {
         }
     }
 
+    fn looks_at(&self) -> LooksAt {
+        LooksAt::of(&self.0, true)
+    }
+
     fn describe(&self) -> String {
         format!("filter {}", self.0.text())
     }
@@ -104,6 +136,10 @@ pub struct Map(pub Program);
 impl Step for Map {
     fn apply(&self, value: Val, limits: &Limits) -> Result<Vec<Val>, StepError> {
         Ok(self.0.run(value, limits)?)
+    }
+
+    fn looks_at(&self) -> LooksAt {
+        LooksAt::of(&self.0, false)
     }
 
     fn describe(&self) -> String {

@@ -7,8 +7,8 @@ use jaq_json::Val;
 
 use crate::decode::{DecodeError, Encoding};
 use crate::jq::{self, Limits};
-use crate::step::{self, Step, StepError};
-use crate::value;
+use crate::step::{self, LooksAt, Step, StepError};
+use crate::value::{self, Members};
 
 /// Records go through the steps together as long as they have no more bytes than this once they are decompressed; but
 /// for the last of them.
@@ -73,21 +73,50 @@ impl Transform {
     ///
     /// # Errors
     /// [`StepBroken`]: then nothing can be said of any of the records.
-    pub fn apply(&self, records: &[Bytes]) -> Result<Vec<Transformed>, StepBroken> {
-        self.apply_watched(records, |_, _| {})
+    pub fn apply<'r>(
+        &self,
+        records: impl IntoIterator<Item = &'r Bytes>,
+    ) -> Result<Vec<Transformed>, StepBroken> {
+        let decoded = self.decode(records, &self.members_looked_at());
+        self.take_steps(decoded, |_, _| {})
     }
 
     /// As [`apply`](Self::apply); `watch` sees the values before the first step (0) and after each.
     ///
     /// # Errors
     /// See [`apply`](Self::apply).
-    pub fn apply_watched(
+    pub fn apply_watched<'r>(
         &self,
-        records: &[Bytes],
+        records: impl IntoIterator<Item = &'r Bytes>,
         mut watch: impl FnMut(usize, &[Transformed]),
     ) -> Result<Vec<Transformed>, StepBroken> {
-        let mut records = self.decode(records);
-        watch(0, &records);
+        let decoded = self.decode(records, &Members::All);
+        watch(0, &decoded);
+        self.take_steps(decoded, watch)
+    }
+
+    /// Those members of an object that may make a difference to what becomes of it.
+    fn members_looked_at(&self) -> Members {
+        let mut names = Vec::new();
+        for step in &*self.steps {
+            match step.looks_at() {
+                LooksAt::Everything => return Members::All,
+                LooksAt::Members { of, passes_on } => {
+                    names.extend(of);
+                    if !passes_on {
+                        return Members::Named(names);
+                    }
+                }
+            }
+        }
+        Members::All
+    }
+
+    fn take_steps(
+        &self,
+        mut records: Vec<Transformed>,
+        mut watch: impl FnMut(usize, &[Transformed]),
+    ) -> Result<Vec<Transformed>, StepBroken> {
         for (index, step) in self.steps.iter().enumerate() {
             self.take_step(index + 1, &**step, &mut records)?;
             watch(index + 1, &records);
@@ -95,8 +124,13 @@ impl Transform {
         Ok(records)
     }
 
-    fn decode(&self, records: &[Bytes]) -> Vec<Transformed> {
-        let mut decoded = Vec::new();
+    fn decode<'r>(
+        &self,
+        records: impl IntoIterator<Item = &'r Bytes>,
+        members: &Members,
+    ) -> Vec<Transformed> {
+        let records = records.into_iter();
+        let mut decoded = Vec::with_capacity(records.size_hint().0);
         let mut bytes = 0;
         for data in records {
             if bytes >= TOGETHER_BYTES_MAX {
@@ -104,7 +138,7 @@ impl Transform {
             }
             let values = self
                 .encoding
-                .decode_sized(data)
+                .decode_sized(data, members)
                 .map(|(values, plain_bytes)| {
                     bytes += plain_bytes;
                     values

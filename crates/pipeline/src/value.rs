@@ -1,10 +1,17 @@
 //! Values: read from JSON, and written as JSON within a limit.
 
+mod reader;
+
+use std::cell::Cell;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jaq_json::{Num, Val};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
+
+pub(crate) use reader::{Members, read};
 
 /// A value that nests deeper is refused, read or written.
 pub const DEPTH_MAX: usize = 128;
@@ -104,19 +111,29 @@ fn convert(value: &Val, depth: usize, left: &mut usize) -> Result<Value, Option<
 ///
 /// # Errors
 /// As for [`to_json_within`].
-pub fn to_text_within(value: &Val, left: &mut usize) -> Result<Option<String>, NotJson> {
+pub fn to_text_within(value: &Val, left: &mut usize) -> Result<Option<Arc<str>>, NotJson> {
     let before = *left;
-    let mut text = Vec::with_capacity(TEXT_BYTES);
-    match write(value, 0, left, &mut text) {
-        Ok(()) => Ok(String::from_utf8(text).ok()),
+    let mut text = TEXT.take();
+    text.clear();
+    let written = match write(value, 0, left, &mut text) {
+        Ok(()) => Ok(str::from_utf8(&text).ok().map(Arc::from)),
         Err(NotText::TooLarge) => Err(NotJson::TooLarge(before)),
         Err(NotText::NotJson(error)) => Err(error),
         Err(NotText::Name) => Ok(None),
+    };
+    if text.capacity() <= TEXT_BYTES_KEPT {
+        TEXT.set(text);
     }
+    written
 }
 
-/// Room for a text as it mostly is.
-const TEXT_BYTES: usize = 128;
+thread_local! {
+    /// Room for a text that is being written.
+    static TEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A text that was longer leaves no room behind.
+const TEXT_BYTES_KEPT: usize = 64 * 1024;
 
 enum NotText {
     TooLarge,
@@ -275,6 +292,7 @@ mod tests {
             let value = to_json_within(&results[0], &mut of_json);
             let text = to_text_within(&results[0], &mut of_text);
             let written = value.map(|value| Some(value.to_string()));
+            let text = text.map(|text| text.map(|text| text.to_string()));
             assert_eq!(text, written, "{program}");
             if written.is_ok() {
                 assert_eq!(of_text, of_json, "{program}");

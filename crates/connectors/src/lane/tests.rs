@@ -14,8 +14,8 @@ impl Rejects for Kept {
         item: Item,
         cause: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
-        let kept = format!("{sink} {} {cause}", item.id);
-        let answer = if item.id.ends_with(":13") {
+        let kept = format!("{sink} {} {cause}", item.id());
+        let answer = if item.id().ends_with(":13") {
             Err(kept.clone())
         } else {
             Ok(())

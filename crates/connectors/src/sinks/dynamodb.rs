@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
+use crate::{FieldPath, Guarantee, Identity, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 /// The attribute that orders the writes of one row.
 const ORDER: &str = "millstream_order";
@@ -161,12 +161,10 @@ fn order(item: &Item) -> String {
     if item.revision > 0 {
         return format!("{:010}", item.revision);
     }
-    let index = item
-        .id
-        .rsplit(':')
-        .next()
-        .filter(|_| item.id.matches(':').count() > 3)
-        .unwrap_or("0");
+    let index = match &item.identity {
+        Identity::OfRecord { index, .. } => *index,
+        Identity::Given(_) => 0,
+    };
     format!(
         "{:0>56}.{:010}.{index:0>6}",
         origin.sequence_number, origin.sub_sequence_number

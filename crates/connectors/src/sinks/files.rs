@@ -136,7 +136,7 @@ mod tests {
         let item = |number: &u64| {
             let origin = Origin {
                 shard_id: "shard-0".into(),
-                sequence_number: number.to_string(),
+                sequence_number: number.to_string().into(),
                 sub_sequence_number: 0,
                 partition_key: "k".into(),
                 arrived_ms: 0,

@@ -91,13 +91,14 @@ struct HttpSink {
 impl HttpSink {
     /// Counts an item that the receiver named; after the last attempt it is rejected, and those behind it may come.
     fn count(&mut self, item: &Item, outcome: &mut Outcome) {
+        let item_id = item.id();
         let so_far = match &self.failed {
-            Some((id, times)) if *id == item.id => *times,
+            Some((id, times)) if *id == item_id => *times,
             _ => 0,
         };
         let times = so_far + 1;
         if times < self.to.settings.attempts_max {
-            self.failed = Some((Arc::clone(&item.id), times));
+            self.failed = Some((item_id, times));
             return;
         }
         self.failed = None;

@@ -46,6 +46,24 @@ impl Simple {
         if has_room { self.value(input) } else { None }
     }
 
+    /// Adds the names of the members that it looks at; whether those are all, whoever computes it.
+    pub(super) fn add_members(&self, names: &mut Vec<String>) -> bool {
+        match self {
+            Self::Path(path) => match path.first() {
+                Some(Val::TStr(name)) => {
+                    names.push(String::from_utf8_lossy(name).into_owned());
+                    true
+                }
+                _ => false,
+            },
+            Self::Literal(_) => true,
+            Self::Compare(one, _, other) | Self::And(one, other) | Self::Or(one, other) => {
+                one.add_members(names) && other.add_members(names)
+            }
+            Self::Object(members) => members.iter().all(|(_, value)| value.add_members(names)),
+        }
+    }
+
     fn value(&self, input: &Val) -> Option<Val> {
         match self {
             Self::Path(names) => at(input, names).cloned(),
@@ -242,6 +260,34 @@ mod tests {
                 let value = value::of_json(value);
                 let interpreted = program.interpret(value.clone(), &limits).map(shown);
                 prop_assert_eq!(program.run(value, &limits).map(shown), interpreted);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Records are read without the members that no program looks at: also where the interpreter computes it, and says
+        /// what is wrong.
+        #[test]
+        fn other_members_than_it_names_make_no_difference(
+            text in programs(),
+            values in prop::collection::vec(values(), 1..20),
+        ) {
+            let (program, limits) = (Program::compile(&text).unwrap(), Limits::default());
+            let Some(names) = program.members() else {
+                return Ok(());
+            };
+            let shown = |results: Vec<jaq_json::Val>| -> Vec<_> {
+                results.iter().map(|result| value::to_json(result, 1 << 20).map(|json| json.to_string())).collect()
+            };
+            for whole in values {
+                let mut part = whole.clone();
+                if let serde_json::Value::Object(members) = &mut part {
+                    members.retain(|name, _| names.contains(name));
+                }
+                let of_whole = program.run(value::of_json(&whole), &limits).map(shown);
+                prop_assert_eq!(program.run(value::of_json(&part), &limits).map(shown), of_whole);
             }
         }
     }

@@ -9,8 +9,9 @@ use millstream_consumer::{
 };
 
 use super::cuts::Cuts;
+use super::evaluation::Chunk;
 use super::lanes::Lanes;
-use super::progress::ShardCounter;
+use super::progress::{Read, ShardCounter};
 use super::{Shared, Stage, evaluation};
 
 /// Time between two checkpoints of what has arrived.
@@ -69,15 +70,16 @@ impl DirectProcessor {
     }
 
     /// Takes the first of the records, at least one: rejects what has to be, and sends the rest. How many it took.
-    async fn take(
-        &mut self,
-        records: &[millstream_consumer::Record],
-        checkpointer: &Checkpointer,
-    ) -> Result<usize, BoxError> {
-        let evaluated = evaluation::items(&self.shared, &self.shard_id, records).await?;
-        let taken = evaluated.len();
-        for (record, result) in records.iter().zip(evaluated) {
+    async fn take(&mut self, chunk: Chunk, checkpointer: &Checkpointer) -> Result<usize, BoxError> {
+        let evaluated = evaluation::items(&self.shared, chunk.clone()).await?;
+        let taken = evaluated.of_records.len();
+        let mut items = evaluated.made.into_iter();
+        let mut read = Read::default();
+        for (record, result) in chunk.records().iter().zip(evaluated.of_records) {
+            let values = *result.as_ref().unwrap_or(&0);
+            let of_record = items.by_ref().take(values);
             if self.cuts.has(&record.place) {
+                of_record.for_each(drop);
                 continue;
             }
             if self.cuts.must_cut_before(&record.place) {
@@ -85,12 +87,8 @@ impl DirectProcessor {
                 self.cut(checkpointer).await?;
             }
             match result {
-                Ok(values) => {
-                    self.counter.read(record.data.len(), values.len());
-                    self.in_hand.extend(values);
-                }
+                Ok(_) => self.in_hand.extend(of_record),
                 Err(cause) => {
-                    self.counter.read(record.data.len(), 0);
                     self.counter.rejected();
                     self.shared
                         .rejections
@@ -99,8 +97,10 @@ impl DirectProcessor {
                 }
             }
             self.cuts.take(&record.place);
+            read.record(record.data.len(), values);
             self.cut_began.get_or_insert_with(Instant::now);
         }
+        self.counter.read(&read);
         self.send().await?;
         Ok(taken)
     }
@@ -214,19 +214,21 @@ impl RecordProcessor for DirectProcessor {
         batch: &RecordBatch,
         checkpointer: &Checkpointer,
     ) -> Result<(), Failure> {
-        let mut rest = batch.records();
+        let mut taken_before = 0;
         // A sink that takes nothing must not hold a stop up for ever.
         let out_of_time = async {
             batch.stopping().await;
             tokio::time::sleep(STOP_PATIENCE).await;
         };
         tokio::pin!(out_of_time);
-        while !rest.is_empty() {
+        while let rest = &batch.records()[taken_before..]
+            && !rest.is_empty()
+        {
             if batch.is_stopping() {
                 rest.iter().for_each(|record| batch.later(record));
                 return Ok(());
             }
-            let chunk = evaluation::chunk(rest);
+            let chunk = Chunk::of(batch, taken_before);
             let taken = tokio::select! {
                 taken = self.take(chunk, checkpointer) => Some(taken),
                 () = &mut out_of_time => None,
@@ -240,7 +242,7 @@ impl RecordProcessor for DirectProcessor {
                     return Ok(());
                 }
             };
-            rest = &rest[taken..];
+            taken_before += taken;
             self.keep_up(checkpointer)
                 .await
                 .map_err(|error| Failure::retry_after(CHECKPOINT_INTERVAL, error))?;

@@ -1,12 +1,13 @@
 //! Records through decoding and steps, on the threads for that.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use jaq_json::Val;
 use millstream_connectors::{Item, Json, Origin};
-use millstream_consumer::Record;
+use millstream_consumer::{Record, RecordBatch};
 
 use super::Shared;
 use crate::transform::{ITEMS_BYTES_MAX, RECORD_ITEMS_BYTES_MAX, StepBroken};
@@ -18,19 +19,42 @@ pub(super) const RECORDS_MAX: usize = 512;
 /// Bytes of records that are evaluated at a time, but for the last of them.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 
-/// What the first of the records become, in their order; an error is the cause of a rejection.
-pub(super) type Evaluated<T> = Vec<Result<Vec<T>, String>>;
+/// Records of a batch that follow each other.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    batch: RecordBatch,
+    range: Range<usize>,
+}
 
-/// The first records, so many that they can be evaluated at a time.
-pub(super) fn chunk(records: &[Record]) -> &[Record] {
-    let mut bytes = 0;
-    let fits = records.iter().take(RECORDS_MAX).take_while(|record| {
-        let fits = bytes < BYTES_MAX;
-        bytes += record.data.len();
-        fits
-    });
-    let count = fits.count();
-    &records[..count]
+impl Chunk {
+    /// Those from `begin` on, so many that they can be evaluated at a time.
+    pub(super) fn of(batch: &RecordBatch, begin: usize) -> Self {
+        let mut bytes = 0;
+        let rest = &batch.records()[begin..];
+        let fits = rest.iter().take(RECORDS_MAX).take_while(|record| {
+            let fits = bytes < BYTES_MAX;
+            bytes += record.data.len();
+            fits
+        });
+        let end = begin + fits.count();
+        Self {
+            batch: batch.clone(),
+            range: begin..end,
+        }
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        &self.batch.records()[self.range.clone()]
+    }
+}
+
+/// What the first of the records become.
+#[derive(Debug)]
+pub(super) struct Evaluated<T> {
+    /// What all of them become, in their order.
+    pub(super) made: Vec<T>,
+    /// Of how many of those each record is the origin; an error is the cause of a rejection.
+    pub(super) of_records: Vec<Result<usize, String>>,
 }
 
 /// How many records may go through the steps together: few while they become so large that most of what was made of them
@@ -75,57 +99,62 @@ pub(super) fn arrived_ms(record: &Record) -> i64 {
 ///
 /// # Errors
 /// If the pipeline must stop, which it is told.
-pub(super) async fn items(
-    shared: &Arc<Shared>,
-    shard_id: &str,
-    records: &[Record],
-) -> Result<Evaluated<Item>, String> {
-    let (pipeline, shard_id) = (Arc::clone(&shared.pipeline), shard_id.to_owned());
+pub(super) async fn items(shared: &Arc<Shared>, chunk: Chunk) -> Result<Evaluated<Item>, String> {
+    let stream: Arc<str> = shared.pipeline.source.stream.as_str().into();
+    let shard_id: Arc<str> = chunk.batch.shard_id().into();
     let as_text = shared.sinks.iter().all(|sink| sink.spec.sink.writes_text());
-    let of_record = move |record: &mut Record, values: &[Val]| {
+    let of_record = move |record: &Record, values: &[Val], items: &mut Vec<Item>| {
+        if values.is_empty() {
+            return Ok(0);
+        }
         let origin = Arc::new(origin(&shard_id, record));
         let mut left = RECORD_ITEMS_BYTES_MAX;
-        let item = |(index, value)| {
-            let stream = &pipeline.source.stream;
-            item(stream, &origin, index, value, as_text, &mut left)
-        };
-        let items: Result<Vec<Item>, String> = values.iter().enumerate().map(item).collect();
-        items.map(|items| (items, RECORD_ITEMS_BYTES_MAX - left))
+        for (index, value) in values.iter().enumerate() {
+            items.push(item(&stream, &origin, index, value, as_text, &mut left)?);
+        }
+        Ok(RECORD_ITEMS_BYTES_MAX - left)
     };
-    evaluate(shared, records, of_record).await
+    evaluate(shared, chunk, of_record).await
 }
 
-/// Takes records through all steps, on the threads for that.
+/// Takes records through all steps, on the threads for that. `of_record` adds what a record becomes, and says how many bytes
+/// that takes.
 async fn evaluate<T: Send + 'static>(
     shared: &Arc<Shared>,
-    records: &[Record],
-    of_record: impl Fn(&mut Record, &[Val]) -> Result<(Vec<T>, usize), String> + Send + 'static,
+    chunk: Chunk,
+    of_record: impl Fn(&Record, &[Val], &mut Vec<T>) -> Result<usize, String> + Send + 'static,
 ) -> Result<Evaluated<T>, String> {
-    let (pipeline, mut records) = (Arc::clone(&shared.pipeline), records.to_vec());
+    let pipeline = Arc::clone(&shared.pipeline);
     let width = Arc::clone(&shared.width);
     let job = move || {
-        let data: Vec<_> = records.iter().map(|record| record.data.clone()).collect();
-        let (mut evaluated, mut bytes) = (Vec::with_capacity(records.len()), 0);
-        while evaluated.len() < records.len() && bytes < ITEMS_BYTES_MAX {
-            let begun = evaluated.len();
-            let end = data.len().min(begun + width.now());
-            let transformed = pipeline.transform.apply(&data[begun..end])?;
+        let records = chunk.records();
+        let mut made = Vec::with_capacity(records.len());
+        let (mut of_records, mut bytes) = (Vec::with_capacity(records.len()), 0);
+        while of_records.len() < records.len() && bytes < ITEMS_BYTES_MAX {
+            let begun = of_records.len();
+            let end = records.len().min(begun + width.now());
+            let data = records[begun..end].iter().map(|record| &record.data);
+            let transformed = pipeline.transform.apply(data)?;
             let went_together = transformed.len();
-            for (record, values) in records[begun..].iter_mut().zip(transformed) {
+            for (record, values) in records[begun..].iter().zip(transformed) {
+                let made_before = made.len();
                 let of_record = values
                     .map_err(|rejection| rejection.to_string())
-                    .and_then(|values| of_record(record, &values));
-                evaluated.push(of_record.map(|(made, made_bytes)| {
+                    .and_then(|values| of_record(record, &values, &mut made));
+                if of_record.is_err() {
+                    made.truncate(made_before);
+                }
+                of_records.push(of_record.map(|made_bytes| {
                     bytes += made_bytes;
-                    made
+                    made.len() - made_before
                 }));
                 if bytes >= ITEMS_BYTES_MAX {
                     break;
                 }
             }
-            width.learn(evaluated.len() - begun, went_together);
+            width.learn(of_records.len() - begun, went_together);
         }
-        Ok::<_, StepBroken>(evaluated)
+        Ok::<_, StepBroken>(Evaluated { made, of_records })
     };
     let evaluated = shared.evaluator.run(job).await;
     let evaluated = evaluated.map_err(|error| error.to_string())?;
@@ -135,20 +164,19 @@ async fn evaluate<T: Send + 'static>(
     })
 }
 
-/// Takes the record's partition key.
-fn origin(shard_id: &str, record: &mut Record) -> Origin {
+fn origin(shard_id: &Arc<str>, record: &Record) -> Origin {
     Origin {
-        shard_id: shard_id.to_owned(),
-        sequence_number: record.sequence_number().to_owned(),
+        shard_id: Arc::clone(shard_id),
+        sequence_number: record.place.shared_sequence_number(),
         sub_sequence_number: record.place.sub_sequence_number(),
-        partition_key: std::mem::take(&mut record.partition_key),
+        partition_key: record.partition_key.clone(),
         arrived_ms: u64::try_from(arrived_ms(record)).unwrap_or(0),
         data: record.data.clone(),
     }
 }
 
 fn item(
-    stream: &str,
+    stream: &Arc<str>,
     origin: &Arc<Origin>,
     index: usize,
     value: &Val,
@@ -172,7 +200,7 @@ fn item(
     let own = if index == 0 { origin.data.len() } else { 0 };
     let bytes = before - *left + own + ITEM_BYTES;
     Ok(Item::of_record(
-        stream,
+        Arc::clone(stream),
         Arc::clone(origin),
         index,
         json,
@@ -216,19 +244,16 @@ pub(super) fn estimate(value: &serde_json::Value) -> usize {
 pub(super) async fn samples(
     shared: &Arc<Shared>,
     plan: &Arc<Plan>,
-    shard_id: &str,
-    records: &[Record],
+    chunk: Chunk,
 ) -> Result<Evaluated<Sample>, String> {
-    let (limits, plan, shard_id) = (
-        shared.pipeline.transform.limits.clone(),
-        Arc::clone(plan),
-        shard_id.to_owned(),
-    );
-    let of_record = move |record: &mut Record, values: &[Val]| {
+    let limits = shared.pipeline.transform.limits.clone();
+    let (plan, shard_id) = (Arc::clone(plan), chunk.batch.shard_id().to_owned());
+    let of_record = move |record: &Record, values: &[Val], samples: &mut Vec<Sample>| {
         let sampler = Sampler::new(&plan, &limits);
         let arrived_ms = arrived_ms(record);
         let needs_moments = plan.needs_moments();
-        let sample = |(index, value): (usize, &Val)| {
+        let mut bytes = 0;
+        for (index, value) in values.iter().enumerate() {
             let mut moment = Moment {
                 time_ms: arrived_ms,
                 shard_id: String::new(),
@@ -238,23 +263,15 @@ pub(super) async fn samples(
                 moment.shard_id = shard_id.clone();
                 moment.place = padded(record, index);
             }
-            sampler
+            let sample = sampler
                 .sample(value, &moment, arrived_ms)
-                .map_err(|error| error.to_string())
-        };
-        let samples: Result<Vec<Sample>, String> = values.iter().enumerate().map(sample).collect();
-        let bytes = |samples: &Vec<Sample>| {
-            let of_sample = |sample: &Sample| {
-                sample.by.len() + sample.values.iter().map(estimate).sum::<usize>() + 256
-            };
-            samples.iter().map(of_sample).sum::<usize>()
-        };
-        samples.map(|samples| {
-            let bytes = bytes(&samples);
-            (samples, bytes)
-        })
+                .map_err(|error| error.to_string())?;
+            bytes += sample.by.len() + sample.values.iter().map(estimate).sum::<usize>() + 256;
+            samples.push(sample);
+        }
+        Ok(bytes)
     };
-    evaluate(shared, records, of_record).await
+    evaluate(shared, chunk, of_record).await
 }
 
 /// A record's place, as text that sorts as places do.
@@ -269,6 +286,8 @@ fn padded(record: &Record, index: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use millstream_consumer::ExtendedSequenceNumber;
     use millstream_types::SystemClock;
 
@@ -299,10 +318,10 @@ stdout = {}
         let clock = Arc::new(SystemClock);
         let shared = Shared::new(pipeline, Evaluator::inline(), Vec::new(), None, clock);
         let shared = Arc::new(shared);
-        let records: Vec<Record> = (1..=40).map(record).collect();
+        let batch = RecordBatch::new("shard", (1..=40).map(record).collect(), Duration::ZERO);
         for _ in 0..2 {
-            let items = items(&shared, "shard", &records).await.unwrap();
-            assert!(items.len() == 1 && items[0].is_ok(), "{}", items.len());
+            let items = items(&shared, Chunk::of(&batch, 0)).await.unwrap();
+            assert_eq!((items.of_records, items.made.len()), (vec![Ok(1)], 1));
         }
         assert!(shared.width.now() <= 2, "{}", shared.width.now());
     }

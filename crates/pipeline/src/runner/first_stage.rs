@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millstream_consumer::{
-    BoxError, Checkpointer, Failure, Record, RecordBatch, RecordProcessor, ShardStart, StatusBoard,
+    BoxError, Checkpointer, Failure, RecordBatch, RecordProcessor, ShardStart, StatusBoard,
 };
 
-use super::progress::ShardCounter;
+use super::evaluation::Chunk;
+use super::progress::{Read, ShardCounter};
 use super::{PieceStream, Shared, Stage, evaluation};
 use crate::window::{Plan, Tally};
 
@@ -71,40 +72,36 @@ impl FirstStage {
     }
 
     /// Counts the first of the records, at least one; how many.
-    async fn take(
-        &mut self,
-        records: &[Record],
-        checkpointer: &Checkpointer,
-    ) -> Result<usize, BoxError> {
-        let evaluated =
-            evaluation::samples(&self.shared, &self.plan, &self.shard_id, records).await?;
-        let taken = evaluated.len();
-        for (record, result) in records.iter().zip(evaluated) {
+    async fn take(&mut self, chunk: Chunk, checkpointer: &Checkpointer) -> Result<usize, BoxError> {
+        let evaluated = evaluation::samples(&self.shared, &self.plan, chunk.clone()).await?;
+        let taken = evaluated.of_records.len();
+        let mut samples = &*evaluated.made;
+        let mut read = Read::default();
+        for (record, result) in chunk.records().iter().zip(evaluated.of_records) {
+            let (of_record, rest) = samples.split_at(*result.as_ref().unwrap_or(&0));
+            samples = rest;
             if self.tally.has_counted(&record.place) {
                 continue;
             }
             if self.tally.must_cut_before(&record.place) {
                 self.cut(checkpointer).await?;
             }
-            let samples = match result {
-                Ok(samples) => samples,
-                Err(cause) => {
-                    self.counter.rejected();
-                    self.shared
-                        .rejections
-                        .keep(&self.shard_id, record, &cause)
-                        .await?;
-                    Vec::new()
-                }
-            };
-            self.counter.read(record.data.len(), samples.len());
+            if let Err(cause) = result {
+                self.counter.rejected();
+                self.shared
+                    .rejections
+                    .keep(&self.shard_id, record, &cause)
+                    .await?;
+            }
+            read.record(record.data.len(), of_record.len());
             self.tally.count(
                 &self.plan,
                 &record.place,
                 evaluation::arrived_ms(record),
-                &samples,
+                of_record,
             );
         }
+        self.counter.read(&read);
         if self.tally.is_prepared() && self.tally.may_cut() && self.tally.has_records() {
             self.cut(checkpointer).await?;
         }
@@ -159,8 +156,10 @@ impl RecordProcessor for FirstStage {
         batch: &RecordBatch,
         checkpointer: &Checkpointer,
     ) -> Result<(), Failure> {
-        let mut rest = batch.records();
-        while !rest.is_empty() {
+        let mut taken_before = 0;
+        while let rest = &batch.records()[taken_before..]
+            && !rest.is_empty()
+        {
             if batch.is_stopping() || self.shared.fatal.is_failed() {
                 rest.iter().for_each(|record| batch.later(record));
                 return if batch.is_stopping() {
@@ -169,10 +168,10 @@ impl RecordProcessor for FirstStage {
                     Err(Failure::retry_after(STOPPING, "the pipeline stops"))
                 };
             }
-            let chunk = evaluation::chunk(rest);
+            let chunk = Chunk::of(batch, taken_before);
             let taken = self.take(chunk, checkpointer).await;
             let taken = taken.map_err(|error| Failure::retry_after(RETRY, error))?;
-            rest = &rest[taken..];
+            taken_before += taken;
             // The batch in hand may be long: what it has passed need not wait for its end.
             let ticked = self.tick(checkpointer).await;
             ticked.map_err(|error| Failure::retry_after(RETRY, error))?;

@@ -249,6 +249,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::super::Stage;
+    use super::super::progress::Read;
     use super::*;
     use crate::evaluator::Evaluator;
     use crate::file::Pipeline;
@@ -283,10 +284,10 @@ mod tests {
         let publisher = Publisher::new(Arc::new(client.clone()), Arc::clone(&shared));
         let counter = shared.progress.shard(Stage::Source, "s1");
         let work = async {
-            counter.read(100, 1);
+            counter.read(&Read::of_one(100, 1));
             // The first are on their way since one second.
             sleep(PUBLISH_INTERVAL + Duration::from_secs(1)).await;
-            counter.read(7, 1);
+            counter.read(&Read::of_one(7, 1));
         };
         publisher.published_while(work).await;
         let told = client.0.lock().clone();
@@ -328,8 +329,8 @@ mod tests {
             progress.shard(Stage::Source, "s1"),
             progress.shard(Stage::Source, "s2"),
         );
-        one.read(100, 2);
-        two.read(10, 0);
+        one.read(&Read::of_one(100, 2));
+        two.read(&Read::of_one(10, 0));
         two.rejected();
         let data = said.data(&progress, &[]);
         assert_eq!(sum_of(&data, "RecordsIn", "source"), Some(2.0));
@@ -337,10 +338,10 @@ mod tests {
         assert_eq!(sum_of(&data, "RecordsOut", "source/s1"), Some(2.0));
         assert_eq!(sum_of(&data, "RecordsRejected", "source/s2"), Some(1.0));
         // Given up with something that nobody was told, and taken again.
-        one.read(7, 1);
+        one.read(&Read::of_one(7, 1));
         drop(one);
         let again = progress.shard(Stage::Source, "s1");
-        again.read(3, 1);
+        again.read(&Read::of_one(3, 1));
         let data = said.data(&progress, &[]);
         assert_eq!(sum_of(&data, "BytesIn", "source/s1"), Some(10.0));
         assert_eq!(sum_of(&data, "BytesIn", "source"), Some(10.0));

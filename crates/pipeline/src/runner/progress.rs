@@ -148,11 +148,34 @@ pub struct ShardProgress {
     pub last_error: Option<String>,
 }
 
+/// Records that were read and are counted together: shards on several threads count on the same numbers.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    records: u64,
+    bytes: u64,
+    values: u64,
+}
+
+impl Read {
+    pub(super) fn of_one(bytes: usize, values: usize) -> Self {
+        let mut read = Self::default();
+        read.record(bytes, values);
+        read
+    }
+
+    /// One more record of so many bytes, of which so many values were made.
+    pub(super) fn record(&mut self, bytes: usize, values: usize) {
+        self.records += 1;
+        self.bytes += bytes as u64;
+        self.values += values as u64;
+    }
+}
+
 impl Counters {
-    fn read(&self, bytes: usize, values: usize) {
-        self.records_in.fetch_add(1, Ordering::Relaxed);
-        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.values_out.fetch_add(values as u64, Ordering::Relaxed);
+    fn read(&self, read: &Read) {
+        self.records_in.fetch_add(read.records, Ordering::Relaxed);
+        self.bytes_in.fetch_add(read.bytes, Ordering::Relaxed);
+        self.values_out.fetch_add(read.values, Ordering::Relaxed);
     }
 }
 
@@ -258,9 +281,9 @@ impl StageProgress {
 pub(super) struct ShardCounter(Arc<Own>);
 
 impl ShardCounter {
-    pub(super) fn read(&self, bytes: usize, values: usize) {
-        self.0.counters.read(bytes, values);
-        self.0.all.0.total.read(bytes, values);
+    pub(super) fn read(&self, read: &Read) {
+        self.0.counters.read(read);
+        self.0.all.0.total.read(read);
     }
 
     /// A record of the shard was rejected by decoding or a step; the worker counts it where it is kept.
@@ -273,7 +296,7 @@ impl ShardCounter {
     }
 
     pub(super) fn piece_merged(&self, bytes: usize) {
-        self.0.counters.read(bytes, 0);
+        self.0.counters.read(&Read::of_one(bytes, 0));
         self.0.all.0.pieces_merged.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -94,7 +94,7 @@ impl Rejects for RejectedItems {
         cause: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
         let rejections = Arc::clone(&self.0);
-        let cause = format!("sink {sink} refuses {}: {cause}", item.id);
+        let cause = format!("sink {sink} refuses {}: {cause}", item.id());
         Box::pin(async move {
             let origin = &item.origin;
             let place =

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use millstream_connectors::{Cut, Item, Origin};
+use millstream_connectors::{Cut, Identity, Item, Origin};
 use millstream_consumer::{
     BoxError, Checkpointer, ExtendedSequenceNumber, Failure, RecordBatch, RecordProcessor,
     ShardStart, Source,
@@ -233,21 +233,21 @@ impl SecondStage {
 
     fn item(&self, place: &ExtendedSequenceNumber, result: WindowResult) -> Item {
         let text = result.value.to_string();
+        let id = format!(
+            "{}:{}:{}",
+            self.shared.pipeline.name, result.window_ms, result.by
+        );
         let key: String = result.by.trim_matches('"').chars().take(256).collect();
         let origin = Origin {
-            shard_id: self.shard_id.clone(),
-            sequence_number: place.sequence_number().to_owned(),
+            shard_id: self.shard_id.as_str().into(),
+            sequence_number: place.sequence_number().into(),
             sub_sequence_number: 0,
             partition_key: if key.is_empty() { "-".to_owned() } else { key },
             arrived_ms: u64::try_from(result.window_ms).unwrap_or(0),
             data: Bytes::from(text),
         };
         Item {
-            id: format!(
-                "{}:{}:{}",
-                self.shared.pipeline.name, result.window_ms, result.by
-            )
-            .into(),
+            identity: Identity::Given(id.into()),
             revision: result.revision,
             bytes: evaluation::estimate(&result.value) + 256,
             origin: Arc::new(origin),

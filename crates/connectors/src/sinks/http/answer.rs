@@ -81,7 +81,7 @@ pub(super) fn of_function(
         let named = failure.get("itemIdentifier").and_then(Value::as_str);
         let index = items
             .iter()
-            .position(|item| Some(item.origin.sequence_number.as_str()) == named);
+            .position(|item| Some(&*item.origin.sequence_number) == named);
         // It names nothing that it was given: as with Lambda, the whole batch has failed.
         let Some(index) = index else {
             return Err(failed());

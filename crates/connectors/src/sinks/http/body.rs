@@ -45,7 +45,7 @@ fn record(item: &Item) -> Value {
         Some(raw) => Value::String(STANDARD.encode(raw)),
         None => (*item.value).clone(),
     };
-    json!({"id": &*item.id, "revision": item.revision, "value": value})
+    json!({"id": &*item.id(), "revision": item.revision, "value": value})
 }
 
 impl Lambda {
@@ -66,7 +66,7 @@ impl Lambda {
             "awsRegion": self.region,
             "eventSourceARN": self.source_arn,
             // Not AWS's: several values of one record, and results of windows, have one sequence number.
-            "idempotencyKey": &*item.id,
+            "idempotencyKey": &*item.id(),
             "revision": item.revision,
         })
     }

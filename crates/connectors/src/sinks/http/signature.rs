@@ -59,8 +59,9 @@ impl Secret {
 pub(super) fn id_of(items: &[Item]) -> String {
     let mut digest = Sha256::new();
     for item in items {
-        digest.update((item.id.len() as u64).to_be_bytes());
-        digest.update(item.id.as_bytes());
+        let id = item.id();
+        digest.update((id.len() as u64).to_be_bytes());
+        digest.update(id.as_bytes());
         digest.update(item.revision.to_be_bytes());
     }
     let bytes: [u8; 32] = digest.finalize().into();

@@ -53,7 +53,7 @@ impl Hook {
 fn item(number: u64) -> Item {
     let origin = Origin {
         shard_id: "shard-1".into(),
-        sequence_number: number.to_string(),
+        sequence_number: number.to_string().into(),
         sub_sequence_number: 0,
         partition_key: "k".into(),
         arrived_ms: 1500,

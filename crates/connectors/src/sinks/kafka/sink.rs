@@ -106,7 +106,7 @@ impl<B: Brokers> KafkaSink<B> {
                 let record = record_of(item, self.key.as_ref());
                 let bytes = record.bytes();
                 records.push(record);
-                ((Arc::clone(&item.id), item.revision), bytes)
+                ((item.id(), item.revision), bytes)
             });
             let next = self.sequences.next(*partition, names, room)?;
             records.truncate(next.count);
@@ -194,7 +194,7 @@ fn record_of(item: &Item, key: Option<&FieldPath>) -> Record {
         key: key_of(item, key).into_owned().into_bytes(),
         value: bytes_of(item),
         headers: vec![
-            (ID, item.id.to_string()),
+            (ID, item.id().to_string()),
             (REVISION, item.revision.to_string()),
         ],
         at_ms: i64::try_from(item.origin.arrived_ms).unwrap_or(i64::MAX),

@@ -100,10 +100,11 @@ pub(super) fn lines(item: &Item) -> Result<String, String> {
 
 /// The item's id; of one that is too long, its digest.
 fn id_of(item: &Item) -> String {
-    if item.id.len() <= ID_BYTES_MAX {
-        return item.id.to_string();
+    let id = item.id();
+    if id.len() <= ID_BYTES_MAX {
+        return id.to_string();
     }
-    let digest = Sha256::digest(item.id.as_bytes());
+    let digest = Sha256::digest(id.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::answer::outcomes;
 use super::*;
-use crate::Origin;
 use crate::sinks::receiver::{Answer, Receiver};
+use crate::{Identity, Origin};
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +130,7 @@ impl Cluster {
 fn item(number: u64, revision: u32, value: Value) -> Item {
     let origin = Origin {
         shard_id: "shard-1".into(),
-        sequence_number: number.to_string(),
+        sequence_number: number.to_string().into(),
         sub_sequence_number: 0,
         partition_key: "k".into(),
         arrived_ms: 1500,
@@ -203,10 +203,10 @@ proptest! {
             for ((item, (_, _, kind)), outcome) in items.iter().zip(&drawn).zip(&outcomes) {
                 prop_assert_eq!(matches!(outcome, Outcome::Rejected(_)), *kind < 2, "{:?}", outcome);
                 if *kind >= 2 {
-                    revisions.insert((item.id.clone(), item.revision));
-                    let known = expected.get(&*item.id).map_or(-1, |(revision, _)| *revision as i64);
+                    revisions.insert((item.id(), item.revision));
+                    let known = expected.get(&*item.id()).map_or(-1, |(revision, _)| *revision as i64);
                     if known < item.revision.into() {
-                        expected.insert(item.id.to_string(), (item.revision.into(), (*item.value).clone()));
+                        expected.insert(item.id().to_string(), (item.revision.into(), (*item.value).clone()));
                     }
                 }
             }
@@ -247,11 +247,11 @@ async fn a_cause_says_which_field_and_an_id_that_is_too_long_is_a_digest() {
     let cluster = Cluster::start(&[]).await;
     let mut sink = cluster.sink(10);
     let long = |last: &str| Item {
-        id: format!("{}{last}", "x".repeat(512)).into(),
+        identity: Identity::Given(format!("{}{last}", "x".repeat(512)).into()),
         ..item(1, 0, json!({"n": 1}))
     };
     let longest = Item {
-        id: "y".repeat(512).into(),
+        identity: Identity::Given("y".repeat(512).into()),
         ..item(1, 0, json!({"n": 1}))
     };
     let items = [

@@ -65,7 +65,7 @@ pub(super) fn line(item: &Item, columns: &[(String, FieldPath)]) -> String {
     let value = Value::Object(row).to_string();
     format!(
         "{}\t{}\t{}\n",
-        escaped(&item.id),
+        escaped(&item.id()),
         item.revision,
         escaped(&value)
     )

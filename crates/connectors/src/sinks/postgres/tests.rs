@@ -14,7 +14,7 @@ const TABLE: &str = "CREATE TABLE \"Trades\" (millstream_id text PRIMARY KEY, mi
 fn item(number: u64, value: Value) -> Item {
     let origin = Origin {
         shard_id: "s".into(),
-        sequence_number: number.to_string(),
+        sequence_number: number.to_string().into(),
         sub_sequence_number: 0,
         partition_key: "k".into(),
         arrived_ms: 0,

@@ -9,7 +9,7 @@ use crate::format::{Compression, Lines};
 fn item(sequence: u64, value: Value) -> Item {
     let origin = Origin {
         shard_id: "shard-0".into(),
-        sequence_number: sequence.to_string(),
+        sequence_number: sequence.to_string().into(),
         sub_sequence_number: 0,
         partition_key: "k".into(),
         arrived_ms: 1_793_620_837_500 + sequence * 1000,

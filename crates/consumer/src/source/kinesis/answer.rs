@@ -117,7 +117,8 @@ struct BodyRecord<'a> {
 }
 
 fn read(body: &[u8]) -> Option<(Vec<Record>, GetRecordsOutput)> {
-    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    // A text that is known to be one is read faster than bytes, each text in which is looked at for itself.
+    let body: Body<'_> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
     if body.child_shards.is_some() {
         return None;
     }

@@ -122,7 +122,7 @@ impl Brokers for Double {
 fn item(number: u64, value: Value) -> Item {
     let origin = Origin {
         shard_id: "shard-1".into(),
-        sequence_number: number.to_string(),
+        sequence_number: number.to_string().into(),
         sub_sequence_number: 0,
         partition_key: format!("k{}", number % 5),
         arrived_ms: 1500,
@@ -204,7 +204,7 @@ proptest! {
                     partition_of(item.origin.partition_key.as_bytes(), 3) == *partition
                 });
                 let good = here.filter(|item| item.value.get("bad").is_none());
-                let expected: Vec<String> = good.map(|item| item.id.to_string()).collect();
+                let expected: Vec<String> = good.map(|item| item.id().to_string()).collect();
                 prop_assert_eq!(ids_of(&log.records), expected);
             }
             prop_assert_eq!(*double.producers.lock(), 1);
