@@ -25,7 +25,7 @@ use crate::pending::gathering::WaitsFor;
 use crate::pending::group::{Ending, Group};
 use crate::segments::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
 use crate::segments::index::{FooterSize, SegmentIndex};
-use crate::segments::prepared::{self, Filling, PreparedSegment};
+use crate::segments::prepared::{Filling, PreparedSegment};
 use crate::shared::Shared;
 use crate::state::{OpenSegment, Phase, SegmentRow};
 use crate::stats::count;
@@ -239,7 +239,9 @@ impl Committer {
     fn make(&self, bytes: u64) -> Result<PreparedSegment, CommitError> {
         let shared = &self.shared;
         let number = shared.state.lock().take_unsealed_number();
-        prepared::make(&*shared.disk, number, bytes, Filling::Reserved).map_err(|error| {
+        let prepared = &shared.prepared;
+        let made = prepared.make(&*shared.disk, number, bytes, Filling::Reserved);
+        made.map_err(|error| {
             shared.state.lock().unsealed.remove(&number);
             tracing::error!(%error, "no segment can be made");
             CommitError::NoRoom

@@ -10,18 +10,22 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::format::ManifestSegment;
-use crate::segments::prepared::remove_file;
+use crate::segments::prepared::{KeptRoom, remove_file};
 use crate::shared::Shared;
 use crate::state::{Phase, State};
 use crate::stats::count;
 
-pub(crate) use manifest_writer::{Of, manifest_image, write_manifest};
+use manifest_writer::write_manifest;
+pub(crate) use manifest_writer::{Of, manifest_image};
 
 /// A manifest is due when so many times its own size was sealed since: it is then a small part of what is written.
 const SEALED_PER_MANIFEST: u64 = 8;
 
 /// How long to wait before something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// How often room is looked for that could not be kept.
+const ROOM_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A segment that is written to is sealed early once this part of it is dead, and more than half of what is in it.
 const DEAD_PART_TO_SEAL: u64 = 4;
@@ -36,6 +40,21 @@ struct Housekeeper {
     round_ended: Option<Instant>,
     /// The last frame, and since when.
     last_lsn: Option<(u64, Instant)>,
+}
+
+/// Keeps the room that housekeeping may need, before anything else takes it.
+pub(crate) fn keep_room(shared: &Shared) {
+    kept_room::keep(shared);
+}
+
+/// Writes a manifest while no other thread of the engine runs, on a full disk in the room that is kept.
+pub(crate) fn write_manifest_alone(shared: &Shared, of: Of) -> io::Result<()> {
+    let mut written = write_manifest(shared, of);
+    if written.as_ref().is_err_and(kept_room::is_for_want_of_room) {
+        kept_room::remove(shared);
+        written = write_manifest(shared, of);
+    }
+    written.map(|_| ())
 }
 
 /// Runs until the engine stops; the last manifest is written by whoever stops it.
@@ -69,21 +88,25 @@ fn pause(shared: &Shared, time: Duration) {
 
 impl Housekeeper {
     /// Waits until there is something to do: at once for segments that were sealed or are empty; for what else has
-    /// died not sooner than some time after the last round. False: the engine stops.
+    /// died not sooner than some time after the last round; where room is not kept that should be, to look for some.
+    /// False: the engine stops.
     fn wait(&self, shared: &Shared) -> bool {
         let interval = shared.settings.reclaim_interval;
         let next_round = self.round_ended.map(|ended| ended + interval);
+        let is_room_kept = shared.prepared.kept_room() == KeptRoom::Kept;
+        let next_look = (!is_room_kept).then(|| Instant::now() + ROOM_INTERVAL);
         let mut state = shared.state.lock();
         let bell = &shared.housekeeping_bell;
         while state.phase == Phase::Running && !state.housekeeping_due {
-            match next_round {
-                _ if !state.died => bell.wait(&mut state),
+            let until = match next_round {
+                _ if !state.died => next_look,
                 None => break,
-                Some(next_round) => {
-                    if bell.wait_until(&mut state, next_round).timed_out() {
-                        break;
-                    }
-                }
+                next_round => next_round,
+            };
+            match until {
+                None => bell.wait(&mut state),
+                Some(until) if bell.wait_until(&mut state, until).timed_out() => break,
+                Some(_) => {}
             }
         }
         state.housekeeping_due = false;
@@ -91,17 +114,16 @@ impl Housekeeper {
         state.phase == Phase::Running
     }
 
-    /// A round; where the disk has no room for it, with the room that is kept for that.
+    /// A round; where the disk has no room for it, in the room that is kept for that.
     fn round_on_any_disk(&mut self, shared: &Shared) -> io::Result<()> {
         kept_room::keep(shared);
         let mut result = self.round(shared);
-        for give in [kept_room::give, kept_room::lend_prepared] {
+        for take in [kept_room::take, kept_room::take_prepared] {
             if result.as_ref().is_err_and(kept_room::is_for_want_of_room) {
-                give(shared);
+                take(shared);
                 result = self.round(shared);
             }
         }
-        shared.prepared.give_back();
         kept_room::keep(shared);
         result
     }

@@ -114,8 +114,12 @@ impl Inner {
         };
         let header = header.encode(&snapshot.state);
         let parts = [IoSlice::new(&header), IoSlice::new(&snapshot.state)];
-        file.write_at(&parts, 0)?;
-        file.sync_data()?;
+        let written = file.write_at(&parts, 0);
+        if let Err(error) = written.and_then(|()| file.sync_data()) {
+            // What there is of it would keep the room of a full disk. Best effort: the next one removes it too.
+            drop(self.disk.unlink(&aside));
+            return Err(error);
+        }
         self.disk.rename(&aside, &path)?;
         self.disk.sync_directory(SNAPSHOTS)
     }

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use crate::segments::prepared::{Filling, Prepared, PreparedSegment, make, recycle, remove_file};
+use crate::segments::prepared::{
+    Filling, KeptRoom, Prepared, PreparedSegment, recycle, remove_file,
+};
 use crate::settings::LocalSettings;
 use crate::shared::Shared;
 use crate::state::Phase;
@@ -73,7 +75,10 @@ impl Job {
     fn choose(state: &mut Prepared, settings: &LocalSettings) -> Self {
         let what = if !state.is_wanting() {
             What::Nothing
-        } else if state.next.is_none() && (state.taken == 0 || state.reserve.is_some()) {
+        } else if state.next.is_none()
+            && state.kept_room == KeptRoom::Kept
+            && (state.taken == 0 || state.reserve.is_some())
+        {
             What::Next
         } else if state.reserve.is_none() {
             What::Reserve
@@ -107,10 +112,11 @@ fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
     if job.what == What::Nothing {
         return Ok(());
     }
+    let prepared = &shared.prepared;
     let number = shared.state.lock().take_unsealed_number();
     let made = match job.dead {
         Some(dead) => recycle(&*shared.disk, dead, number, job.size),
-        None => make(&*shared.disk, number, job.size, job.filling),
+        None => prepared.make(&*shared.disk, number, job.size, job.filling),
     };
     let segment = made.inspect_err(|_| {
         shared.state.lock().unsealed.remove(&number);
@@ -133,9 +139,9 @@ pub(super) fn discard(shared: &Shared, surplus: PreparedSegment) {
     shared.state.lock().unsealed.remove(&number);
 }
 
-/// Closes the way for records if there is no room for them, before the first is taken.
+/// Closes the way for records if there is no room for them, or none for housekeeping, before the first is taken.
 pub(crate) fn look_at_room(shared: &Shared) {
-    if !has_room(shared) {
+    if !has_room(shared) || shared.prepared.kept_room() != KeptRoom::Kept {
         shared.set_room(&mut shared.state.lock(), false);
     }
 }
@@ -155,10 +161,9 @@ fn has_room(shared: &Shared) -> bool {
 
 /// Opens or closes the way for records.
 fn settle_room(shared: &Shared, has_room: bool) {
-    let ready = {
-        let prepared = shared.prepared.state.lock();
-        prepared.next.is_some() && prepared.reserve.is_some()
-    };
+    // Locked until the end: the reserve that is there now is not to be taken and used before this says that it is there.
+    let prepared = shared.prepared.state.lock();
+    let ready = prepared.is_ready();
     let mut state = shared.state.lock();
     if ready {
         state.room.reserve_left = None;

@@ -16,7 +16,7 @@ use crate::caches::footers::FooterCache;
 use crate::commit::realtime::{self, Scheduling};
 use crate::commit::{self, Committer, preparer};
 use crate::disk::{Disk, OsDisk};
-use crate::housekeeping::{self, Of, write_manifest};
+use crate::housekeeping::{self, Of, keep_room, write_manifest_alone};
 use crate::read_pool::ReadPool;
 use crate::recovery::{OpenError, recover};
 use crate::segments::prepared::PreparedSegments;
@@ -81,10 +81,12 @@ impl LocalEngine {
             let reason = "idle_bell belongs to another engine";
             return Err(OpenError::Settings(reason.to_owned()));
         }
-        preparer::look_at_room(&shared);
         if recovered.manifest_due {
-            write_manifest(&shared, Of::Running).map_err(OpenError::io("writing the manifest"))?;
+            write_manifest_alone(&shared, Of::Running)
+                .map_err(OpenError::io("writing the manifest"))?;
         }
+        keep_room(&shared);
+        preparer::look_at_room(&shared);
         start(shared).map_err(OpenError::io("starting threads"))
     }
 }
@@ -188,8 +190,7 @@ fn finish_stop(shared: &Shared, threads: &Mutex<Threads>) -> Result<(), EngineEr
     let result = match (phase, joined) {
         (Phase::Failed(reason), _) => Err(EngineError::Io(reason)),
         (_, Err(panicked)) => Err(EngineError::Io(panicked)),
-        _ => write_manifest(shared, Of::CleanEnd)
-            .map(|_| ())
+        _ => write_manifest_alone(shared, Of::CleanEnd)
             .map_err(|error| EngineError::Io(format!("writing the manifest: {error}"))),
     };
     close(shared, threads);

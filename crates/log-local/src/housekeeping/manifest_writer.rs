@@ -116,8 +116,12 @@ fn store(shared: &Shared, bytes: &[u8]) -> io::Result<()> {
         _ => {}
     }
     let file = shared.disk.create(MANIFEST_NEW)?;
-    file.write_at(&[IoSlice::new(bytes)], 0)?;
-    file.sync_data()?;
+    let written = file.write_at(&[IoSlice::new(bytes)], 0);
+    if let Err(error) = written.and_then(|()| file.sync_data()) {
+        // What there is of it takes room that somebody may need. Best effort: the next one removes it too.
+        drop(shared.disk.unlink(MANIFEST_NEW));
+        return Err(error);
+    }
     shared.disk.rename(MANIFEST_NEW, MANIFEST)?;
     shared.disk.sync_directory("")
 }

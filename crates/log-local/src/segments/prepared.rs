@@ -42,6 +42,19 @@ pub(crate) struct PreparedSegments {
     pub(crate) state: Mutex<Prepared>,
     /// Rung for the thread that prepares.
     pub(crate) bell: Condvar,
+    /// Rung for housekeeping when a file that was being made is done.
+    made: Condvar,
+}
+
+/// The room that is kept for housekeeping on a full disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum KeptRoom {
+    /// There was none for it since the start. One reserve is made all the same, for deletes.
+    #[default]
+    Never,
+    Kept,
+    /// Housekeeping has it, or there was none to keep it again: whatever were made now would be made of it.
+    Owed,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +72,20 @@ pub(crate) struct Prepared {
     pub(crate) stopping: bool,
     /// The room was found wanting; look again soon.
     pub(crate) no_room: bool,
-    /// Housekeeping has the room of the ready segment until it is done: none is made meanwhile.
-    pub(crate) lent: bool,
+    pub(crate) kept_room: KeptRoom,
+    /// Files that are being made.
+    making: usize,
+}
+
+/// A file is being made, until this is dropped.
+#[derive(Debug)]
+struct Making<'a>(&'a PreparedSegments);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().making -= 1;
+        self.0.made.notify_all();
+    }
 }
 
 impl PreparedSegments {
@@ -78,7 +103,11 @@ impl PreparedSegments {
 
     /// The segment that is kept for a full disk.
     pub(crate) fn take_reserve(&self) -> Option<PreparedSegment> {
-        let taken = self.state.lock().reserve.take();
+        let mut state = self.state.lock();
+        let taken = state.reserve.take();
+        if taken.is_some() && state.kept_room == KeptRoom::Never {
+            state.kept_room = KeptRoom::Owed;
+        }
         self.bell.notify_one();
         taken
     }
@@ -114,7 +143,7 @@ impl PreparedSegments {
         let wanted = state.dead.len() < RECYCLED_MAX
             && !state.stopping
             && !state.no_room
-            && !state.lent
+            && state.kept_room == KeptRoom::Kept
             && bytes == settings.segment_size(state.taken + 1);
         if wanted {
             state.dead.push_back((number, bytes));
@@ -122,21 +151,55 @@ impl PreparedSegments {
         wanted
     }
 
-    /// Gives housekeeping the room of the segments that are kept for later; nothing is prepared until it is given
-    /// back. Returns the files to remove.
-    pub(crate) fn lend(&self) -> Vec<u32> {
-        let mut state = self.state.lock();
-        state.lent = true;
-        let dead = state.dead.drain(..).map(|(number, _)| number);
-        let mut lent: Vec<u32> = dead.collect();
-        lent.extend(state.next.take().map(|next| next.number));
-        lent
+    /// Makes a segment file, unless its room is housekeeping's.
+    pub(crate) fn make(
+        &self,
+        disk: &dyn Disk,
+        number: u32,
+        file_bytes: u64,
+        filling: Filling,
+    ) -> io::Result<PreparedSegment> {
+        let _making = {
+            let mut state = self.state.lock();
+            if !state.may_make() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            state.making += 1;
+            Making(self)
+        };
+        make(disk, number, file_bytes, filling)
     }
 
-    /// Housekeeping is done.
-    pub(crate) fn give_back(&self) {
-        self.state.lock().lent = false;
-        self.bell.notify_one();
+    /// Housekeeping takes the room that is kept for it. Nothing is made from here on.
+    pub(crate) fn take_kept_room(&self) {
+        let mut state = self.state.lock();
+        if state.kept_room == KeptRoom::Kept {
+            state.kept_room = KeptRoom::Owed;
+        }
+        while state.making > 0 {
+            self.made.wait(&mut state);
+        }
+    }
+
+    /// The room is kept: segments are made again.
+    pub(crate) fn room_is_kept(&self) {
+        let before = std::mem::replace(&mut self.state.lock().kept_room, KeptRoom::Kept);
+        if before != KeptRoom::Kept {
+            self.bell.notify_one();
+        }
+    }
+
+    pub(crate) fn kept_room(&self) -> KeptRoom {
+        self.state.lock().kept_room
+    }
+
+    /// Gives up the segments that are kept for later. Returns the files to remove.
+    pub(crate) fn give_up(&self) -> Vec<u32> {
+        let mut state = self.state.lock();
+        let dead = state.dead.drain(..).map(|(number, _)| number);
+        let mut given: Vec<u32> = dead.collect();
+        given.extend(state.next.take().map(|next| next.number));
+        given
     }
 
     /// Bytes of all files that are kept for later.
@@ -154,8 +217,23 @@ impl PreparedSegments {
 }
 
 impl Prepared {
+    /// Something is missing that may be made.
     pub(crate) fn is_wanting(&self) -> bool {
-        !self.lent && (self.next.is_none() || self.reserve.is_none())
+        self.may_make() && (self.next.is_none() || self.reserve.is_none())
+    }
+
+    /// Before there was any room for housekeeping, only a reserve is made: who makes something makes that first.
+    pub(crate) fn may_make(&self) -> bool {
+        match self.kept_room {
+            KeptRoom::Kept => true,
+            KeptRoom::Never => self.reserve.is_none(),
+            KeptRoom::Owed => false,
+        }
+    }
+
+    /// Everything that records need is there.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.kept_room == KeptRoom::Kept && self.next.is_some() && self.reserve.is_some()
     }
 
     fn count_taken(&mut self) {
@@ -183,7 +261,7 @@ pub(crate) enum Filling {
 }
 
 /// Makes a segment file, durable under its name.
-pub(crate) fn make(
+fn make(
     disk: &dyn Disk,
     number: u32,
     file_bytes: u64,

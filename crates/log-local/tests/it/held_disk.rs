@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
-use millstream_log::{AppendError, LogEngine, NotWritten, ReadFrom, ReadOutcome};
-use millstream_log_local::LocalEngine;
+use millstream_log::{AppendError, GroupId, LogEngine, NotWritten, ReadFrom, ReadOutcome};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::disk::{Disk, DiskFile, HeldLock, Waiting};
+use millstream_log_local::{LocalEngine, LocalSettings};
 use parking_lot::{Condvar, Mutex};
 
 use crate::folder::{append_one, create, wait_until};
@@ -22,6 +22,8 @@ struct HeldDisk {
     disk: PowerCutDisk,
     /// What the names of those threads begin with.
     holds: &'static str,
+    /// What the names of files end with at which they are held.
+    at: &'static str,
     gate: Arc<(Mutex<Gate>, Condvar)>,
 }
 
@@ -30,13 +32,20 @@ struct Gate {
     is_shut: bool,
     /// What somebody waits to read.
     waits_for: Option<String>,
+    /// How often the thread that prepares segments has looked at the room.
+    looks: u64,
 }
 
 impl HeldDisk {
     fn new(holds: &'static str) -> Self {
+        Self::new_at(holds, "")
+    }
+
+    fn new_at(holds: &'static str, at: &'static str) -> Self {
         Self {
             disk: PowerCutDisk::new(),
             holds,
+            at,
             gate: Arc::default(),
         }
     }
@@ -48,6 +57,10 @@ impl HeldDisk {
     fn open_gate(&self) {
         self.gate.0.lock().is_shut = false;
         self.gate.1.notify_all();
+    }
+
+    fn looks(&self) -> u64 {
+        self.gate.0.lock().looks
     }
 
     fn waits_for(&self) -> Option<String> {
@@ -62,7 +75,7 @@ impl HeldDisk {
             .is_some_and(|name| name.starts_with(self.holds));
         let (gate, bell) = &*self.gate;
         let mut gate = gate.lock();
-        let is_held = is_of_kind && gate.is_shut;
+        let is_held = is_of_kind && gate.is_shut && path.ends_with(self.at);
         while is_held && gate.is_shut {
             gate.waits_for = Some(path.to_owned());
             bell.wait(&mut gate);
@@ -132,6 +145,9 @@ impl Disk for HeldDisk {
         self.disk.sync_directory(directory)
     }
     fn free_bytes(&self) -> io::Result<u64> {
+        if std::thread::current().name() == Some("log-prepare") {
+            self.gate.0.lock().looks += 1;
+        }
         self.disk.free_bytes()
     }
 }
@@ -201,5 +217,64 @@ fn a_disk_that_is_full_before_anything_is_prepared_still_takes_deletes() {
     held.open_gate();
     assert!(is_full, "the disk is never full");
     assert_eq!(deleted, Ok(()));
+    block_on(engine.stop()).unwrap();
+}
+
+/// A compaction on a full disk has the room that is kept for it, and whoever prepares segments meanwhile finds none: with a
+/// small reserve made of it the rest would be too little, for good.
+#[test]
+fn nothing_is_prepared_in_the_room_that_housekeeping_has() {
+    let held = HeldDisk::new_at("log-housekeep", ".tmp");
+    let clock = Arc::new(TestClock::default());
+    let settings = LocalSettings {
+        segment_bytes: vec![64 << 10],
+        ..small_settings()
+    };
+    let engine = LocalEngine::open_on(Arc::new(held.clone()), settings, clock).unwrap();
+    let commands = create(&engine, 0, 0);
+    let (kept, deleted) = (create(&engine, 1, 1), create(&engine, 2, 2));
+    for number in 0..150 {
+        append_one(&engine, deleted, &format!("{number:0>1500}")).unwrap();
+        append_one(&engine, kept, &format!("{number:0>1000}")).unwrap();
+    }
+    wait_until("a ready segment and the reserve", || {
+        // The reserve is the one that is not as large as the others.
+        let bytes = engine.stats().prepared_bytes;
+        bytes > 64 << 10 && bytes % (64 << 10) == 16 << 10
+    });
+    let used = || {
+        let lengths = held.disk.paths().into_iter();
+        let lengths = lengths.filter_map(|path| held.disk.contents(&path));
+        lengths.map(|contents| contents.len() as u64).sum::<u64>()
+    };
+    held.disk.set_faults(Faults {
+        capacity_bytes: Some(used() + 2000),
+        ..Faults::default()
+    });
+    let mut number = 0;
+    while append_one(&engine, deleted, &format!("{number:0>1500}")).is_ok() {
+        append_one(&engine, kept, &format!("{number:0>1000}")).ok();
+        number += 1;
+        assert!(number < 1000, "the disk is never full");
+    }
+    while append_one(&engine, commands, &format!("{number:0>1000}")).is_ok() {
+        number += 1;
+        assert!(number < 1000, "the reserve is never taken");
+    }
+    held.shut();
+    block_on(engine.delete_group(GroupId(2))).unwrap();
+    wait_until("a compaction", || held.waits_for().is_some());
+    let before = engine.stats();
+    let looks = held.looks();
+    wait_until("two looks", || held.looks() >= looks + 2);
+    let after = engine.stats();
+    // Before anything can fail: an engine that is dropped waits for its threads.
+    held.open_gate();
+    assert_eq!((before.kept_room_bytes, after.kept_room_bytes), (0, 0));
+    assert!(after.prepared_bytes <= before.prepared_bytes);
+    wait_until("room for records", || {
+        append_one(&engine, kept, "again").is_ok()
+    });
+    assert!(engine.stats().kept_room_bytes >= 32 << 10);
     block_on(engine.stop()).unwrap();
 }
