@@ -4,7 +4,7 @@ while the pipeline delivers them, its worker is killed with SIGKILL three times,
 destination is down for a while. Then every record must be there exactly once, as somebody else's program reads it.
 
     under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [redshift-data] [dynamodb]
-                    [windows] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
+                    [windows] [windows-of-1] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
 
 `make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
 (MILLSTREAM_CONNECTOR_RECORDS). `iceberg` runs if it is named: it wants another build of millstream and other packages
@@ -365,6 +365,13 @@ class Windows(Files):
         assert found == wanted, {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
 
 
+class WindowsOf1(Windows):
+    """The same of one shard, which is split, and its two children merged."""
+
+    SHARDS = 1
+    RECORDS = 4000
+
+
 class WindowsOf64(Windows):
     """The same over 64 shards, most of which have little to do."""
 
@@ -374,7 +381,7 @@ class WindowsOf64(Windows):
 
 DESTINATIONS = {
     "files": Files, "columns": Columns, "s3": S3, "parquet": Parquet, "redshift": Redshift, "redshift-data": RedshiftData,
-    "dynamodb": DynamoDb, "windows": Windows, "windows-of-64": WindowsOf64, "stream": another_stream.AnotherStream,
+    "dynamodb": DynamoDb, "windows": Windows, "windows-of-1": WindowsOf1, "windows-of-64": WindowsOf64, "stream": another_stream.AnotherStream,
     "postgres": postgres_rows.PostgresRows, "http": http_receiver.Http, "storm": storm.Storm,
     "opensearch": search.OpenSearch, "kafka": kafka_cluster.Kafka,
 }
