@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use millstream_log::{AppendError, LogEngine, NotWritten, Place};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::{Durability, LocalEngine, LocalSettings};
+use tokio::time::timeout;
 
 use crate::folder::{append_one, create, data, failure};
 use crate::workload::{TestClock, read_all, small_settings};
@@ -40,6 +42,20 @@ fn an_append_is_committed_in_its_call() {
         assert_eq!(answers[0].as_ref().unwrap().offset, number);
         assert_eq!(engine.stats().commits, commits + 1);
     }
+}
+
+/// A new segment and a large entry are not for a caller's thread; whoever leaves them wakes the one that they are for.
+#[tokio::test]
+async fn what_takes_long_is_left_to_the_committing_thread() {
+    let engine = open_in_os_mode(&PowerCutDisk::new());
+    let place = create(&engine, 1, 1);
+    for payload in ["first".to_owned(), "x".repeat(300 << 10), "last".to_owned()] {
+        let appended = engine.append_many(vec![data(place, payload)]);
+        let answers = timeout(Duration::from_secs(60), appended).await;
+        assert!(answers.expect("somebody commits it")[0].is_ok());
+    }
+    assert_eq!(read_all(&engine, place).len(), 3);
+    engine.stop().await.unwrap();
 }
 
 /// One of them finds another at it and leaves: what it leaves is taken care of, also where a segment is full in between.
