@@ -15,7 +15,7 @@ use http_body_util::Full;
 use millstream_types::WallClock;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::sinks::https::{Answer, Https};
 use crate::{SinkError, SinkFuture};
@@ -28,6 +28,8 @@ const TARGET: &str = "x-amz-target";
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Much more than any of these answers has.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Nor for credentials that do not come, from an instance's service that is not there or a program that hangs.
+const CREDENTIALS_TIME: Duration = Duration::from_secs(20);
 /// Credentials are asked for again after this: those that expire are good for minutes longer when they are given.
 const CREDENTIALS_KEPT: Duration = Duration::from_secs(60);
 
@@ -157,6 +159,11 @@ impl Signed {
     }
 
     async fn credentials(&self) -> Result<Credentials, SinkError> {
+        let found = timeout(CREDENTIALS_TIME, self.kept_or_found()).await;
+        found.unwrap_or_else(|_| Err(SinkError::new("no credentials: they do not come in time")))
+    }
+
+    async fn kept_or_found(&self) -> Result<Credentials, SinkError> {
         let mut kept = self.kept.lock().await;
         if let Some((at, credentials)) = &*kept
             && at.elapsed() < CREDENTIALS_KEPT

@@ -1,6 +1,7 @@
 //! Against a receiver in the test, over the loopback.
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::future;
 use millstream_testkit::ManualClock;
 use millstream_types::TimestampMs;
 use serde_json::json;
@@ -98,6 +99,40 @@ async fn a_refusal_is_told_from_what_nobody_knows() {
         assert_eq!(error.is_passing(), is_passing, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
+}
+
+#[derive(Debug)]
+struct Silent;
+
+impl ProvideCredentials for Silent {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
+/// A provider that hung once took the whole time of a load with it, which is half an hour.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_do_not_come_are_a_failure_that_passes() {
+    let service = Service {
+        region: "eu-west-1".into(),
+        endpoint: Some("http://nobody.invalid".into()),
+        credentials: SharedCredentialsProvider::new(Silent),
+        clock: Arc::new(ManualClock::new(TimestampMs(0))),
+    };
+    let (calls, began) = (service.calls().unwrap(), Instant::now());
+    // Who waits for the one that asks is in time too.
+    let (one, other) = tokio::join!(
+        calls.call("ExecuteStatement", json!({})),
+        calls.call("DescribeStatement", json!({})),
+    );
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert!(error.is_passing(), "{error}");
+        assert!(error.to_string().contains("no credentials"), "{error}");
+    }
+    assert_eq!(began.elapsed(), CREDENTIALS_TIME);
 }
 
 #[test]
