@@ -2,6 +2,7 @@
 //! what is there, whoever wrote it. Nobody remembers what was written: an entry counts where it stands.
 
 mod append;
+mod error;
 mod follower;
 mod open;
 mod outcomes;
@@ -18,7 +19,8 @@ use tokio::time::Instant;
 
 use crate::view::View;
 
-pub(crate) use open::{CommandLogError, open};
+pub(crate) use error::CommandLogError;
+pub(crate) use open::open;
 
 use append::Appending;
 use outcomes::Outcomes;

@@ -53,3 +53,4 @@ pub use read::{Behind, SkippedDamage};
 pub use service::{OpenError, StreamService};
 pub use settings::StreamSettings;
 pub use subscription::{Lifetime, Subscription};
+pub use tasks::Computing;

@@ -7,13 +7,16 @@ use millstream_log::GroupId;
 use millstream_sealing::{DataKey, KeyRing, KeyRingError};
 use millstream_types::EncryptionType;
 
-use crate::tasks::compute;
+use crate::tasks::Computing;
 use crate::view::View;
 use crate::{Failure, refusals};
 
 /// The keys of all streams. Without a ring nothing is sealed, whatever the API says of a stream.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RecordKeys(Option<Arc<KeyRing>>);
+#[derive(Debug, Clone)]
+pub(crate) struct RecordKeys {
+    ring: Option<Arc<KeyRing>>,
+    computing: Computing,
+}
 
 impl RecordKeys {
     /// Makes a key for each stream whose encryption is on and that has none: it was switched on before there was a master
@@ -21,9 +24,10 @@ impl RecordKeys {
     pub(crate) async fn open(
         ring: Option<Arc<KeyRing>>,
         view: &View,
+        computing: Computing,
     ) -> Result<Self, KeyRingError> {
-        let keys = Self(ring);
-        let Some(ring) = &keys.0 else {
+        let keys = Self { ring, computing };
+        let Some(ring) = &keys.ring else {
             return Ok(keys);
         };
         let encrypted = |stream: &&Arc<Stream>| stream.encryption_type() == EncryptionType::Kms;
@@ -43,7 +47,7 @@ impl RecordKeys {
 
     /// What records are opened with.
     pub(crate) fn ring(&self) -> Option<&KeyRing> {
-        self.0.as_deref()
+        self.ring.as_deref()
     }
 
     /// What the records of a put are sealed with; `None` if they are not.
@@ -51,7 +55,7 @@ impl RecordKeys {
     /// # Errors
     /// If the stream is encrypted and has no key: nothing of it is ever written plain.
     pub(crate) fn of_put(&self, stream: &Stream) -> Result<Option<Arc<DataKey>>, Failure> {
-        let ring = self.0.as_ref();
+        let ring = self.ring.as_ref();
         let Some(ring) = ring.filter(|_| stream.encryption_type() == EncryptionType::Kms) else {
             return Ok(None);
         };
@@ -84,10 +88,10 @@ impl RecordKeys {
         &self,
         change: impl FnOnce(&KeyRing) -> Result<(), KeyRingError> + Send + 'static,
     ) -> Result<(), KeyRingError> {
-        let Some(ring) = self.0.clone() else {
+        let Some(ring) = self.ring.clone() else {
             return Ok(());
         };
-        match compute(move || change(&ring)).await {
+        match self.computing.run(move || change(&ring)).await {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

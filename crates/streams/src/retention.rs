@@ -76,6 +76,7 @@ impl Retention {
             }
         };
         tokio::select! {
+            biased;
             () = work => {}
             () = cancelled => {}
         }

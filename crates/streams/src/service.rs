@@ -179,7 +179,7 @@ impl StreamService {
         ));
         let tasks = Arc::clone(&workers);
         workers.spawn("consumer changes", |stop| consumers.supervise(tasks, stop));
-        let record_keys = RecordKeys::open(hooks.keys, &view).await?;
+        let record_keys = RecordKeys::open(hooks.keys, &view, settings.computing).await?;
         let life_cycle = Arc::new(LifeCycle {
             engine: Arc::clone(&engine),
             record_keys: record_keys.clone(),

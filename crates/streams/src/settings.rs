@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tasks::Computing;
+
 /// Settings of the stream service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -33,6 +35,8 @@ pub struct StreamSettings {
     /// ([`StreamService::skipped_damage`](crate::StreamService::skipped_damage)). Default: no; such a read fails, and says
     /// behind which sequence number it can go on.
     pub skips_damaged_records: bool,
+    /// Where what takes milliseconds is computed. Default: beside the threads that serve.
+    pub computing: Computing,
 }
 
 impl Default for StreamSettings {
@@ -47,6 +51,7 @@ impl Default for StreamSettings {
             behind_bytes_max: 64 * 1024 * 1024,
             counts_hot_keys: false,
             skips_damaged_records: false,
+            computing: Computing::Beside,
         }
     }
 }

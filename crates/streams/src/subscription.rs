@@ -110,6 +110,7 @@ impl Lifetime {
     /// Waits until the subscription's time is up, or something ends it early. Safe to drop.
     pub async fn over(&self) {
         tokio::select! {
+            biased;
             () = self.rung.cancelled() => {}
             () = sleep_until(self.ends) => {}
         }

@@ -76,13 +76,27 @@ impl Tasks {
     }
 }
 
-/// Runs a computation of milliseconds or more away from the threads that serve requests.
-///
-/// Dropping the future does not stop the computation.
-pub(crate) async fn compute<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, tokio::task::JoinError> {
-    tokio::task::spawn_blocking(work).await
+/// Where computations of milliseconds or more are done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Computing {
+    /// Away from the threads that serve requests.
+    #[default]
+    Beside,
+    /// In the task that wants the result: whatever else goes on has the same order each time. For simulations.
+    InPlace,
+}
+
+impl Computing {
+    /// Runs a computation. Dropping the future does not stop one that runs beside.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        match self {
+            Self::Beside => tokio::task::spawn_blocking(work).await,
+            Self::InPlace => Ok(work()),
+        }
+    }
 }
 
 #[cfg(test)]

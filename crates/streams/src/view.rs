@@ -6,20 +6,21 @@ use std::time::Duration;
 use millstream_catalog::{Applied, Catalog, CommandEntry, Rejected, Stream, StreamId};
 use millstream_types::{AccountId, Region};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The shared catalog. One task changes it; whoever reads takes an `Arc` and lets go of the lock.
 #[derive(Debug)]
 pub(crate) struct View {
     catalog: RwLock<Catalog>,
-    changes: watch::Sender<u64>,
+    /// Rung after each change. A `watch` channel would wake those who wait in an order that is drawn by lot.
+    changed: Notify,
 }
 
 impl View {
     pub(crate) fn new(catalog: Catalog) -> Self {
         Self {
             catalog: RwLock::new(catalog),
-            changes: watch::Sender::new(0),
+            changed: Notify::new(),
         }
     }
 
@@ -48,14 +49,14 @@ impl View {
         // The new state is worked out beside the readers; they wait for the exchange only.
         let decision = self.catalog.read().decide(entry)?;
         let applied = self.catalog.write().commit(decision);
-        self.changes.send_modify(|version| *version += 1);
+        self.changed.notify_waiters();
         Ok(applied)
     }
 
     /// Takes over a catalog that is further on. Only the command log's follower calls this.
     pub(crate) fn replace(&self, catalog: Catalog) {
         *self.catalog.write() = catalog;
-        self.changes.send_modify(|version| *version += 1);
+        self.changed.notify_waiters();
     }
 
     /// Waits until `look` finds something, at most `patience`. Safe to drop.
@@ -64,16 +65,16 @@ impl View {
         patience: Duration,
         mut look: impl FnMut(&Catalog) -> Option<T>,
     ) -> Option<T> {
-        let mut changes = self.changes.subscribe();
         let found = async {
             loop {
-                changes.mark_unchanged();
+                // Asked for before the look: what changes between the two rings too.
+                let changed = self.changed.notified();
                 if let Some(found) = self.read(&mut look) {
-                    return Some(found);
+                    return found;
                 }
-                changes.changed().await.ok()?;
+                changed.await;
             }
         };
-        tokio::time::timeout(patience, found).await.ok().flatten()
+        tokio::time::timeout(patience, found).await.ok()
     }
 }

@@ -9,9 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::open::{CommandLogError, newest_above};
+use super::error::CommandLogError;
 use super::outcomes::Outcomes;
-use super::snapshots::Snapshots;
+use super::snapshots::{Snapshots, newest_above};
 use crate::changing::Changing;
 use crate::view::View;
 
@@ -48,6 +48,11 @@ impl Follower {
             let began = Instant::now();
             let read = self.read(TAIL_PATIENCE);
             tokio::select! {
+                // What comes seldom first: a log that is always ahead holds up neither a snapshot nor a stop.
+                biased;
+                saved = self.snapshots.saved() => self.snapshot_saved(saved).await,
+                () = stop.cancelled(), if !self.in_flight.is_closed() => self.in_flight.close(),
+                () = outcomes.unwatched(), if self.in_flight.is_closed() => break,
                 outcome = read => match self.follow(outcome).await {
                     // An engine that stops does not wait at its tail.
                     Ok(0) if began.elapsed() < TAIL_PATIENCE => pause = rested(pause).await,
@@ -61,9 +66,6 @@ impl Follower {
                         pause = rested(pause).await;
                     }
                 },
-                saved = self.snapshots.saved() => self.snapshot_saved(saved).await,
-                () = stop.cancelled(), if !self.in_flight.is_closed() => self.in_flight.close(),
-                () = outcomes.unwatched(), if self.in_flight.is_closed() => break,
             }
             self.snapshots.begin_if_due(&self.view, self.next);
         }
@@ -187,13 +189,15 @@ mod tests {
 
     use millstream_catalog::{ServiceCommand, StreamCommand, StreamSpec, TokenKey};
     use millstream_log::contract::ManualClock;
-    use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
+    use millstream_log::{
+        LogFuture, MemoryEngine, MemorySettings, MemorySnapshots, Snapshot, SnapshotStore,
+    };
     use millstream_types::StreamMode;
 
     use super::super::{CommandLog, open};
     use super::*;
     use crate::StreamSettings;
-    use crate::tasks::Tasks;
+    use crate::tasks::{Computing, Tasks};
 
     struct Shared {
         engine: Arc<dyn LogEngine>,
@@ -271,10 +275,52 @@ mod tests {
         // Without the snapshot something would be missing: that is said, and nothing is skipped.
         let (_, mut lost, _) = shared.open().await;
         lost.next = 0;
-        lost.snapshots = Snapshots::new(Arc::new(MemorySnapshots::new()), &[], 1000);
+        lost.snapshots = Snapshots::new(
+            Arc::new(MemorySnapshots::new()),
+            &[],
+            &StreamSettings::default(),
+        );
         let outcome = lost.read(Duration::ZERO).await;
         let error = lost.follow(outcome).await.expect_err("missing");
         assert!(error.is_final(), "{error}");
+    }
+
+    /// A store on a disk that is full.
+    #[derive(Debug)]
+    struct Full;
+
+    impl SnapshotStore for Full {
+        fn save(&self, _snapshot: Snapshot) -> LogFuture<Result<(), EngineError>> {
+            Box::pin(std::future::ready(Err(EngineError::Io("planned".into()))))
+        }
+
+        fn load(&self) -> LogFuture<Result<Vec<Snapshot>, EngineError>> {
+            Box::pin(std::future::ready(Ok(Vec::new())))
+        }
+    }
+
+    /// The commands are all that there is of the catalog then.
+    #[tokio::test(start_paused = true)]
+    async fn where_no_snapshot_can_be_stored_no_command_is_trimmed() {
+        let shared = Shared::new();
+        let (_, mut follower, commands) = shared.open().await;
+        let settings = StreamSettings {
+            commands_per_snapshot: 1,
+            computing: Computing::InPlace,
+            ..StreamSettings::default()
+        };
+        follower.snapshots = Snapshots::new(Arc::new(Full), &[], &settings);
+        let place = follower.place;
+        let tasks = Tasks::default();
+        tasks.spawn("follower", |stop| follower.run(stop));
+        for name in ["one", "two", "three", "four"] {
+            commands.propose(create(name)).await.expect("begun");
+        }
+        assert!(tasks.stop(Duration::from_secs(5)).await);
+        let bounds = shared.engine.bounds(place).await.expect("there");
+        assert_eq!(bounds.first, 0);
+        let (view, ..) = shared.open().await;
+        assert_eq!(view.read(|catalog| catalog.streams().count()), 4);
     }
 
     /// A command of a later version stops the node: it is never skipped.

@@ -2,60 +2,18 @@
 
 use std::sync::Arc;
 
-use millstream_catalog::{Catalog, InvalidCommand, InvalidSnapshot};
-use millstream_log::{EngineError, GroupId, LogEngine, LogId, LogSpec, Snapshot, SnapshotStore};
+use millstream_catalog::Catalog;
+use millstream_log::{EngineError, GroupId, LogEngine, LogId, LogSpec, SnapshotStore};
 use millstream_types::{Randomness, WallClock};
 use tokio::sync::Semaphore;
 
 use super::follower::Follower;
 use super::outcomes::Outcomes;
-use super::snapshots::Snapshots;
-use super::{COMMANDS_IN_FLIGHT_MAX, CommandLog};
+use super::snapshots::{Snapshots, newest_above};
+use super::{COMMANDS_IN_FLIGHT_MAX, CommandLog, CommandLogError};
 use crate::StreamSettings;
 use crate::changing::Changing;
 use crate::view::View;
-
-/// Why the command log cannot be read, or not to its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandLogError {
-    /// The engine failed.
-    #[error("the command log cannot be used")]
-    Engine(#[from] EngineError),
-    /// Stored bytes are damaged.
-    #[error("the command log cannot be read: {0}")]
-    Unreadable(String),
-    /// An entry that must be there is not.
-    #[error("the command log lacks entry {0}")]
-    Missing(u64),
-    /// An entry of a newer version, or damaged.
-    #[error("entry {offset} of the command log")]
-    Command {
-        /// Its offset.
-        offset: u64,
-        /// What is wrong with it.
-        #[source]
-        source: InvalidCommand,
-    },
-    /// A snapshot of a newer version.
-    #[error("the snapshot at entry {offset} of the command log")]
-    Snapshot {
-        /// Its offset.
-        offset: u64,
-        /// What is wrong with it.
-        #[source]
-        source: InvalidSnapshot,
-    },
-}
-
-impl CommandLogError {
-    /// Whether reading again cannot help.
-    pub(super) fn is_final(&self) -> bool {
-        match self {
-            Self::Engine(_) | Self::Unreadable(_) => false,
-            Self::Missing(_) | Self::Command { .. } | Self::Snapshot { .. } => true,
-        }
-    }
-}
 
 /// Reads the catalog; the follower is to be run.
 pub(crate) async fn open(
@@ -107,7 +65,7 @@ pub(crate) async fn open(
         next,
         outcomes,
         in_flight,
-        snapshots: Snapshots::new(store, &offsets, settings.commands_per_snapshot),
+        snapshots: Snapshots::new(store, &offsets, settings),
     };
     follower.catch_up().await?;
     view.read(|catalog| {
@@ -115,17 +73,4 @@ pub(crate) async fn open(
         streams.for_each(|stream| changing.add_interrupted(stream));
     });
     Ok((view, follower, commands))
-}
-
-/// The catalog of the newest snapshot, which must reach up to `first` at least, and where to read on.
-pub(super) fn newest_above(
-    snapshots: Vec<Snapshot>,
-    first: u64,
-) -> Result<(Catalog, u64), CommandLogError> {
-    let newest = snapshots.into_iter().next();
-    let newest = newest.filter(|newest| newest.offset >= first);
-    let Snapshot { offset, state } = newest.ok_or(CommandLogError::Missing(first))?;
-    let catalog = Catalog::decode(&state);
-    let catalog = catalog.map_err(|source| CommandLogError::Snapshot { offset, source })?;
-    Ok((catalog, offset))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use millstream_catalog::{Applied, Rejected};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// Outcomes by offset, kept as long as somebody may ask for them: only those behind the oldest proposal that is on its
@@ -12,14 +12,15 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Outcomes {
     state: Mutex<State>,
-    /// Everything below is applied.
-    next: watch::Sender<u64>,
+    /// Rung when more is applied: whoever waits is woken in the order of its coming.
+    told: Notify,
     /// How many proposals are on their way.
     watched: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Everything below is applied.
     next: u64,
     known: BTreeMap<u64, Result<Applied, Rejected>>,
     /// Where each proposal that is on its way began, and how many began there.
@@ -41,7 +42,7 @@ impl Outcomes {
         };
         Self {
             state: Mutex::new(state),
-            next: watch::Sender::new(next),
+            told: Notify::new(),
             watched: watch::Sender::new(0),
         }
     }
@@ -54,13 +55,13 @@ impl Outcomes {
         }
         state.next = offset + 1;
         drop(state);
-        self.next.send_replace(offset + 1);
+        self.told.notify_waiters();
     }
 
     /// What is below `next` is in a snapshot that was taken over: how its commands ended nobody knows here.
     pub(super) fn skip_to(&self, next: u64) {
         self.state.lock().next = next;
-        self.next.send_replace(next);
+        self.told.notify_waiters();
     }
 
     /// Begins to keep outcomes.
@@ -95,11 +96,22 @@ impl Watch<'_> {
         offset: u64,
         deadline: Instant,
     ) -> Option<Result<Applied, Rejected>> {
-        let mut next = self.outcomes.next.subscribe();
-        let is_applied = next.wait_for(|next| *next > offset);
-        let applied = tokio::time::timeout_at(deadline, is_applied).await;
-        drop(applied.ok()?.ok()?);
-        self.outcomes.state.lock().known.get(&offset).copied()
+        let Outcomes { state, told, .. } = self.outcomes;
+        let outcome = async {
+            loop {
+                // Asked for before the look: what is told between the two rings too.
+                let told = told.notified();
+                let known = {
+                    let state = state.lock();
+                    (state.next > offset).then(|| state.known.get(&offset).copied())
+                };
+                match known {
+                    Some(outcome) => return outcome,
+                    None => told.await,
+                }
+            }
+        };
+        tokio::time::timeout_at(deadline, outcome).await.ok()?
     }
 }
 

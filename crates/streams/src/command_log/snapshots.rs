@@ -7,13 +7,16 @@ use futures::future::BoxFuture;
 use millstream_catalog::Catalog;
 use millstream_log::{EngineError, LogFuture, Snapshot, SnapshotStore};
 
-use crate::tasks::compute;
+use super::error::CommandLogError;
+use crate::StreamSettings;
+use crate::tasks::Computing;
 use crate::view::View;
 
 /// Stores the catalog now and then, one snapshot at a time.
 pub(super) struct Snapshots {
     store: Arc<dyn SnapshotStore>,
     commands_per_snapshot: u64,
+    computing: Computing,
     /// Offset of the newest snapshot.
     newest: Option<u64>,
     /// Offset up to which the last attempt went, good or not.
@@ -34,12 +37,13 @@ impl Snapshots {
     pub(super) fn new(
         store: Arc<dyn SnapshotStore>,
         offsets: &[u64],
-        commands_per_snapshot: u64,
+        settings: &StreamSettings,
     ) -> Self {
         let newest = offsets.first().copied();
         Self {
             store,
-            commands_per_snapshot: commands_per_snapshot.max(1),
+            commands_per_snapshot: settings.commands_per_snapshot.max(1),
+            computing: settings.computing,
             newest,
             attempted: newest.unwrap_or(0),
             saving: None,
@@ -66,9 +70,9 @@ impl Snapshots {
 
     fn begin(&mut self, catalog: Catalog, next: u64) {
         self.attempted = next;
-        let store = Arc::clone(&self.store);
+        let (store, computing) = (Arc::clone(&self.store), self.computing);
         self.saving = Some(Box::pin(async move {
-            let state = match compute(move || catalog.encode()).await {
+            let state = match computing.run(move || catalog.encode()).await {
                 Ok(state) => state,
                 Err(error) => {
                     tracing::error!(%error, "the catalog could not be encoded");
@@ -113,4 +117,17 @@ impl Snapshots {
         self.begin(view.read(Catalog::clone), next);
         self.saved().await.or(older)
     }
+}
+
+/// The catalog of the newest snapshot, which must reach up to `first` at least, and where to read on.
+pub(super) fn newest_above(
+    snapshots: Vec<Snapshot>,
+    first: u64,
+) -> Result<(Catalog, u64), CommandLogError> {
+    let newest = snapshots.into_iter().next();
+    let newest = newest.filter(|newest| newest.offset >= first);
+    let Snapshot { offset, state } = newest.ok_or(CommandLogError::Missing(first))?;
+    let catalog = Catalog::decode(&state);
+    let catalog = catalog.map_err(|source| CommandLogError::Snapshot { offset, source })?;
+    Ok((catalog, offset))
 }

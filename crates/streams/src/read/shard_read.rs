@@ -9,8 +9,9 @@ use millstream_sealing::KeyRing;
 use millstream_types::{ShardId, ShardUse, TimestampMs};
 use millstream_wire::shapes::Record;
 
+use super::ReadShardError;
 use super::damage::Damage;
-use super::read_turns::{NoTurn, ReadTurns, Turn};
+use super::read_turns::{ReadTurns, Turn};
 use crate::envelope::{EnvelopeReader, Unopened, opened};
 use crate::tokens::Position;
 
@@ -47,26 +48,6 @@ impl ShardRead {
             throttled_records: 0,
             failed_records: 0,
         }
-    }
-}
-
-/// Why nothing was read.
-#[derive(Debug)]
-pub(crate) enum ReadShardError {
-    NoSuchLog,
-    Failed(String),
-    NoTurn,
-    /// What comes next is damaged on the disk, and it is not passed over.
-    Damaged {
-        reason: String,
-        /// Offset at which a reader goes on that gives it up.
-        next: Option<u64>,
-    },
-}
-
-impl From<NoTurn> for ReadShardError {
-    fn from(NoTurn: NoTurn) -> Self {
-        Self::NoTurn
     }
 }
 

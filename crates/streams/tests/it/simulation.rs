@@ -5,9 +5,8 @@
 //!
 //! Here the engine is the one in memory; in `power_cuts` it is the embedded one, on a disk that crashes.
 //!
-//! Time is simulated and one thread runs everything, so a seed tells the same story each time, but for what the runtime
-//! leaves to chance: which of those that are ready at the same moment goes first. A seed that fails may have to be tried a
-//! few times. `MILLSTREAM_CASES` says how many seeds, `MILLSTREAM_SEED` which is the first.
+//! Time is simulated and one thread runs everything, so a seed tells the same story each time: nothing in the service leaves
+//! to chance which of those that are ready at the same moment goes first. `MILLSTREAM_CASES` says how many seeds, `MILLSTREAM_SEED` which is the first.
 
 mod clients;
 mod history;
@@ -19,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_streams::StreamSettings;
+use millstream_streams::{Computing, StreamSettings};
 use millstream_types::ShardId;
 use millstream_wire::shapes::StreamStatus;
 use parking_lot::Mutex;
@@ -39,8 +38,25 @@ const RUN_MAX: Duration = Duration::from_secs(600);
 
 #[test]
 fn clients_agree_with_the_stream_whatever_fails() {
-    let stored = for_each_seed(SEEDS, |seed| simulate(run(seed)));
+    let stored = for_each_seed(SEEDS, |seed| simulate(run(seed)).stored_count());
     assert!(stored > 50, "the clients get on");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    for seed in [2, 5, 11, 23] {
+        assert_same_story(simulate(run(seed)), simulate(run(seed)));
+    }
+}
+
+/// What the clients did and were told is the same from beginning to end.
+fn assert_same_story(one: History, other: History) {
+    assert!(one.stored_count() > 20, "the clients get on");
+    let [one, other] = [one, other].map(|history| format!("{history:#?}"));
+    let mut lines = one.lines().zip(other.lines()).enumerate();
+    let differs = lines.find(|(_, (one, other))| one != other);
+    assert_eq!(differs, None, "of {} lines", one.lines().count());
+    assert_eq!(one.len(), other.len());
 }
 
 /// Tells the story of each seed; how many records were acknowledged in one, on average.
@@ -63,7 +79,7 @@ fn for_each_seed(count: u64, tell: impl Fn(u64) -> usize + std::panic::RefUnwind
 }
 
 /// Runs one seed in simulated time.
-fn simulate(run: impl Future<Output = usize>) -> usize {
+fn simulate(run: impl Future<Output = History>) -> History {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -75,12 +91,13 @@ fn simulate(run: impl Future<Output = usize>) -> usize {
     })
 }
 
-/// One seed; the number of records that were acknowledged.
-async fn run(seed: u64) -> usize {
+/// One seed.
+async fn run(seed: u64) -> History {
     let mut dice = StdRng::seed_from_u64(seed);
     let settings = StreamSettings {
         commands_per_snapshot: dice.random_range(1..20),
         transition: Duration::from_millis([0, 0, 30][dice.random_range(0..3)]),
+        computing: Computing::InPlace,
         ..StreamSettings::default()
     };
     let mut world = World::seeded(settings, seed).await;
@@ -99,7 +116,14 @@ async fn run(seed: u64) -> usize {
         history: history.clone(),
     };
     compare(&run).await;
-    history.lock().stored_count()
+    drop(run);
+    told(history)
+}
+
+/// What is in the history once nobody adds to it.
+fn told(history: Arc<Mutex<History>>) -> History {
+    let history = Arc::into_inner(history);
+    history.expect("the clients are gone").into_inner()
 }
 
 /// Kills the service and starts it again on the same logs.
