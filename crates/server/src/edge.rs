@@ -25,7 +25,7 @@ pub(crate) use access::Access;
 use access::Refusal as Unwelcome;
 pub(crate) use answer::{Answer, Service};
 pub(crate) use credentials::{Authenticator, presented_key, scope_service};
-pub(crate) use front::{Front, Served};
+pub(crate) use front::{Front, PortServices, Served};
 pub(crate) use health::Health;
 pub(crate) use pages::{Pages, PagesAlone};
 pub(crate) use protocol::{Protocol, Refused, is_media_type, rpc_v2_names, xml_escaped};
@@ -33,8 +33,7 @@ pub(crate) use query::form_field;
 pub(crate) use recorders::{Recorders, RequestLog};
 pub(crate) use request_id::{RequestId, RequestIds};
 pub(crate) use service::{
-    Arriving, BODY_BYTES_MAX, Callers, Named, Page, PortService, PortServices, Profile, Refusal,
-    Request, Site,
+    Arriving, BODY_BYTES_MAX, Callers, Named, Page, PortService, Profile, Refusal, Request, Site,
 };
 
 use crate::http::{AnswerBody, Connection, Handler, Unanswerable};

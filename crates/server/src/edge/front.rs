@@ -16,6 +16,19 @@ use super::service::{Arriving, Callers, Named, PortService, Profile, Refusal, Re
 use super::{Answer, target};
 use crate::http::{BodyError, ByteBudget, Holder, RequestBody, Unanswerable, read_body};
 
+/// The services of a port.
+pub(crate) trait PortServices: Send + Sync + std::fmt::Debug + 'static {
+    /// Has the service that claims a request serve it; the one that AWS's address would be, if none does.
+    ///
+    /// # Errors
+    /// If no answer can be given, because the request did not arrive whole.
+    fn serve(
+        &self,
+        front: &Front,
+        request: Arriving<'_>,
+    ) -> impl Future<Output = Result<Served, Unanswerable>> + Send;
+}
+
 /// What the front needs for requests of all services.
 #[derive(Debug)]
 pub(crate) struct Front {

@@ -9,9 +9,8 @@ use millstream_types::Plane;
 use millstream_wire::sigv4::AuthenticationError;
 
 use super::Answer;
-use super::front::{Front, Served};
 use super::request_id::RequestId;
-use crate::http::{Connection, RequestBody, Unanswerable};
+use crate::http::{Connection, RequestBody};
 
 /// Longest body that AWS's services look at: 10 MiB of records in base64, and room for the rest.
 pub(crate) const BODY_BYTES_MAX: usize = (16 * 1024 + 256) * 1024;
@@ -104,19 +103,6 @@ pub(crate) trait PortService: Send + Sync {
         named: Self::Named,
         caller: &Caller,
     ) -> impl Future<Output = Answer> + Send;
-}
-
-/// The services of a port.
-pub(crate) trait PortServices: Send + Sync + std::fmt::Debug + 'static {
-    /// Has the service that claims a request serve it; the one that AWS's address would be, if none does.
-    ///
-    /// # Errors
-    /// If no answer can be given, because the request did not arrive whole.
-    fn serve(
-        &self,
-        front: &Front,
-        request: Arriving<'_>,
-    ) -> impl Future<Output = Result<Served, Unanswerable>> + Send;
 }
 
 /// Files for browsers, beside the services on their port.

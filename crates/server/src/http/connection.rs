@@ -1,35 +1,15 @@
 //! One connection: what its socket and its requests must know of each other.
 
-use std::fmt;
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http::Version;
 use tokio::sync::Notify;
 
+use super::ByteBudget;
 use super::multiplexed::Multiplexed;
-use super::{AnswerBody, ByteBudget};
-
-/// Answers requests.
-pub(crate) trait Handler: Send + Sync + fmt::Debug + 'static {
-    /// Answers one request. An error closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
-    ///
-    /// Dropping the future abandons the request; what it has submitted may still take effect.
-    fn handle(
-        &self,
-        connection: &Connection,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<AnswerBody>, Unanswerable>> + Send;
-}
-
-/// No answer can be given: the client stopped sending, or sent what is not HTTP.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the request did not arrive whole")]
-pub(crate) struct Unanswerable;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]

@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer_body::SentBody;
-use super::connection::{Connection, Deadlines, Handler, Unanswerable};
+use super::connection::{Connection, Deadlines};
 use super::guard::guarded;
+use super::handler::{Handler, Unanswerable};
 use super::multiplexed::OpenRequest;
 use super::timed_io::TimedIo;
 use super::{ByteBudget, Slots, complaints::Complaints};

@@ -288,18 +288,28 @@ fn histogram(encoder: &mut MetricEncoder<'_>, times: &Times) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
+    use std::time::{Duration, Instant};
+
+    use millstream_log::contract::data;
+    use millstream_log::{GroupId, LogId, LogSpec, MemoryEngine, MemorySettings, MemorySnapshots};
+    use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
+    use millstream_log_local::{LocalEngine, LocalSettings};
     use millstream_metrics::{MetricSettings, MetricStore};
     use millstream_streams::StreamSettings;
     use millstream_types::{SystemClock, WallClock};
 
     use super::*;
+    use crate::edge::Health;
+    use crate::engines::EngineWords;
+    use crate::http::AnswerBody;
 
-    #[tokio::test]
-    async fn a_stranger_reads_no_numbers() {
+    /// How long a machine may take that stands still now and then.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    /// On such a machine one of a few times is in time; who looks every few seconds never is.
+    const TRIES: u32 = 8;
+
+    async fn page(engine: Arc<dyn LogEngine>) -> MetricsPage {
         let clock: Arc<dyn WallClock> = Arc::new(SystemClock);
-        let memory = MemoryEngine::new(MemorySettings::default(), Arc::clone(&clock));
-        let engine: Arc<dyn LogEngine> = Arc::new(memory);
         let snapshots = Arc::new(MemorySnapshots::new());
         let (walled, settings) = (Arc::clone(&clock), MetricSettings::default());
         let (store, _writer) = MetricStore::new(Arc::clone(&engine), walled, settings);
@@ -316,10 +326,93 @@ mod tests {
             budgets: ["a", "b", "c"].map(|name| (name, ByteBudget::new(1))),
             connections: Slots::new(1),
         };
-        let page = MetricsPage::new(Arc::default(), watched);
+        MetricsPage::new(Arc::default(), watched)
+    }
+
+    #[tokio::test]
+    async fn a_stranger_reads_no_numbers() {
+        let memory = MemoryEngine::new(MemorySettings::default(), Arc::new(SystemClock));
+        let page = page(Arc::new(memory)).await;
         assert_eq!(page.answer(false).status, StatusCode::OK);
         let refused = page.answer(true);
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         assert!(refused.body.whole_bytes() < 100, "a sentence");
+    }
+
+    fn text(page: &dyn Page) -> String {
+        match page.answer(false).body {
+            AnswerBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            AnswerBody::Parts(_) => panic!("pages come whole"),
+        }
+    }
+
+    /// How soon both pages say `status` of an engine whose disk begins to be in trouble.
+    async fn seen_after(trouble: Faults, status: &str) -> Duration {
+        let disk = PowerCutDisk::new();
+        let settings = LocalSettings {
+            segment_bytes: vec![16 << 10],
+            reserve_bytes: 16 << 10,
+            free_space_floor_bytes: 1 << 20,
+            ..LocalSettings::new("unused")
+        };
+        let opened = LocalEngine::open_on(Arc::new(disk.clone()), settings, Arc::new(SystemClock));
+        let engine: Arc<dyn LogEngine> = Arc::new(opened.unwrap());
+        let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+        let place = created.await.unwrap();
+        let metrics = page(Arc::clone(&engine)).await;
+        let words = EngineWords {
+            name: "an engine",
+            durability: "none",
+            no_room: "full",
+        };
+        let health = Health::new(words, Arc::clone(&engine), None);
+        let on_metrics = format!("millstream_log_status{{status=\"{status}\"}} 1");
+        let on_health = format!("\"status\":\"{status}\"");
+        assert!(!text(&metrics).contains(&on_metrics) && !text(&health).contains(&on_health));
+        let mut changes = engine.status();
+        disk.set_faults(trouble);
+        let began = Instant::now();
+        if trouble.next_sync_fails_on.is_some() {
+            let answers = engine.append_many(vec![data(place, "lost")]).await;
+            assert!(answers[0].is_err());
+        }
+        // Nobody puts anything after the others: the engine notices by itself.
+        let noticed = tokio::time::timeout(PATIENCE, changes.changed()).await;
+        noticed.expect("noticed").unwrap();
+        let (metrics, health) = (text(&metrics), text(&health));
+        assert!(metrics.contains(&on_metrics), "{metrics}");
+        assert!(health.contains(&on_health), "{health}");
+        began.elapsed()
+    }
+
+    #[tokio::test]
+    async fn a_failed_fsync_a_full_disk_and_a_lost_lock_are_on_both_pages_within_a_second() {
+        let none = Faults::default;
+        let failed_fsync = Faults {
+            next_sync_fails_on: Some("log-commit"),
+            ..none()
+        };
+        let full = Faults {
+            capacity_bytes: Some(1 << 20),
+            ..none()
+        };
+        let lost_lock = Faults {
+            lock_is_lost: true,
+            ..none()
+        };
+        for (trouble, status) in [
+            (failed_fsync, "failed"),
+            (full, "no room"),
+            (lost_lock, "failed"),
+        ] {
+            let mut least = PATIENCE;
+            for _ in 0..TRIES {
+                least = least.min(seen_after(trouble, status).await);
+                if least < Duration::from_secs(1) {
+                    break;
+                }
+            }
+            assert!(least < Duration::from_secs(1), "{trouble:?}: {least:?}");
+        }
     }
 }
