@@ -76,3 +76,49 @@ pub fn files() -> Vec<PathBuf> {
         .filter(|path| root().join(path).is_file())
         .collect()
 }
+
+/// The Rust files of a crate that ship, as paths: what is in `src` and no test.
+///
+/// # Panics
+/// If they cannot be listed.
+pub fn sources(crate_folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![crate_folder.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                if !path.ends_with("tests") {
+                    folders.push(path);
+                }
+            } else if !path.to_string_lossy().ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The code of a source without comments and without its tests, which stand at its end.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn code(source: &Path) -> String {
+    let text = std::fs::read_to_string(source).expect("a source");
+    let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
+    let lines = text[..end].lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The folders of the crates under `crates`, by name.
+///
+/// # Panics
+/// If they cannot be listed.
+pub fn crates() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("crates")).expect("a folder of crates");
+    let mut crates: Vec<PathBuf> = entries.map(|one| one.expect("an entry").path()).collect();
+    crates.sort();
+    crates
+}

@@ -131,3 +131,37 @@ fn only_the_server_names_an_engine_and_nothing_stands_on_the_tests() {
         assert!(!is_beside, "{from} must use {to} in tests only");
     }
 }
+
+/// What a service of AWS's does is decided in the crate of that service: the server has none of what its rules stand on, neither
+/// the database of tables nor hashes of keys nor tokens. Of the catalog it reads what a damaged folder still has.
+#[test]
+fn the_server_holds_no_rules_of_a_service() {
+    let metadata = xtask::metadata(false);
+    let packages = metadata["packages"].as_array().expect("packages");
+    let server = packages
+        .iter()
+        .find(|package| package["name"] == "millstream-server");
+    let dependencies = server.expect("the server")["dependencies"]
+        .as_array()
+        .expect("dependencies");
+    let of_services = ["dynoxide-rs", "md-5", "base64-simd", "chacha20poly1305"];
+    for dependency in dependencies {
+        let name = dependency["name"].as_str().expect("a name");
+        assert!(
+            !of_services.contains(&name),
+            "{name} is for a service's rules"
+        );
+    }
+    let server = xtask::root().join("crates/server");
+    for source in xtask::sources(&server) {
+        let name = source.strip_prefix(&server).expect("the server's");
+        let reads_folders =
+            name.starts_with("src/data_folder") || name.starts_with("src/data_folder.rs");
+        let code = xtask::code(&source);
+        assert!(
+            reads_folders || !code.contains("millstream_catalog"),
+            "{} knows the catalog's rules",
+            name.display()
+        );
+    }
+}

@@ -7,11 +7,11 @@ mod list;
 mod show;
 
 use clap::Subcommand;
-use millstream_scaling::lag::LagError;
 
 use crate::connection::Connection;
 use crate::cost;
 use crate::failure::{EXIT_CODES, Failure};
+use crate::looks::Clients;
 use crate::output::Format;
 
 const EXAMPLES: &str = "\
@@ -69,21 +69,6 @@ pub(crate) struct Application {
     stream: Option<String>,
 }
 
-/// Clients for what an application uses.
-pub(crate) struct Clients {
-    pub(crate) kinesis: aws_sdk_kinesis::Client,
-    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
-}
-
-impl Clients {
-    pub(crate) async fn new(connection: &Connection) -> Result<Self, Failure> {
-        Ok(Self {
-            kinesis: connection.client().await?,
-            dynamodb: connection.dynamodb_client().await?,
-        })
-    }
-}
-
 /// Runs one of the commands.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let clients = Clients::new(&arguments.connection).await?;
@@ -100,38 +85,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let options = &arguments.options;
             cost::of_application(&clients, format, &application, stream, options).await
         }
-    }
-}
-
-/// What a look failed with, in the words of this command line.
-pub(crate) fn failure(error: LagError) -> Failure {
-    match error {
-        LagError::Call {
-            operation,
-            code: Some(code),
-            said,
-            ..
-        } => Failure::Refused {
-            operation,
-            code,
-            message: said,
-        },
-        LagError::Call {
-            operation, said, ..
-        } => Failure::Unreachable {
-            operation,
-            cause: said,
-        },
-        LagError::WhichStream { .. } => Failure::Usage(format!("{error} with --stream STREAM")),
-        LagError::Table(millstream_consumer::LeaseTableError::Missing(table)) => Failure::Refused {
-            operation: "Scan",
-            code: "ResourceNotFoundException".to_owned(),
-            message: format!("no application {table}: there is no such lease table"),
-        },
-        other => Failure::Unreachable {
-            operation: "Scan",
-            cause: other.to_string(),
-        },
     }
 }
 

@@ -12,8 +12,8 @@ use millstream_scaling::{Bill, Mode, Prices, Usage};
 use millstream_types::{SystemClock, TimestampMs, WallClock};
 use serde_json::json;
 
-use crate::apps::{Clients, failure};
 use crate::failure::Failure;
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 use crate::streams::shards::{is_open, list_shards};
 use crate::streams::wait::summary;

@@ -7,6 +7,7 @@ mod connection;
 mod cost;
 mod failure;
 mod keys;
+mod looks;
 mod moment;
 mod multilang;
 mod output;

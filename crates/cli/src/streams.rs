@@ -14,10 +14,10 @@ pub(crate) mod wait;
 
 use clap::Subcommand;
 
-use crate::apps::Clients;
 use crate::connection::Connection;
 use crate::cost;
 use crate::failure::{EXIT_CODES, Failure};
+use crate::looks::Clients;
 use crate::output::Format;
 
 const EXAMPLES: &str = "\

@@ -4,6 +4,7 @@ mod log;
 mod recent_ids;
 mod snapshots;
 mod state;
+mod waiter;
 mod waiters;
 
 use std::fmt;
@@ -22,7 +23,7 @@ use crate::{
     LogEngine, LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome,
 };
 use state::State;
-use waiters::Waiter;
+use waiter::Waiter;
 
 pub use snapshots::MemorySnapshots;
 

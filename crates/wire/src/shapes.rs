@@ -46,7 +46,7 @@ pub use stream::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, DescribeStreamResponse,
     DescribeStreamSummaryRequest, DescribeStreamSummaryResponse, EnhancedMetrics,
     ListStreamsRequest, ListStreamsResponse, StreamDescription, StreamDescriptionSummary,
-    StreamModeDetails, StreamSummary,
+    StreamModeDetails, StreamSummary, WarmThroughput,
 };
 pub use stream_settings::{
     DecreaseStreamRetentionPeriodRequest, DisableEnhancedMonitoringRequest,
@@ -54,7 +54,7 @@ pub use stream_settings::{
     IncreaseStreamRetentionPeriodRequest, StartStreamEncryptionRequest,
     StopStreamEncryptionRequest, UpdateMaxRecordSizeRequest, UpdateStreamModeRequest,
     UpdateStreamRecordDistributionStrategyRequest, UpdateStreamWarmThroughputRequest,
-    UpdateStreamWarmThroughputResponse, WarmThroughput,
+    UpdateStreamWarmThroughputResponse,
 };
 pub use tag::{
     AddTagsToStreamRequest, ListTagsForResourceRequest, ListTagsForResourceResponse,

@@ -3,8 +3,9 @@
 use millstream_scaling::lag::{Lag, LagReader};
 use millstream_types::{SystemClock, WallClock};
 
-use super::{Application, Clients, failure, show};
+use super::{Application, show};
 use crate::failure::Failure;
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 
 /// Arguments of `millstream apps describe`.

@@ -12,9 +12,10 @@ use millstream_types::{SystemClock, WallClock};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::{Application, Clients, failure};
+use super::Application;
 use crate::connection::Connection;
 use crate::failure::{EXIT_CODES, Failure};
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 use crate::streams::consumers::list_consumers;
 use crate::streams::wait::summary;

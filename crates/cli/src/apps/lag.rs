@@ -7,8 +7,9 @@ use millstream_scaling::lag::{Lag, LagReader};
 use millstream_types::{SystemClock, WallClock};
 use serde_json::{Value, json};
 
-use super::{Application, Clients, failure, show};
+use super::{Application, show};
 use crate::failure::Failure;
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 use crate::stop_signals::StopSignals;
 

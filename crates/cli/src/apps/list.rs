@@ -4,8 +4,9 @@ use millstream_consumer::{DynamoDbLeaseTable, Lease, LeaseTable, LeaseTableError
 use millstream_scaling::lag::{LagError, by_stream, lease_tables, stream_of};
 use serde_json::json;
 
-use super::{Clients, failure, show};
+use super::show;
 use crate::failure::Failure;
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 
 pub(super) async fn run(clients: &Clients, format: Format) -> Result<(), Failure> {

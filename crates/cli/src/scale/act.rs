@@ -11,8 +11,8 @@ use millstream_types::HashKey;
 use tokio::time::{Instant, sleep};
 
 use super::file::Resharding;
-use crate::apps::failure;
 use crate::failure::Failure;
+use crate::looks::failure;
 use crate::streams::wait::summary;
 
 /// How often the stream is looked at while it changes.

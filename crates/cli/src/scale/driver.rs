@@ -19,9 +19,9 @@ use super::explain::explained;
 use super::file::Settings;
 use super::leadership::{self, Leadership};
 use super::{act, fleet, memory, middle, observe};
-use crate::apps::{Clients, failure};
 use crate::connection::{CallSettings, Connection};
 use crate::failure::Failure;
+use crate::looks::{Clients, failure};
 use crate::output::{self, Format};
 use crate::stop_signals::StopSignals;
 

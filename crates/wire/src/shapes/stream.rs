@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use millstream_types::{EncryptionType, MetricsName, StreamMode, StreamName, StreamStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{RecordDistributionStrategy, Shard, WarmThroughput};
+use super::{RecordDistributionStrategy, Shard};
 use crate::encoding::Timestamp;
 
 /// Input of CreateStream; the answer has no body.
@@ -213,4 +213,16 @@ pub struct StreamSummary {
 pub struct StreamModeDetails {
     /// The mode.
     pub stream_mode: StreamMode,
+}
+
+/// Throughput that a stream is ready for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WarmThroughput {
+    /// After the change, in MiB per second.
+    #[serde(rename = "TargetMiBps")]
+    pub target_mibps: u32,
+    /// Now, in MiB per second.
+    #[serde(rename = "CurrentMiBps")]
+    pub current_mibps: u32,
 }

@@ -3,7 +3,7 @@
 use millstream_types::{MetricsName, RecordDistributionStrategy, StreamName};
 use serde::{Deserialize, Serialize};
 
-use super::{EncryptionType, StreamModeDetails};
+use super::{EncryptionType, StreamModeDetails, WarmThroughput};
 
 /// Input of IncreaseStreamRetentionPeriod; the answer has no body.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -164,16 +164,4 @@ pub struct UpdateStreamWarmThroughputResponse {
     pub stream_arn: String,
     /// Before and after.
     pub warm_throughput: WarmThroughput,
-}
-
-/// Throughput that a stream is ready for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct WarmThroughput {
-    /// After the change, in MiB per second.
-    #[serde(rename = "TargetMiBps")]
-    pub target_mibps: u32,
-    /// Now, in MiB per second.
-    #[serde(rename = "CurrentMiBps")]
-    pub current_mibps: u32,
 }

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use super::answer::name_of;
 use super::batch::{ProducerId, Record, encode};
 use super::connection::Connection;
-use super::known::Known;
+use super::known::{Known, Place};
 use super::login::log_in;
 use super::messages::{InitProducerId, Message, Metadata, MetadataAnswer, Produce};
 use super::sasl::Login;
@@ -24,9 +24,6 @@ const REQUESTS_MAX: usize = 16;
 /// A connection that was idle for so long is not used again: brokers end theirs after ten minutes unless they are told
 /// otherwise, and what stands before them after four.
 const IDLE_MAX: Duration = Duration::from_secs(180);
-
-/// Host and port of a broker.
-pub(super) type Place = (String, u16);
 
 /// Records for one partition that are appended as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

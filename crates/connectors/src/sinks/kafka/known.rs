@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::cluster::Place;
+/// Host and port of a broker.
+pub(super) type Place = (String, u16);
 
 /// The brokers that are known: those that were named, and those that they told of.
 #[derive(Debug)]

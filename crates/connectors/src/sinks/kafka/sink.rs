@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::answer::{Meaning, meaning_of, name_of};
 use super::batch::Record;
-use super::cluster::{Batch, Brokers, Place};
+use super::cluster::{Batch, Brokers};
+use super::known::Place;
 use super::partition::partition_of;
 use super::sequences::Sequences;
 use super::{ID, REVISION};
