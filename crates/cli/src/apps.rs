@@ -9,10 +9,10 @@ mod show;
 use clap::Subcommand;
 
 use crate::connection::Connection;
-use crate::cost;
 use crate::failure::{EXIT_CODES, Failure};
 use crate::looks::Clients;
 use crate::output::Format;
+use crate::streams::cost;
 
 const EXAMPLES: &str = "\
 An application is a table of leases in a layout of the KCL 1, 2 or 3: the KCL's, whatever its language, and Millstream's own.

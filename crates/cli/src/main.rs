@@ -4,7 +4,6 @@ mod apps;
 mod backup;
 mod client;
 mod connection;
-mod cost;
 mod failure;
 mod keys;
 mod looks;

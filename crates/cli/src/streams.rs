@@ -1,6 +1,7 @@
 //! `millstream streams`: streams and their shards.
 
 pub(crate) mod consumers;
+pub(crate) mod cost;
 mod create;
 mod delete;
 mod describe;
@@ -15,7 +16,6 @@ pub(crate) mod wait;
 use clap::Subcommand;
 
 use crate::connection::Connection;
-use crate::cost;
 use crate::failure::{EXIT_CODES, Failure};
 use crate::looks::Clients;
 use crate::output::Format;

@@ -53,7 +53,7 @@ pub(crate) struct Connection {
     pub(crate) peer: IpAddr,
     pub(super) deadlines: Deadlines,
     /// What it holds if it is HTTP/2.
-    pub(super) multiplexed: Multiplexed,
+    pub(super) multiplexed: Arc<Multiplexed>,
 }
 
 impl Connection {
@@ -67,7 +67,7 @@ impl Connection {
             body_time_over: Notify::new(),
             peer,
             deadlines,
-            multiplexed: Multiplexed::new(peer, requests),
+            multiplexed: Arc::new(Multiplexed::new(peer, requests)),
         })
     }
 

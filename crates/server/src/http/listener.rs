@@ -295,7 +295,7 @@ async fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> Result<Response<SentBody>, NotAnswered> {
     let open = if request.version() == Version::HTTP_2 {
-        let open = OpenRequest::begin(&connection, request.headers());
+        let open = OpenRequest::begin(&connection.multiplexed, request.headers());
         Some(open.ok_or_else(|| NotAnswered::TooMany(h2::Reason::REFUSED_STREAM.into()))?)
     } else {
         None

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use parking_lot::Mutex;
 
-use super::{ByteBudget, Connection, Holder, Reservation};
+use super::{ByteBudget, Holder, Reservation};
 
 /// What an open request counts for, in bytes: measured, with its head and a small answer, and rounded up.
 pub(super) const REQUEST_BYTES: usize = 8 * 1024;
@@ -40,7 +40,7 @@ pub(super) struct Multiplexed {
 /// A request that is open until this is dropped.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
-    connection: Arc<Connection>,
+    of: Arc<Multiplexed>,
     _long_head: Option<Reservation>,
 }
 
@@ -146,8 +146,7 @@ impl Multiplexed {
 
 impl OpenRequest {
     /// Opens a request; `None` if there is no room for it.
-    pub(super) fn begin(connection: &Arc<Connection>, headers: &HeaderMap) -> Option<Arc<Self>> {
-        let multiplexed = &connection.multiplexed;
+    pub(super) fn begin(multiplexed: &Arc<Multiplexed>, headers: &HeaderMap) -> Option<Arc<Self>> {
         let head_bytes: usize = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
@@ -159,7 +158,7 @@ impl OpenRequest {
         multiplexed.begun.fetch_add(1, Ordering::Relaxed);
         multiplexed.take_room().then(|| {
             Arc::new(Self {
-                connection: Arc::clone(connection),
+                of: Arc::clone(multiplexed),
                 _long_head: long_head,
             })
         })
@@ -170,9 +169,8 @@ impl OpenRequest {
         if bytes.is_empty() {
             return bytes;
         }
-        let multiplexed = &self.connection.multiplexed;
-        let period = multiplexed.period.load(Ordering::Relaxed);
-        multiplexed.waiting[period].fetch_add(1, Ordering::AcqRel);
+        let period = self.of.period.load(Ordering::Relaxed);
+        self.of.waiting[period].fetch_add(1, Ordering::AcqRel);
         Bytes::from_owner(Waiting {
             bytes,
             period,
@@ -183,7 +181,7 @@ impl OpenRequest {
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.connection.multiplexed.give_room();
+        self.of.give_room();
     }
 }
 
@@ -195,61 +193,51 @@ impl AsRef<[u8]> for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.open.connection.multiplexed.waiting[self.period].fetch_sub(1, Ordering::AcqRel);
+        self.open.of.waiting[self.period].fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::connection::Deadlines;
     use super::*;
 
-    fn connection(requests: &Arc<ByteBudget>) -> Arc<Connection> {
-        let second = Duration::from_secs(1);
-        let deadlines = Deadlines {
-            head: second,
-            body: second,
-            write: second,
-            idle: second,
-            stop: second,
-        };
-        Connection::new([127, 0, 0, 1].into(), deadlines, Arc::clone(requests))
+    fn multiplexed(requests: &Arc<ByteBudget>) -> Arc<Multiplexed> {
+        let peer = [127, 0, 0, 1].into();
+        Arc::new(Multiplexed::new(peer, Arc::clone(requests)))
     }
 
     #[test]
     fn open_requests_are_in_the_budget_until_the_last_byte_of_their_answers_is_gone() {
         let requests = ByteBudget::new(100 * REQUEST_BYTES);
-        let connection = connection(&requests);
+        let multiplexed = multiplexed(&requests);
         let none = HeaderMap::new();
         let mut open = Vec::new();
-        while let Some(request) = OpenRequest::begin(&connection, &none) {
+        while let Some(request) = OpenRequest::begin(&multiplexed, &none) {
             open.push(request);
         }
         assert_eq!(open.len(), 80, "the share of one address");
         assert_eq!(requests.free_bytes(), 20 * REQUEST_BYTES);
-        assert!(connection.multiplexed.idle_since().is_none());
+        assert!(multiplexed.idle_since().is_none());
         let part = open[0].hand_over(Bytes::from_static(b"answer"));
         let rest = part.slice(3..);
         drop((open, part));
-        assert!(connection.multiplexed.idle_since().is_none());
-        assert!(connection.multiplexed.is_anything_waiting());
+        assert!(multiplexed.idle_since().is_none());
+        assert!(multiplexed.is_anything_waiting());
         drop(rest);
-        assert!(connection.multiplexed.idle_since().is_some());
-        assert!(!connection.multiplexed.is_anything_waiting());
+        assert!(multiplexed.idle_since().is_some());
+        assert!(!multiplexed.is_anything_waiting());
         assert_eq!(requests.free_bytes(), (100 - STEP) * REQUEST_BYTES);
-        drop(connection);
+        drop(multiplexed);
         assert_eq!(requests.free_bytes(), 100 * REQUEST_BYTES);
     }
 
     #[test]
     fn a_long_head_counts_for_what_it_is() {
         let requests = ByteBudget::new(100 * REQUEST_BYTES);
-        let connection = connection(&requests);
+        let multiplexed = multiplexed(&requests);
         let mut headers = HeaderMap::new();
         headers.insert("x", vec![b'a'; 50_000].try_into().unwrap());
-        let open = OpenRequest::begin(&connection, &headers).unwrap();
+        let open = OpenRequest::begin(&multiplexed, &headers).unwrap();
         let free_bytes = 100 * REQUEST_BYTES - STEP * REQUEST_BYTES - (50_001 - HEAD_BYTES);
         assert_eq!(requests.free_bytes(), free_bytes);
         drop(open);
@@ -258,9 +246,8 @@ mod tests {
 
     #[test]
     fn what_a_client_does_not_take_is_seen_after_one_to_two_periods() {
-        let connection = connection(&ByteBudget::new(1 << 20));
-        let open = OpenRequest::begin(&connection, &HeaderMap::new()).unwrap();
-        let multiplexed = &connection.multiplexed;
+        let multiplexed = multiplexed(&ByteBudget::new(1 << 20));
+        let open = OpenRequest::begin(&multiplexed, &HeaderMap::new()).unwrap();
         let part = open.hand_over(Bytes::from_static(b"a"));
         assert!(multiplexed.end_period());
         let younger = open.hand_over(Bytes::from_static(b"b"));
