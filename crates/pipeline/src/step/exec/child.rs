@@ -48,6 +48,8 @@ pub(super) struct Child {
     /// The beginning of a line.
     begun: Vec<u8>,
     said: Arc<Mutex<Vec<u8>>>,
+    /// Disconnected once its standard error is closed.
+    says_more: Receiver<()>,
     next_id: u64,
     has_answered: bool,
 }
@@ -68,6 +70,7 @@ impl Child {
         let said = Arc::<Mutex<Vec<u8>>>::default();
         let (to_program, lines) = sync_channel(1);
         let (to_us, answers) = sync_channel(CHUNKS_MAX);
+        let (listens, says_more) = sync_channel(1);
         let mut child = Self {
             process,
             watch: None,
@@ -76,6 +79,7 @@ impl Child {
             answers,
             begun: Vec::new(),
             said: Arc::clone(&said),
+            says_more,
             next_id: 1,
             has_answered: false,
         };
@@ -89,7 +93,10 @@ impl Child {
         thread("in").spawn(move || write(stdin, &lines))?;
         thread("out").spawn(move || read(stdout, &to_us))?;
         let name = program.clone();
-        thread("err").spawn(move || listen(stderr, &name, &said))?;
+        thread("err").spawn(move || {
+            listen(stderr, &name, &said);
+            drop::<SyncSender<()>>(listens);
+        })?;
         Ok(child)
     }
 
@@ -206,6 +213,9 @@ impl Child {
         if let Some(status) = status {
             text += &ended(status);
         }
+        // Its last words may be in the pipe still: the one who listens may not have had its turn. Whatever it leaves behind
+        // may hold the pipe open for good.
+        drop(self.says_more.recv_timeout(END_TIME));
         let said = self.said.lock();
         if !said.is_empty() {
             text += &format!("; it said: {}", String::from_utf8_lossy(&said).trim());

@@ -100,7 +100,7 @@ class FanOutTest {
     }
 
     @Test
-    void theEndOfAShardNamesItsChildren() {
+    void theEndOfAShardNamesItsChildren() throws InterruptedException {
         String name = account.stream(1);
         var consumer = account.consumer(account.arn(name), "billing");
         account.put(name, "only");
@@ -119,7 +119,7 @@ class FanOutTest {
             assertEquals(List.of(FIRST), child.parentShards());
         }
         assertTrue(
-                Recorder.SEEN.stream().anyMatch(seen -> seen.operation().equals("SubscribeToShard")
+                Recorder.sees(seen -> seen.operation().equals("SubscribeToShard")
                         && seen.outcome().equals("success")
                         && seen.http().equals("2")),
                 "the SDK saw a subscription over HTTP/2: " + Recorder.SEEN);

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.interceptor.Context;
 import software.amazon.awssdk.core.interceptor.ExecutionAttributes;
@@ -85,6 +87,24 @@ final class Recorder implements ExecutionInterceptor {
         Seen seen = new Seen(sdk, operation, outcome, code, encoding, httpVersion(metrics));
         if (SEEN.add(seen) && FILE.isPresent()) {
             write(seen.json());
+        }
+        synchronized (SEEN) {
+            SEEN.notifyAll();
+        }
+    }
+
+    /** Whether there is such an outcome, or comes to be: an answer may be here before the SDK tells what it saw of its call. */
+    static boolean sees(Predicate<Seen> wanted) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        synchronized (SEEN) {
+            while (SEEN.stream().noneMatch(wanted)) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    return false;
+                }
+                TimeUnit.NANOSECONDS.timedWait(SEEN, left);
+            }
+            return true;
         }
     }
 
