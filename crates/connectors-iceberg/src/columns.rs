@@ -10,8 +10,8 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::spec::{NestedField, SchemaRef, Type};
-use millstream_connectors::SinkError;
 use millstream_connectors::format::Schema;
+use millstream_connectors::{Json, SinkError};
 use serde_json::Value;
 
 use crate::cell::{self, CellKind};
@@ -76,7 +76,7 @@ impl Columns {
     }
 
     /// Rows that were not refused, as arrays.
-    pub(crate) fn rows(&self, rows: &[Arc<Value>]) -> Result<RecordBatch, SinkError> {
+    pub(crate) fn rows(&self, rows: &[Json]) -> Result<RecordBatch, SinkError> {
         let schema = schema_to_arrow_schema(&self.schema)
             .map_err(|error| SinkError::of("the table's schema", &error))?;
         let fields = schema.fields().iter().zip(&self.columns);
@@ -127,7 +127,7 @@ impl Column {
         }
     }
 
-    fn array(&self, field: &Field, rows: &[Arc<Value>]) -> ArrayRef {
+    fn array(&self, field: &Field, rows: &[Json]) -> ArrayRef {
         let cells = rows
             .iter()
             .map(|row| row.get(&self.name).filter(|value| !value.is_null()));
@@ -225,7 +225,9 @@ mod tests {
         let row =
             json!({"is": true, "n": 7.0, "half": 1, "text": [1], "all": "x", "at": 1, "more": 0});
         assert_eq!(columns.refusal(&row), None);
-        let batch = columns.rows(&[Arc::new(row), Arc::new(json!({}))]).unwrap();
+        let batch = columns
+            .rows(&[Json::from(row), Json::from(json!({}))])
+            .unwrap();
         assert_eq!(batch.num_rows(), 2);
         let text = |place: usize| batch.column(place).as_string::<i32>().value(0).to_owned();
         assert_eq!((text(3), text(4)), ("[1]".to_owned(), "\"x\"".to_owned()));
@@ -261,7 +263,7 @@ mod tests {
             assert!(refusal.contains(why), "{row}: {refusal}");
         }
         let rows = [json!({"n": 1, "day": "2026-11-29"}), json!({"n": 2})];
-        let batch = columns.rows(&rows.map(Arc::new)).unwrap();
+        let batch = columns.rows(&rows.map(Json::from)).unwrap();
         assert_eq!((batch.num_rows(), batch.num_columns()), (2, 3));
         assert_eq!(batch.column(2).null_count(), 2);
     }
@@ -281,7 +283,7 @@ mod tests {
         };
         let columns = says(&[("n", Kind::Long)]).unwrap();
         let batch = columns
-            .rows(&[Arc::new(json!({"n": 1, "other": 2}))])
+            .rows(&[Json::from(json!({"n": 1, "other": 2}))])
             .unwrap();
         assert_eq!(columns.refusal(&json!({"other": "not written"})), None);
         assert_eq!(

@@ -12,10 +12,9 @@ use iceberg::writer::file_writer::location_generator::{
 };
 use iceberg::writer::file_writer::rolling_writer::RollingFileWriterBuilder;
 use iceberg::writer::{IcebergWriter, IcebergWriterBuilder};
-use millstream_connectors::SinkError;
+use millstream_connectors::{Json, SinkError};
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use serde_json::Value;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -41,7 +40,7 @@ pub(crate) struct Files {
 pub(crate) async fn put(
     table: Table,
     columns: Arc<Columns>,
-    rows: Vec<Arc<Value>>,
+    rows: Vec<Json>,
     name: String,
 ) -> Result<Files, SinkError> {
     let handle = Handle::current();

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use millstream_connectors::{Cut, Item, Outcome, Sink, SinkError, SinkFuture};
-use serde_json::Value;
+use millstream_connectors::{Cut, Item, Json, Outcome, Sink, SinkError, SinkFuture};
 
 use crate::columns::Columns;
 use crate::commits::{Append, Commits, Seen};
@@ -17,7 +16,7 @@ pub(crate) struct IcebergSink {
     shard_id: String,
     /// What the rows in hand were checked against; one for each cut.
     columns: Option<Arc<Columns>>,
-    rows: Vec<Arc<Value>>,
+    rows: Vec<Json>,
     bytes: usize,
     /// Of the last row in hand.
     last: Option<Item>,
@@ -45,7 +44,7 @@ impl IcebergSink {
         match columns.refusal(&item.value) {
             Some(why) => Outcome::Rejected(why),
             None => {
-                self.rows.push(Arc::clone(&item.value));
+                self.rows.push(item.value.clone());
                 self.bytes += item.bytes;
                 self.last = Some(item.clone());
                 Outcome::Delivered

@@ -215,7 +215,7 @@ impl Child {
         }
         // Its last words may be in the pipe still: the one who listens may not have had its turn. Whatever it leaves behind
         // may hold the pipe open for good.
-        drop(self.says_more.recv_timeout(END_TIME));
+        self.says_more.recv_timeout(END_TIME).ok();
         let said = self.said.lock();
         if !said.is_empty() {
             text += &format!("; it said: {}", String::from_utf8_lossy(&said).trim());
