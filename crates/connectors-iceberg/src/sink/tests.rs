@@ -17,7 +17,7 @@ fn schema() -> Schema {
 
 fn item(shard_id: &str, n: u64, value: Value) -> Item {
     let origin = Origin {
-        shard_id: shard_id.to_owned(),
+        shard_id: shard_id.into(),
         sequence_number: n.to_string().into(),
         sub_sequence_number: 0,
         partition_key: "key".into(),
