@@ -3,6 +3,7 @@
 mod candidates;
 mod replay;
 mod scan;
+mod write_again;
 
 use std::io;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub(crate) fn recover(
         .filter(|number| *number >= manifest.next_number || manifest.unsealed.contains(number));
     let replayed = candidates::find(disk, candidates, manifest.covered_lsn)?;
     for segment in replayed {
-        replay::replay(disk, &mut state, segment)?;
+        replay::replay(&mut state, segment)?;
     }
     let newest = numbers.last().map_or(0, |number| number + 1);
     state.next_number = manifest.next_number.max(newest);

@@ -1,5 +1,6 @@
 //! What the engine's handle and its threads share.
 
+use std::io;
 use std::sync::Arc;
 
 use millstream_log::EngineStatus;
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 use crate::caches::buffers::ReadBuffers;
 use crate::caches::files::FileCache;
 use crate::caches::footers::FooterCache;
-use crate::disk::{Disk, HeldLock};
+use crate::disk::{Disk, DiskFile, HeldLock};
 use crate::pending::gathering::Commits;
 use crate::read_pool::ReadPool;
 use crate::segments::prepared::PreparedSegments;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// Held while references of logs move from segments to the one that a compaction made of them: a manifest that is
     /// made meanwhile would list neither. Taken before the state.
     pub(crate) references: Mutex<()>,
+    /// Whether a sync of what was answered before has failed. Held while one is made.
+    pub(crate) answered_sync_failed: Mutex<bool>,
     /// What the state's phase and room come to; changed with the state locked.
     pub(crate) status: watch::Sender<EngineStatus>,
 }
@@ -99,6 +102,18 @@ impl Shared {
         if state.gathering.is_left() {
             self.committer_bell.notify_one();
         }
+    }
+
+    /// Makes durable what was answered before, as in `os` mode. After one of these has failed no other succeeds: the system
+    /// tells whoever asks first only, and to the next it says that all is well.
+    pub(crate) fn sync_answered(&self, file: &dyn DiskFile) -> io::Result<()> {
+        let mut has_failed = self.answered_sync_failed.lock();
+        if *has_failed {
+            return Err(io::Error::other("a sync before this one has failed"));
+        }
+        let synced = file.sync_data();
+        *has_failed = synced.is_err();
+        synced
     }
 
     /// No more writes, for good: a write or an fsync failed, or the folder may be somebody else's.

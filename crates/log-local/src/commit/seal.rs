@@ -61,7 +61,7 @@ impl Committer {
         let frames_synced = match self.shared.settings.durability {
             Durability::Fsync => Ok(()),
             // A footer says that everything before it is whole.
-            Durability::Os => segment.file.sync_data(),
+            Durability::Os => self.shared.sync_answered(&*segment.file),
         };
         frames_synced
             .and_then(|()| segment.file.write_at(&[IoSlice::new(&footer)], start))

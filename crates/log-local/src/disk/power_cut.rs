@@ -115,6 +115,19 @@ impl Pending {
             Self::Length(_) => {}
         }
     }
+
+    /// Where a later write has become durable, that is what the disk has.
+    fn give_way(&mut self, later: &Self) {
+        let (Self::Write(position, bytes), Self::Write(new_position, new)) = (self, later) else {
+            return;
+        };
+        let start = (*position).max(*new_position);
+        let end = (*position + bytes.len()).min(new_position + new.len());
+        if start < end {
+            let place = start - *position..end - *position;
+            bytes[place].copy_from_slice(&new[start - new_position..end - new_position]);
+        }
+    }
 }
 
 fn put(contents: &mut Vec<u8>, position: usize, bytes: &[u8]) {
@@ -480,9 +493,12 @@ impl DiskFile for PowerCutFile {
             file.doomed.extend(pending);
             return Err(io::Error::other("a sync failed"));
         }
-        pending
-            .iter()
-            .for_each(|pending| pending.apply(&mut file.durable));
+        for pending in &pending {
+            pending.apply(&mut file.durable);
+            file.doomed
+                .iter_mut()
+                .for_each(|doomed| doomed.give_way(pending));
+        }
         Ok(())
     }
 

@@ -71,6 +71,7 @@ impl LocalEngine {
             counters: Counters::default(),
             lock: Mutex::new(Some(Arc::new(FolderLock::new(lock)))),
             references: Mutex::new(()),
+            answered_sync_failed: Mutex::new(false),
             status: watch::Sender::new(EngineStatus::Serving),
             settings,
         });

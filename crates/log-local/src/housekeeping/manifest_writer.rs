@@ -96,7 +96,9 @@ pub(crate) fn write_manifest(shared: &Shared, of: Of) -> io::Result<WrittenManif
             let sealing = state.sealing.iter().map(|(_, file, _)| file);
             open.chain(sealing).cloned().collect()
         };
-        files.iter().try_for_each(|file| file.sync_data())?;
+        files
+            .iter()
+            .try_for_each(|file| shared.sync_answered(&**file))?;
     }
     store(shared, &image.bytes)?;
     let bytes = image.bytes.len() as u64;

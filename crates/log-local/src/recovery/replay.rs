@@ -1,12 +1,13 @@
 //! Applying segments that are newer than the manifest; sealing those that are not sealed.
 
 use std::io::IoSlice;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::candidates::{Candidate, Contents};
+use super::write_again::write_again;
 use super::{OpenError, Scanner, sealed_row};
 use crate::commit::sealed_segment;
-use crate::disk::Disk;
 use crate::format::segment_path;
 use crate::format::{ControlOp, FooterTables, LogKey, RecentId, Trailer};
 use crate::segments::index::{APPEND_IDS_KEPT, SegmentIndex};
@@ -14,27 +15,28 @@ use crate::state::State;
 use crate::state::table::{LogRow, NOT_SEALED, OFFSET_LIMIT, SegmentRef};
 
 /// Applies one segment and makes sure that it is sealed and durable.
-pub(super) fn replay(
-    _disk: &dyn Disk,
-    state: &mut State,
-    candidate: Candidate,
-) -> Result<(), OpenError> {
+pub(super) fn replay(state: &mut State, candidate: Candidate) -> Result<(), OpenError> {
     let trailer = match &candidate.contents {
         Contents::Sealed(trailer, tables) => {
             apply_tables(state, candidate.number, tables)?;
+            // What stands before it was durable before it was written.
+            make_durable(&candidate, trailer.runs_start..candidate.file_bytes)?;
             *trailer
         }
         Contents::Unsealed { last_lsn } => scan_and_seal(state, &candidate, *last_lsn)?,
     };
-    // A process that was killed may have left it in the page cache.
-    candidate.file.sync_data().map_err(OpenError::io(format!(
-        "syncing {}",
-        segment_path(candidate.number)
-    )))?;
     let sealed = sealed_segment(candidate.number, candidate.file_bytes, &trailer);
     state.segments.insert(candidate.number, sealed_row(sealed));
     state.durable_lsn = state.durable_lsn.max(trailer.last_lsn);
     Ok(())
+}
+
+/// A process that was killed may have left it in the page cache.
+fn make_durable(candidate: &Candidate, range: Range<u64>) -> Result<(), OpenError> {
+    let path = segment_path(candidate.number);
+    let file = &*candidate.file;
+    let written = write_again(file, range).and_then(|()| file.sync_data());
+    written.map_err(OpenError::io(format!("making {path} durable")))
 }
 
 fn apply_tables(state: &mut State, number: u32, tables: &FooterTables) -> Result<(), OpenError> {
@@ -68,6 +70,8 @@ fn scan_and_seal(
     let mut scanner = Scanner::new(file, generation, candidate.file_bytes);
     let mut index = SegmentIndex::default();
     let (mut position, mut next_lsn) = (Scanner::FIRST, candidate.first_lsn);
+    // Where the first frame is of which no later one says that it had been durable.
+    let mut doubtful = position;
     while last_lsn.is_none_or(|last| next_lsn <= last) {
         let frame = scanner
             .frame(position)
@@ -76,6 +80,9 @@ fn scan_and_seal(
         let Some(frame) = frame else {
             break;
         };
+        if frame.header.durable_lsn + 1 == next_lsn {
+            doubtful = position;
+        }
         apply_control_ops(state, &frame.control_ops);
         index.add_control_ops(&frame.control_ops);
         for run in &frame.runs {
@@ -108,9 +115,11 @@ fn scan_and_seal(
             "there is no room for the footer",
         ));
     }
-    candidate
-        .file
-        .write_at(&[IoSlice::new(&footer)], trailer.runs_start)
+    // A footer says that everything before it is whole.
+    make_durable(candidate, doubtful..position)?;
+    let file = &*candidate.file;
+    file.write_at(&[IoSlice::new(&footer)], trailer.runs_start)
+        .and_then(|()| file.sync_data())
         .map_err(OpenError::io(format!("sealing {path}")))?;
     name_places(state, candidate.number, &index);
     Ok(trailer)

@@ -54,7 +54,6 @@ pub fn written_segment(disk: &PowerCutDisk) -> String {
     written.remove(0)
 }
 
-/// Waits, without sleeping, for what other threads are about to do.
 /// Why the engine takes no more writes, if it says so.
 pub fn failure(engine: &LocalEngine) -> Option<String> {
     match &*engine.status().borrow() {
@@ -63,6 +62,7 @@ pub fn failure(engine: &LocalEngine) -> Option<String> {
     }
 }
 
+/// Waits, without sleeping, for what other threads are about to do.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !is_so() {

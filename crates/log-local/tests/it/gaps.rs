@@ -20,7 +20,7 @@ fn open_os(disk: &PowerCutDisk) -> LocalEngine {
     LocalEngine::open_on(Arc::new(disk.clone()), settings, clock).unwrap()
 }
 
-fn read_from(engine: &LocalEngine, place: Place, from: u64, bytes_max: usize) -> Vec<Entry> {
+pub fn read_from(engine: &LocalEngine, place: Place, from: u64, bytes_max: usize) -> Vec<Entry> {
     let read = ReadFrom {
         place,
         from,
@@ -32,7 +32,7 @@ fn read_from(engine: &LocalEngine, place: Place, from: u64, bytes_max: usize) ->
     }
 }
 
-fn read_all(engine: &LocalEngine, place: Place, bytes_max: usize) -> Vec<Entry> {
+pub fn read_all(engine: &LocalEngine, place: Place, bytes_max: usize) -> Vec<Entry> {
     let mut from = block_on(engine.bounds(place)).unwrap().first;
     let mut entries = Vec::new();
     loop {

@@ -11,6 +11,7 @@ mod folder;
 mod frozen;
 mod gaps;
 mod held_disk;
+mod page_cache;
 mod pin;
 mod room;
 mod salvage;
