@@ -86,7 +86,7 @@ impl Committer {
     }
 
     /// Commits what waits and seals the segment if that was asked for. False: the engine has failed.
-    fn take_care(&mut self) -> bool {
+    pub(crate) fn take_care(&mut self) -> bool {
         let mut group = self.take_group();
         let goes_on = if self.has_failed() {
             self.answer(&mut group, Ending::NotStarted);
@@ -213,7 +213,7 @@ impl Committer {
     /// Seals the segment and opens one with so much room.
     fn next_segment(&mut self, room_bytes: u64) -> Result<(), CommitError> {
         self.seal().map_err(CommitError::Failed)?;
-        let prepared = match self.shared.prepared.take(room_bytes) {
+        let prepared = match self.shared.prepared.take(room_bytes, &self.shared.settings) {
             Some(prepared) => prepared,
             None => self.make_segment(room_bytes)?,
         };
@@ -231,7 +231,7 @@ impl Committer {
         let least = room_bytes + SEGMENT_HEADER_BYTES + crate::format::TRAILER_BYTES;
         let due = shared.prepared.size_due(&shared.settings);
         let made = self.make(due.max(least.next_multiple_of(4096)))?;
-        shared.prepared.count_unprepared();
+        shared.prepared.count_unprepared(&shared.settings);
         count(&shared.counters.unprepared_segments, 1);
         Ok(made)
     }
@@ -297,6 +297,14 @@ pub(crate) fn run(shared: &Shared, committer: &Mutex<Committer>) {
         }
     }
     committer.lock().finish();
+}
+
+/// Whether the thread would be woken now, were it waiting.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn is_due(shared: &Shared) -> bool {
+    let state = shared.state.lock();
+    let seals = state.seal_asked && state.phase == Phase::Running;
+    seals || !state.pending.is_empty()
 }
 
 /// Waits for something to commit or to seal; false: the engine stops and nothing is left.

@@ -1,6 +1,8 @@
 //! The engine's handle: opening, the operations of [`LogEngine`], stopping.
 
 mod lifecycle;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod stepped;
 mod verify;
 
 use std::fmt;

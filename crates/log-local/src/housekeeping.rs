@@ -32,7 +32,7 @@ const DEAD_PART_TO_SEAL: u64 = 4;
 
 /// What the thread remembers between its rounds.
 #[derive(Debug, Default)]
-struct Housekeeper {
+pub(crate) struct Housekeeper {
     manifest_bytes: u64,
     /// Newest segment that the last manifest lists, by lsn.
     listed_lsn: u64,
@@ -40,6 +40,9 @@ struct Housekeeper {
     round_ended: Option<Instant>,
     /// The last frame, and since when.
     last_lsn: Option<(u64, Instant)>,
+    /// Somebody steps it, and the last round failed.
+    #[cfg(any(test, feature = "testing"))]
+    has_failed: bool,
 }
 
 /// Keeps the room that housekeeping may need, before anything else takes it.
@@ -61,10 +64,7 @@ pub(crate) fn write_manifest_alone(shared: &Shared, of: Of) -> io::Result<()> {
 pub(crate) fn run(shared: &Shared) {
     let mut housekeeper = Housekeeper::default();
     while housekeeper.wait(shared) {
-        let result = housekeeper.round_on_any_disk(shared);
-        housekeeper.round_ended = Some(Instant::now());
-        if let Err(error) = result {
-            tracing::error!(%error, "housekeeping failed; it is tried again");
+        if housekeeper.keep_house(shared).is_err() {
             pause(shared, RETRY);
             shared.state.lock().housekeeping_due = true;
         }
@@ -112,6 +112,37 @@ impl Housekeeper {
         state.housekeeping_due = false;
         state.died = false;
         state.phase == Phase::Running
+    }
+
+    /// Whether the thread would be woken now, were it waiting; with `looks`, whether it would wake by itself: what has failed
+    /// is tried again then.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn is_due(&self, shared: &Shared, looks: bool) -> bool {
+        let is_room_kept = shared.prepared.kept_room() == KeptRoom::Kept;
+        let state = shared.state.lock();
+        let is_wanted = !self.has_failed && (state.housekeeping_due || state.died);
+        let wakes = looks && (self.has_failed || !is_room_kept);
+        state.phase == Phase::Running && (is_wanted || wakes)
+    }
+
+    /// A round, of one who is woken for it.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn step(&mut self, shared: &Shared) {
+        {
+            let mut state = shared.state.lock();
+            state.housekeeping_due = false;
+            state.died = false;
+        }
+        self.has_failed = self.keep_house(shared).is_err();
+    }
+
+    /// A round, and when it ended. What failed stands in the log.
+    fn keep_house(&mut self, shared: &Shared) -> io::Result<()> {
+        let result = self.round_on_any_disk(shared);
+        self.round_ended = Some(Instant::now());
+        result.inspect_err(|error| {
+            tracing::error!(%error, "housekeeping failed; it is tried again");
+        })
     }
 
     /// A round; where the disk has no room for it, in the room that is kept for that.

@@ -34,6 +34,8 @@ mod stats;
 pub use commit::realtime::Scheduling;
 pub use durability::Durability;
 pub use engine::LocalEngine;
+#[cfg(any(test, feature = "testing"))]
+pub use engine::stepped::Stepper;
 pub use pending::gathering::IdleBell;
 pub use pin::{Pinned, PinnedFile, PinnedReader};
 pub use recovery::OpenError;

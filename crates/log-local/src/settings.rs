@@ -63,6 +63,10 @@ pub struct LocalSettings {
     /// deleted or trimmed. Default 5 s. Segments in which nothing is alive are removed without rest.
     pub reclaim_interval: Duration,
 
+    /// Segments that fill up faster than this are only reserved ahead, and written once instead of twice: commits are
+    /// large then, and that is worth more than the metadata that every fdatasync has to write with it. Default 1 s.
+    pub hurry: Duration,
+
     /// Threads for reads that the page cache cannot answer. Default 2.
     pub read_threads: usize,
 
@@ -96,6 +100,7 @@ impl LocalSettings {
             reserve_bytes: 4 * MIB,
             compaction_bytes_per_s: 16 * MIB,
             reclaim_interval: Duration::from_secs(5),
+            hurry: Duration::from_secs(1),
             read_threads: 2,
             realtime: Realtime::Try,
             idle_bell: None,

@@ -17,40 +17,58 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// The thread that prepares segments, until it is stopped.
 pub(crate) fn run(shared: &Shared) {
     loop {
-        let job = {
+        {
             let mut state = shared.prepared.state.lock();
             if !state.is_wanting() && !state.no_room && !state.stopping {
                 shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
             }
-            if state.stopping {
-                return;
-            }
-            Job::choose(&mut state, &shared.settings)
-        };
-        check_lock(shared);
-        if matches!(shared.state.lock().phase, Phase::Failed(_)) {
+        }
+        if !look(shared) {
             return;
         }
-        let found = prepare(shared, &job);
-        let has_room = found.is_ok() && has_room(shared);
-        if let Err(error) = &found {
-            tracing::warn!(%error, "no segment could be prepared");
-        }
-        settle_room(shared, has_room);
         let mut state = shared.prepared.state.lock();
-        state.no_room = !has_room;
-        if !has_room {
-            let dead = std::mem::take(&mut state.dead);
-            drop(state);
-            for (number, _) in dead {
-                remove_file(&*shared.disk, number);
-            }
-            state = shared.prepared.state.lock();
-        }
-        if !has_room && !state.stopping {
+        if state.no_room && !state.stopping {
             shared.prepared.bell.wait_for(&mut state, LOOK_INTERVAL);
         }
     }
+}
+
+/// Whether the thread would be woken now, were it waiting.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn is_due(shared: &Shared) -> bool {
+    let state = shared.prepared.state.lock();
+    state.is_wanting() && !state.no_room
+}
+
+/// Makes the next thing that is missing, and looks at the lock and the room. False: the engine stops or has failed.
+pub(crate) fn look(shared: &Shared) -> bool {
+    let job = {
+        let mut state = shared.prepared.state.lock();
+        if state.stopping {
+            return false;
+        }
+        Job::choose(&mut state, &shared.settings)
+    };
+    check_lock(shared);
+    if matches!(shared.state.lock().phase, Phase::Failed(_)) {
+        return false;
+    }
+    let found = prepare(shared, &job);
+    let has_room = found.is_ok() && has_room(shared);
+    if let Err(error) = &found {
+        tracing::warn!(%error, "no segment could be prepared");
+    }
+    settle_room(shared, has_room);
+    let mut state = shared.prepared.state.lock();
+    state.no_room = !has_room;
+    if !has_room {
+        let dead = std::mem::take(&mut state.dead);
+        drop(state);
+        for (number, _) in dead {
+            remove_file(&*shared.disk, number);
+        }
+    }
+    true
 }
 
 /// What is to be made.

@@ -25,6 +25,11 @@ use crate::shared::{FolderLock, Shared};
 use crate::state::Phase;
 use crate::stats::Counters;
 
+/// Names of the threads, as a debugger and a disk in tests see them.
+pub(super) const COMMITTING: &str = "log-commit";
+pub(super) const PREPARING: &str = "log-prepare";
+pub(super) const HOUSEKEEPING: &str = "log-housekeep";
+
 /// The engine's threads, to be waited for.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
@@ -47,6 +52,17 @@ impl LocalEngine {
 
     /// Opens a data folder on a given disk; the settings' directory is not looked at.
     pub fn open_on(
+        disk: Arc<dyn Disk>,
+        settings: LocalSettings,
+        clock: Arc<dyn WallClock>,
+    ) -> Result<Self, OpenError> {
+        let mut engine = Self::open_without_threads(disk, settings, clock)?;
+        let started = engine.start().map_err(OpenError::io("starting threads"));
+        started.map(|()| engine)
+    }
+
+    /// The same, and nobody commits, prepares segments or keeps house. Reads that wait for the disk have their threads.
+    pub(super) fn open_without_threads(
         disk: Arc<dyn Disk>,
         settings: LocalSettings,
         clock: Arc<dyn WallClock>,
@@ -88,40 +104,43 @@ impl LocalEngine {
         }
         keep_room(&shared);
         preparer::look_at_room(&shared);
-        start(shared).map_err(OpenError::io("starting threads"))
+        let threads = Threads {
+            readers: shared
+                .pool
+                .start(shared.settings.read_threads)
+                .map_err(OpenError::io("starting threads"))?,
+            ..Threads::default()
+        };
+        Ok(Self {
+            committer: Arc::new(Mutex::new(Committer::new(Arc::clone(&shared)))),
+            shared,
+            threads: Arc::new(Mutex::new(threads)),
+            scheduling: Scheduling::Ordinary,
+        })
     }
-}
 
-fn start(shared: Arc<Shared>) -> io::Result<LocalEngine> {
-    let mut engine = LocalEngine {
-        shared: Arc::clone(&shared),
-        committer: Arc::new(Mutex::new(Committer::new(Arc::clone(&shared)))),
-        threads: Arc::default(),
-        scheduling: Scheduling::Ordinary,
-    };
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let (committing, committer) = (Arc::clone(&shared), Arc::clone(&engine.committer));
-    engine.spawn("log-commit", move || {
-        let scheduling = realtime::ask(committing.settings.realtime);
-        // The receiver waits for this.
-        drop(tell.send(scheduling));
-        commit::run(&committing, &committer);
-    })?;
-    let preparing = Arc::clone(&shared);
-    engine.spawn("log-prepare", move || preparer::run(&preparing))?;
-    let keeping = Arc::clone(&shared);
-    engine.spawn("log-housekeep", move || housekeeping::run(&keeping))?;
-    engine.threads.lock().readers = shared.pool.start(shared.settings.read_threads)?;
-    engine.scheduling = told.recv().unwrap_or(Scheduling::Ordinary);
-    tracing::debug!(
-        scheduling = ?engine.scheduling,
-        durability = ?shared.settings.durability,
-        "the log engine is open"
-    );
-    Ok(engine)
-}
+    fn start(&mut self) -> io::Result<()> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let (committing, committer) = (Arc::clone(&self.shared), Arc::clone(&self.committer));
+        self.spawn(COMMITTING, move || {
+            let scheduling = realtime::ask(committing.settings.realtime);
+            // The receiver waits for this.
+            drop(tell.send(scheduling));
+            commit::run(&committing, &committer);
+        })?;
+        let preparing = Arc::clone(&self.shared);
+        self.spawn(PREPARING, move || preparer::run(&preparing))?;
+        let keeping = Arc::clone(&self.shared);
+        self.spawn(HOUSEKEEPING, move || housekeeping::run(&keeping))?;
+        self.scheduling = told.recv().unwrap_or(Scheduling::Ordinary);
+        tracing::debug!(
+            scheduling = ?self.scheduling,
+            durability = ?self.shared.settings.durability,
+            "the log engine is open"
+        );
+        Ok(())
+    }
 
-impl LocalEngine {
     fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let thread = std::thread::Builder::new().name(name.to_owned());
         let handle = thread.spawn(work)?;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -14,10 +14,6 @@ use crate::disk::{Disk, DiskFile};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES};
 use crate::format::{SEGMENTS, segment_path};
 use crate::settings::LocalSettings;
-
-/// Segments that fill up faster than this are only reserved. Then the commits are large: each byte is written once
-/// instead of twice, which is worth more than the metadata that every fdatasync has to write with it.
-const HURRY: Duration = Duration::from_secs(1);
 
 /// Dead segments kept for recycling, while there is room.
 const RECYCLED_MAX: usize = 1;
@@ -67,7 +63,7 @@ pub(crate) struct Prepared {
     /// Number of segments taken so far.
     pub(crate) taken: usize,
     pub(crate) last_taken: Option<Instant>,
-    /// The last two segments were taken within [`HURRY`].
+    /// The last two segments were taken within the settings' `hurry`.
     pub(crate) hurried: bool,
     pub(crate) stopping: bool,
     /// The room was found wanting; look again soon.
@@ -90,13 +86,17 @@ impl Drop for Making<'_> {
 
 impl PreparedSegments {
     /// The ready segment, if it has the room.
-    pub(crate) fn take(&self, room_bytes: u64) -> Option<PreparedSegment> {
+    pub(crate) fn take(
+        &self,
+        room_bytes: u64,
+        settings: &LocalSettings,
+    ) -> Option<PreparedSegment> {
         let mut state = self.state.lock();
         if state.next.as_ref()?.room_bytes() < room_bytes {
             return None;
         }
         let taken = state.next.take();
-        state.count_taken();
+        state.count_taken(settings);
         self.bell.notify_one();
         taken
     }
@@ -132,8 +132,8 @@ impl PreparedSegments {
     }
 
     /// The committing thread made a segment itself.
-    pub(crate) fn count_unprepared(&self) {
-        self.state.lock().count_taken();
+    pub(crate) fn count_unprepared(&self, settings: &LocalSettings) {
+        self.state.lock().count_taken(settings);
         self.bell.notify_one();
     }
 
@@ -236,10 +236,10 @@ impl Prepared {
         self.kept_room == KeptRoom::Kept && self.next.is_some() && self.reserve.is_some()
     }
 
-    fn count_taken(&mut self) {
+    fn count_taken(&mut self, settings: &LocalSettings) {
         let now = Instant::now();
         let before = self.last_taken.replace(now);
-        self.hurried = before.is_some_and(|before| now - before < HURRY);
+        self.hurried = before.is_some_and(|before| now - before < settings.hurry);
         self.taken += 1;
     }
 }

@@ -16,4 +16,5 @@ mod pin;
 mod room;
 mod salvage;
 mod space;
+mod stepped;
 mod workload;

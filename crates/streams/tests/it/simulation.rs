@@ -33,6 +33,8 @@ use self::unsteady_engine::UnsteadyEngine;
 use crate::world::*;
 
 const SEEDS: u64 = 150;
+/// Seeds that are told twice.
+const TWICE: u64 = 10;
 /// Simulated; a run that needs longer is stuck.
 const RUN_MAX: Duration = Duration::from_secs(600);
 
@@ -44,19 +46,21 @@ fn clients_agree_with_the_stream_whatever_fails() {
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    for seed in [2, 5, 11, 23] {
-        assert_same_story(simulate(run(seed)), simulate(run(seed)));
-    }
+    let stored = for_each_seed(TWICE, |seed| {
+        assert_same_story(simulate(run(seed)), simulate(run(seed)))
+    });
+    assert!(stored > 50, "the clients get on");
 }
 
-/// What the clients did and were told is the same from beginning to end.
-fn assert_same_story(one: History, other: History) {
-    assert!(one.stored_count() > 20, "the clients get on");
+/// What the clients did and were told is the same from beginning to end. How many records were acknowledged.
+fn assert_same_story(one: History, other: History) -> usize {
+    let stored = one.stored_count();
     let [one, other] = [one, other].map(|history| format!("{history:#?}"));
     let mut lines = one.lines().zip(other.lines()).enumerate();
     let differs = lines.find(|(_, (one, other))| one != other);
     assert_eq!(differs, None, "of {} lines", one.lines().count());
     assert_eq!(one.len(), other.len());
+    stored
 }
 
 /// Tells the story of each seed; how many records were acknowledged in one, on average.
@@ -132,7 +136,7 @@ async fn restart(world: &mut World, dice: &mut StdRng) -> Arc<UnsteadyEngine> {
     // A start that a fault ends is repeated, as by whatever supervises the process.
     loop {
         let opened = world.try_crash_onto(|below| {
-            let unsteady = UnsteadyEngine::new(below, dice.random());
+            let unsteady = UnsteadyEngine::new(below, Arc::new(|| {}), dice.random());
             engine = Some(unsteady.clone());
             unsteady
         });

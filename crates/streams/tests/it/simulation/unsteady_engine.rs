@@ -51,10 +51,30 @@ enum Fate {
     Unknown { done: bool },
 }
 
+/// Has the engine below do its work, until nothing is left to do.
+pub(super) type Work = Arc<dyn Fn() + Send + Sync>;
+
+/// Another engine, and how it works.
+#[derive(Clone)]
+struct Below {
+    engine: Arc<dyn LogEngine>,
+    work: Work,
+}
+
+impl Below {
+    /// Waits in the thread of the simulation, and has everything done that comes of the operation.
+    fn finish<T>(&self, mut operation: LogFuture<T>) -> T {
+        // Some submit what they do only when they are looked at.
+        let done = (&mut operation).now_or_never();
+        (self.work)();
+        done.unwrap_or_else(|| block_on(operation))
+    }
+}
+
 /// Passes everything on to another engine, one group after the other, and waits for that one in the thread of the
-/// simulation: however quick its own threads are, the same happens at the same moment.
+/// simulation: the same happens at the same moment each time.
 pub(super) struct UnsteadyEngine {
-    below: Arc<dyn LogEngine>,
+    below: Below,
     dice: Mutex<StdRng>,
     waiting: Arc<Waiting>,
     is_calm: AtomicBool,
@@ -69,11 +89,13 @@ impl fmt::Debug for UnsteadyEngine {
 }
 
 impl UnsteadyEngine {
-    pub(super) fn new(below: Arc<dyn LogEngine>, seed: u64) -> Arc<Self> {
+    /// Over an engine that works by itself, or whenever `work` is called.
+    pub(super) fn new(engine: Arc<dyn LogEngine>, work: Work, seed: u64) -> Arc<Self> {
+        let below = Below { engine, work };
         let waiting = Arc::new(Waiting::default());
         let mut dice = StdRng::seed_from_u64(seed);
-        let disk = work(
-            Arc::clone(&below),
+        let disk = let_happen(
+            below.clone(),
             Arc::clone(&waiting),
             StdRng::from_rng(&mut dice),
         );
@@ -120,13 +142,13 @@ impl UnsteadyEngine {
         ended_badly: impl FnOnce(Fate) -> T + Send + 'static,
     ) -> LogFuture<T> {
         let fate = self.fate();
-        let below = Arc::clone(&self.below);
+        let below = self.below.clone();
         self.queue(|answer| {
             Operation::Other(Box::new(move || {
                 let result = match fate {
-                    Fate::Fine => block_on(operation(&*below)),
+                    Fate::Fine => below.finish(operation(&*below.engine)),
                     Fate::Unknown { done: true } => {
-                        drop(block_on(operation(&*below)));
+                        drop(below.finish(operation(&*below.engine)));
                         ended_badly(fate)
                     }
                     Fate::Unknown { done: false } | Fate::Refused => ended_badly(fate),
@@ -170,7 +192,7 @@ impl UnsteadyEngine {
 }
 
 /// Lets what waits happen, group by group.
-async fn work(below: Arc<dyn LogEngine>, waiting: Arc<Waiting>, mut dice: StdRng) {
+async fn let_happen(below: Below, waiting: Arc<Waiting>, mut dice: StdRng) {
     loop {
         waiting.bell.notified().await;
         sleep(Duration::from_millis(dice.random_range(0..=DELAY_MAX_MS))).await;
@@ -180,12 +202,12 @@ async fn work(below: Arc<dyn LogEngine>, waiting: Arc<Waiting>, mut dice: StdRng
             match operation {
                 Operation::Append(appends, answer) => together.add(appends, answer),
                 Operation::Other(happens) => {
-                    together.append(&*below);
+                    together.append(&below);
                     happens();
                 }
             }
         }
-        together.append(&*below);
+        together.append(&below);
         waiting.happened.notify_waiters();
     }
 }
@@ -203,11 +225,11 @@ impl Together {
         self.appends.extend(appends);
     }
 
-    fn append(&mut self, below: &dyn LogEngine) {
+    fn append(&mut self, below: &Below) {
         let appends = std::mem::take(&mut self.appends);
         let mut answers = match appends.is_empty() {
             true => Vec::new(),
-            false => block_on(below.append_many(appends)),
+            false => below.finish(below.engine.append_many(appends)),
         };
         for (count, answer) in self.calls.drain(..) {
             let others = answers.split_off(count);
@@ -263,7 +285,7 @@ impl LogEngine for UnsteadyEngine {
     }
 
     fn read_many(&self, reads: Vec<ReadFrom>, wait: Duration) -> LogFuture<Vec<ReadOutcome>> {
-        let (below, waiting) = (Arc::clone(&self.below), Arc::clone(&self.waiting));
+        let (below, waiting) = (self.below.clone(), Arc::clone(&self.waiting));
         let delay = self.delay();
         async move {
             sleep(delay).await;
@@ -271,7 +293,8 @@ impl LogEngine for UnsteadyEngine {
             loop {
                 // Asked for before the look: what happens between the two rings too.
                 let happened = waiting.happened.notified();
-                let outcomes = block_on(below.read_many(reads.clone(), Duration::ZERO));
+                let looked = below.engine.read_many(reads.clone(), Duration::ZERO);
+                let outcomes = below.finish(looked);
                 if !outcomes.iter().all(is_at_tail) || timeout_at(deadline, happened).await.is_err()
                 {
                     return outcomes;
@@ -283,13 +306,13 @@ impl LogEngine for UnsteadyEngine {
 
     fn read_now(&self, read: ReadFrom) -> Option<ReadOutcome> {
         match self.dice.lock().random_bool(0.5) {
-            true => self.below.read_now(read),
+            true => self.below.engine.read_now(read),
             false => None,
         }
     }
 
     fn bounds(&self, place: Place) -> LogFuture<Result<Bounds, EngineError>> {
-        self.below.bounds(place)
+        self.below.engine.bounds(place)
     }
 
     fn offset_for_time(
@@ -297,7 +320,11 @@ impl LogEngine for UnsteadyEngine {
         place: Place,
         time: TimestampMs,
     ) -> LogFuture<Result<u64, EngineError>> {
-        std::future::ready(block_on(self.below.offset_for_time(place, time))).boxed()
+        std::future::ready(
+            self.below
+                .finish(self.below.engine.offset_for_time(place, time)),
+        )
+        .boxed()
     }
 
     fn trim(&self, place: Place, before: u64) -> LogFuture<Result<(), EngineError>> {
@@ -305,22 +332,22 @@ impl LogEngine for UnsteadyEngine {
     }
 
     fn barrier(&self, place: Place) -> LogFuture<Result<u64, EngineError>> {
-        self.below.barrier(place)
+        self.below.engine.barrier(place)
     }
 
     fn caps(&self) -> Caps {
-        self.below.caps()
+        self.below.engine.caps()
     }
 
     fn status(&self) -> watch::Receiver<EngineStatus> {
-        self.below.status()
+        self.below.engine.status()
     }
 
     fn verify(&self) -> LogFuture<Result<(), EngineError>> {
-        std::future::ready(block_on(self.below.verify())).boxed()
+        std::future::ready(self.below.finish(self.below.engine.verify())).boxed()
     }
 
     fn stop(&self) -> LogFuture<Result<(), EngineError>> {
-        self.below.stop()
+        self.below.engine.stop()
     }
 }
