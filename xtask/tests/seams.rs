@@ -74,6 +74,10 @@ const BEGUN: &[(&str, &str)] = &[
         "log-local/src/engine/lifecycle.rs",
         "the engine's threads, which its stop joins",
     ),
+    (
+        "log-local/src/engine/stepped.rs",
+        "waited for, in simulations",
+    ),
     ("log-local/src/read_pool.rs", "as the engine's"),
     ("log-local/src/snapshots.rs", "as the engine's"),
     ("pipeline/src/evaluator.rs", "ends with its jobs"),

@@ -27,6 +27,8 @@ mod restore;
 mod server;
 mod services;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod sts;
 mod tables;
 mod tls;

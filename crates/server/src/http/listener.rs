@@ -227,6 +227,18 @@ impl<H: Handler> Listening<H> {
         };
     }
 
+    /// Serves a connection of a simulation, or closes it if there is one too many.
+    #[cfg(test)]
+    pub(crate) fn take_socket<S>(self: &Arc<Self>, socket: S, peer: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if let Some(permit) = self.connections.take() {
+            let serve = Arc::clone(self).serve(socket, peer, permit);
+            self.tasks.spawn(guarded(serve));
+        }
+    }
+
     /// The handshake has the time of a request's head, and ends where the server is asked to stop.
     async fn serve_encrypted(
         self: Arc<Self>,
@@ -316,6 +328,8 @@ fn protocol(executor: Owned) -> auto::Builder<Owned> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        // It is the real one, and how many bytes it takes differs: simulations go without.
+        .auto_date_header(!cfg!(test))
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
