@@ -76,7 +76,7 @@ pub struct StreamArn {
     pub region: Region,
     /// Whose stream it is.
     pub account: AccountId,
-    /// The stream.
+    /// Its name.
     pub stream: StreamName,
 }
 

@@ -194,7 +194,7 @@ pub struct StreamUse<'a> {
     pub account: &'a AccountId,
     /// The stream's region.
     pub region: &'a Region,
-    /// The stream.
+    /// Its name; another account or region may have it too.
     pub stream: &'a StreamName,
     /// The consumer of a subscription.
     pub consumer: Option<&'a ConsumerName>,

@@ -33,7 +33,7 @@ pub struct ScalingRecord<'a> {
     pub account: &'a AccountId,
     /// The stream's region.
     pub region: &'a Region,
-    /// The stream.
+    /// Its name; another account or region may have it too.
     pub stream: &'a StreamName,
     /// What is done.
     pub reshards: Reshards,

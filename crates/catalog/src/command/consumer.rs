@@ -12,10 +12,10 @@ use crate::stream::StreamId;
 /// What can be done to the consumers of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "of the ids, which are the stream's")]
 pub enum ConsumerCommand {
     /// Enters a consumer as CREATING.
     BeginRegisterConsumer {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         name: ConsumerName,
@@ -25,28 +25,24 @@ pub enum ConsumerCommand {
     },
     /// The consumer is ACTIVE.
     FinishRegisterConsumer {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         consumer: ConsumerKey,
     },
     /// From now on the consumer is DELETING.
     BeginDeregisterConsumer {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         consumer: ConsumerKey,
     },
     /// The consumer is gone: its name is free.
     FinishDeregisterConsumer {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         consumer: ConsumerKey,
     },
     /// Attaches a policy to a consumer, in place of the one that it has.
     PutConsumerPolicy {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         consumer: ConsumerKey,
@@ -55,7 +51,6 @@ pub enum ConsumerCommand {
     },
     /// Takes the policy from a consumer.
     DeleteConsumerPolicy {
-        /// The stream.
         id: StreamId,
         /// The consumer.
         consumer: ConsumerKey,

@@ -9,10 +9,10 @@ use crate::stream::StreamId;
 /// What can be done to the shards of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "of the ids, which are the stream's")]
 pub enum ShardCommand {
     /// Shards are numbered to follow one that is to be split: UPDATING.
     BeginSplitShard {
-        /// The stream.
         id: StreamId,
         /// The parent.
         shard: ShardId,
@@ -24,7 +24,6 @@ pub enum ShardCommand {
     },
     /// A shard is numbered to follow two that are to be merged: UPDATING.
     BeginMergeShards {
-        /// The stream.
         id: StreamId,
         /// The parent with the lower range.
         shard: ShardId,
@@ -33,7 +32,6 @@ pub enum ShardCommand {
     },
     /// Shards are numbered to follow those that are split or merged on the way to another count: UPDATING.
     BeginUpdateShardCount {
-        /// The stream.
         id: StreamId,
         /// Open shards at the end; between half of those that there are and twice as many.
         target: u32,
@@ -46,7 +44,6 @@ pub enum ShardCommand {
     },
     /// Shards of an on-demand stream are numbered to follow those that its traffic has split or merged: UPDATING.
     BeginScaleOnDemand {
-        /// The stream.
         id: StreamId,
         /// Shards to split.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,7 +55,6 @@ pub enum ShardCommand {
     /// The children's logs exist and the parents' logs are closed: the children take over. ACTIVE, unless an update
     /// of the shard count has another round to go, which begins with this.
     FinishReshard {
-        /// The stream.
         id: StreamId,
         /// One for each parent, in the order of the change.
         closed: Vec<ClosedShard>,
@@ -67,7 +63,6 @@ pub enum ShardCommand {
     },
     /// Forgets closed shards whose records are all past retention and whose logs are deleted.
     RemoveShards {
-        /// The stream.
         id: StreamId,
         /// The shards; those that are gone already are passed over.
         shards: Vec<ShardId>,

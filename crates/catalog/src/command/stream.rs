@@ -14,10 +14,11 @@ use crate::stream::{StreamId, StreamKey};
 /// What can be done to a stream as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "of the ids, which are the stream's")]
 pub enum StreamCommand {
     /// Enters a stream as CREATING.
     BeginCreateStream {
-        /// The stream.
+        /// Its name, and what it is to be.
         stream: StreamSpec,
         /// The account's quota of shards, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,41 +26,33 @@ pub enum StreamCommand {
     },
     /// The logs of the first shards exist: ACTIVE.
     FinishCreateStream {
-        /// The stream.
         id: StreamId,
         /// One for each first shard.
         logs: Vec<CreatedLog>,
     },
     /// From now on the stream is DELETING.
     BeginDeleteStream {
-        /// The stream.
         id: StreamId,
         /// Whether its consumers go with it; otherwise it must have none.
         #[serde(default, skip_serializing_if = "is_false")]
         enforce_consumer_deletion: bool,
     },
     /// Its logs are deleted: the name is free.
-    FinishDeleteStream {
-        /// The stream.
-        id: StreamId,
-    },
+    FinishDeleteStream { id: StreamId },
     /// A longer retention period.
     IncreaseRetention {
-        /// The stream.
         id: StreamId,
         /// The new period; the present one is accepted too.
         hours: u32,
     },
     /// A shorter retention period.
     DecreaseRetention {
-        /// The stream.
         id: StreamId,
         /// The new period; the present one is accepted too.
         hours: u32,
     },
     /// A setting gets a new value: UPDATING, unless the setting takes effect at once.
     UpdateSetting {
-        /// The stream.
         id: StreamId,
         /// What is to change.
         setting: Setting,
@@ -71,29 +64,21 @@ pub enum StreamCommand {
         account_shards_max: Option<u64>,
     },
     /// The new value holds: ACTIVE, unless it makes the stream grow.
-    FinishUpdateSetting {
-        /// The stream.
-        id: StreamId,
-    },
+    FinishUpdateSetting { id: StreamId },
     /// More came in a second than ever before on this day; only of an on-demand stream.
     NoteWritePeak {
-        /// The stream.
         id: StreamId,
         /// How much.
         bytes_per_s: u64,
     },
     /// Attaches a policy to a stream, in place of the one that it has.
     PutResourcePolicy {
-        /// The stream.
         id: StreamId,
         /// The policy.
         policy: ResourcePolicy,
     },
     /// Takes the policy from a stream.
-    DeleteResourcePolicy {
-        /// The stream.
-        id: StreamId,
-    },
+    DeleteResourcePolicy { id: StreamId },
 }
 
 impl StreamCommand {

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_types::{TimestampMs, WallClock};
 
-/// A wall clock for tests: settable, steppable in both directions, shared by reference.
+/// A wall clock for tests: settable, steppable in both directions, wrong if wanted, shared by reference.
 #[derive(Debug)]
 pub struct ManualClock {
     now_ms: AtomicU64,
+    /// What the wall clock says too much.
+    wrong_ms: AtomicU64,
 }
 
 impl ManualClock {
@@ -15,6 +17,7 @@ impl ManualClock {
     pub fn new(now: TimestampMs) -> Self {
         Self {
             now_ms: AtomicU64::new(now.0),
+            wrong_ms: AtomicU64::new(0),
         }
     }
 
@@ -31,6 +34,17 @@ impl ManualClock {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, step);
         debug_assert!(moved.is_ok(), "the step always gives a value");
     }
+
+    /// So many milliseconds pass.
+    pub fn advance_ms(&self, ms: u64) {
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// From now on the wall clock shows so many milliseconds too much; no such time has passed, and the clock that nobody
+    /// sets says so.
+    pub fn go_wrong_ms(&self, ms: u64) {
+        self.wrong_ms.store(ms, Ordering::SeqCst);
+    }
 }
 
 impl Default for ManualClock {
@@ -42,6 +56,10 @@ impl Default for ManualClock {
 
 impl WallClock for ManualClock {
     fn now(&self) -> TimestampMs {
-        TimestampMs(self.now_ms.load(Ordering::SeqCst))
+        TimestampMs(self.now_ms.load(Ordering::SeqCst) + self.wrong_ms.load(Ordering::SeqCst))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::SeqCst)
     }
 }

@@ -7,7 +7,7 @@ use crate::moment;
 /// Where records come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The stream.
+    /// Its name. The account and region are those of the client.
     pub stream: String,
     /// Where to begin on shards that the pipeline has never seen.
     pub start: Start,

@@ -114,9 +114,9 @@ async fn a_commitment_lasts_a_day_at_least() {
     // It can be taken up again before it ends, and then goes on.
     assert_eq!(world.commit(true).await, enabled);
     assert_eq!(world.commit(false).await, ending);
-    world.clock.set_ms(START_MS + DAY_MS - 1);
+    world.clock.set(TimestampMs(START_MS + DAY_MS - 1));
     assert_eq!(world.commitment_of(&world.caller).await, ending);
-    world.clock.set_ms(START_MS + DAY_MS);
+    world.clock.set(TimestampMs(START_MS + DAY_MS));
     let ended = Commitment {
         status: CommitmentStatus::Disabled,
         started_at: at(START_MS),

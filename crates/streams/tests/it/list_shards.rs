@@ -66,7 +66,9 @@ async fn filters_tell_shards_by_when_they_were_open() {
         assert_eq!(listed, expected, "{text}");
     }
     // Shard 0 falls out of retention while 1 and 2 are still in it: they are the oldest to start from.
-    world.clock.set_ms(START_MS + 24 * 3_600_000 + 15_000);
+    world
+        .clock
+        .set(TimestampMs(START_MS + 24 * 3_600_000 + 15_000));
     let oldest = Some(filter(AtTrimHorizon, None, None));
     assert_eq!(
         indexes(&world, |request| request.shard_filter = oldest).await,

@@ -14,7 +14,7 @@ async fn no_room_is_no_throttling() {
         bytes_max: 100_000,
         ..MemorySettings::default()
     };
-    let small = MemoryEngine::new(settings, ManualClock::new(START_MS));
+    let small = MemoryEngine::new(settings, Arc::new(ManualClock::new(TimestampMs(START_MS))));
     let world = World::on(StreamSettings::default(), |_| Arc::new(small)).await;
     world.create("meters", 1).await;
     let refused = loop {

@@ -39,7 +39,7 @@ async fn a_record_is_read_until_the_last_millisecond_of_its_period() {
             (START_MS + DAY_MS, &[b"new"]),
             (START_MS + DAY_MS + 1, &[]),
         ] {
-            world.clock.set_ms(now_ms);
+            world.clock.set(TimestampMs(now_ms));
             if trimmed {
                 world.service.enforce_retention().await.unwrap();
             }

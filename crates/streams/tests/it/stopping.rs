@@ -100,14 +100,14 @@ async fn try_open(
     settings: StreamSettings,
 ) -> Result<(), OpenError> {
     let snapshots = Arc::new(MemorySnapshots::new());
-    let clock = ManualClock::new(START_MS);
+    let clock = Arc::new(ManualClock::new(TimestampMs(START_MS)));
     let opened = StreamService::open(Arc::new(engine), snapshots, clock, settings);
     opened.await.map(drop)
 }
 
 #[tokio::test]
 async fn a_command_of_a_later_version_stops_the_opening() {
-    let clock = ManualClock::new(START_MS);
+    let clock = Arc::new(ManualClock::new(TimestampMs(START_MS)));
     let engine = MemoryEngine::new(MemorySettings::default(), clock);
     let place = engine
         .create(GroupId::COMMANDS, LogId(0), LogSpec::default())
@@ -143,7 +143,8 @@ async fn a_trimmed_command_log_without_its_snapshot_is_not_opened() {
 
 #[tokio::test]
 async fn an_engine_whose_entries_are_too_small_is_refused() {
-    let engine = |settings| MemoryEngine::new(settings, ManualClock::new(START_MS));
+    let engine =
+        |settings| MemoryEngine::new(settings, Arc::new(ManualClock::new(TimestampMs(START_MS))));
     let small = MemorySettings {
         entry_bytes_max: 1024,
         ..MemorySettings::default()

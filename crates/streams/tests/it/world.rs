@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use millstream_log::contract::ManualClock;
 use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
 use millstream_streams::{CallHooks, Caller, Failure, StreamService, StreamSettings};
-use millstream_types::{NoRandomness, Randomness, SequenceNumber, TimestampMs, WallClock};
+pub(crate) use millstream_types::TimestampMs;
+use millstream_types::{NoRandomness, Randomness, SequenceNumber, WallClock};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
@@ -37,47 +39,6 @@ impl Randomness for CountedRandomness {
             part.copy_from_slice(&spread[..part.len()]);
         }
         Ok(())
-    }
-}
-
-/// A clock that stands still until it is moved.
-#[derive(Debug)]
-pub(crate) struct ManualClock {
-    now_ms: AtomicU64,
-    /// What the wall clock says too much.
-    wrong_ms: AtomicU64,
-}
-
-impl ManualClock {
-    pub(crate) fn new(now_ms: u64) -> Arc<Self> {
-        Arc::new(Self {
-            now_ms: AtomicU64::new(now_ms),
-            wrong_ms: AtomicU64::new(0),
-        })
-    }
-
-    pub(crate) fn advance_ms(&self, ms: u64) {
-        self.now_ms.fetch_add(ms, Ordering::SeqCst);
-    }
-
-    pub(crate) fn set_ms(&self, now_ms: u64) {
-        self.now_ms.store(now_ms, Ordering::SeqCst);
-    }
-
-    /// From now on the wall clock is wrong by so much; no such time has passed.
-    pub(crate) fn go_wrong_ms(&self, ms: u64) {
-        self.wrong_ms.store(ms, Ordering::SeqCst);
-    }
-}
-
-impl WallClock for ManualClock {
-    fn now(&self) -> TimestampMs {
-        let wrong_ms = self.wrong_ms.load(Ordering::SeqCst);
-        TimestampMs(self.now_ms.load(Ordering::SeqCst) + wrong_ms)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.now_ms.load(Ordering::SeqCst)
     }
 }
 
@@ -127,7 +88,7 @@ impl World {
         engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
         first_random: u64,
     ) -> Self {
-        let clock = ManualClock::new(START_MS);
+        let clock = Arc::new(ManualClock::new(TimestampMs(START_MS)));
         let randomness = Arc::new(CountedRandomness(AtomicU64::new(first_random)));
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
         let memory = Arc::new(memory);

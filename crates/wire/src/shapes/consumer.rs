@@ -27,7 +27,7 @@ pub struct Consumer {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RegisterStreamConsumerRequest {
-    /// The stream.
+    /// Whose: this operation takes no name.
     #[serde(rename = "StreamARN")]
     pub stream_arn: String,
     /// The new consumer.
@@ -103,7 +103,7 @@ pub struct ConsumerDescription {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListStreamConsumersRequest {
-    /// The stream.
+    /// Whose: this operation takes no name.
     #[serde(rename = "StreamARN")]
     pub stream_arn: String,
     /// Where the page before ended.

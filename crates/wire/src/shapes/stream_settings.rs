@@ -118,7 +118,7 @@ pub struct UpdateMaxRecordSizeRequest {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateStreamModeRequest {
-    /// The stream.
+    /// Whose: this operation takes no name.
     #[serde(rename = "StreamARN")]
     pub stream_arn: String,
     /// The new mode.
@@ -132,7 +132,7 @@ pub struct UpdateStreamModeRequest {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateStreamRecordDistributionStrategyRequest {
-    /// The stream.
+    /// Whose: this operation takes no name.
     #[serde(rename = "StreamARN")]
     pub stream_arn: String,
     /// The new strategy.
