@@ -49,3 +49,58 @@ impl Committer {
             && state.pending_bytes as u64 <= room_bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use millstream_log::{Append, EntryKind, GroupId, LogEngine, LogId, LogSpec};
+    use millstream_types::SystemClock;
+    use tokio::time::timeout;
+
+    use crate::disk::power_cut::PowerCutDisk;
+    use crate::pending::gathering::WaitsFor;
+    use crate::settings::Realtime;
+    use crate::{Durability, LocalEngine, LocalSettings};
+
+    /// The committing thread sleeps, and housekeeping wakes it for nothing within the hour: whoever leaves something to it
+    /// has to.
+    #[tokio::test]
+    async fn what_is_left_to_the_committing_thread_wakes_it() {
+        let settings = LocalSettings {
+            durability: Durability::Os,
+            segment_bytes: vec![64 << 10],
+            reserve_bytes: 16 << 10,
+            free_space_floor_bytes: 0,
+            reclaim_interval: Duration::from_secs(3600),
+            realtime: Realtime::Off,
+            ..LocalSettings::new("unused")
+        };
+        let disk = Arc::new(PowerCutDisk::new());
+        let engine = LocalEngine::open_on(disk, settings, Arc::new(SystemClock)).unwrap();
+        let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+        let place = created.await.unwrap();
+        let sizes = [
+            ("it fits into the segment", 40 << 10),
+            ("it does not", 40 << 10),
+            ("it is more than is copied in an instant", 300 << 10),
+        ];
+        for (offset, (what, bytes)) in (0..).zip(sizes) {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while engine.shared.state.lock().gathering.committer != WaitsFor::First {
+                assert!(Instant::now() < deadline, "the thread has nothing to do");
+                std::thread::yield_now();
+            }
+            let appended = engine.append_many(vec![Append {
+                place,
+                kind: EntryKind::Data,
+                payload: vec![b'x'; bytes].into(),
+                id: None,
+            }]);
+            let answers = timeout(Duration::from_secs(60), appended).await;
+            assert_eq!(answers.expect(what)[0].as_ref().unwrap().offset, offset);
+        }
+        engine.stop().await.unwrap();
+    }
+}

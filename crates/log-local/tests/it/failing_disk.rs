@@ -162,37 +162,3 @@ fn want_of_room_is_told_by_an_idle_engine() {
         append_one(&engine, place, "taken").unwrap();
     }
 }
-
-/// A stop ends the reads that wait also where the engine had failed before.
-#[test]
-fn a_stop_after_a_failure_ends_waiting_reads() {
-    let disk = PowerCutDisk::new();
-    let engine = open(&disk).unwrap();
-    let place = create(&engine, 1, 1);
-    fail_next(&disk, true);
-    append_one(&engine, place, "lost").unwrap_err();
-    let read = ReadFrom {
-        place,
-        from: 0,
-        bytes_max: 100,
-    };
-    let started = std::time::Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let outcomes = runtime.block_on(async {
-        let mut waiting = engine.read_many(vec![read], Duration::from_secs(600));
-        assert!(futures::poll!(&mut waiting).is_pending());
-        // The read looks again while the engine is still stopping.
-        let stopped = engine.stop();
-        let (outcomes, stopped) = futures::join!(waiting, stopped);
-        assert!(stopped.is_err());
-        outcomes
-    });
-    assert_eq!(outcomes.len(), 1);
-    assert!(
-        started.elapsed() < Duration::from_secs(300),
-        "not its own time"
-    );
-}

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -277,4 +278,54 @@ fn nothing_is_prepared_in_the_room_that_housekeeping_has() {
     });
     assert!(engine.stats().kept_room_bytes >= 32 << 10);
     block_on(engine.stop()).unwrap();
+}
+
+/// A stop ends the reads that wait for entries, also where the engine had failed before; not only once the last thread of
+/// the engine has ended, which a slow disk may hold up.
+#[test]
+fn a_stop_after_a_failure_ends_waiting_reads() {
+    let held = HeldDisk::new("log-read-");
+    let clock = Arc::new(TestClock::default());
+    let engine = LocalEngine::open_on(Arc::new(held.clone()), small_settings(), clock).unwrap();
+    let log = create(&engine, 1, 1);
+    for number in 0..60 {
+        append_one(&engine, log, &format!("{number:0>900}")).unwrap();
+    }
+    held.disk.set_faults(Faults {
+        next_sync_fails_on: Some("log-commit"),
+        ..Faults::default()
+    });
+    append_one(&engine, log, "lost").unwrap_err();
+    let read = |from, wait| {
+        let read = ReadFrom {
+            place: log,
+            from,
+            bytes_max: 1,
+        };
+        engine.read_many(vec![read], wait)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let (ended, stopped) = runtime.block_on(async {
+        held.shut();
+        let mut old = read(0, Duration::ZERO);
+        assert!(futures::poll!(&mut old).is_pending());
+        wait_until("a read of a file", || held.waits_for().is_some());
+        let mut waiting = read(60, Duration::from_secs(600));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        let stopped = engine.stop();
+        let ended = futures::poll!(&mut waiting);
+        // Before anything can fail: an engine that is dropped waits for its threads.
+        held.open_gate();
+        (ended, stopped.await)
+    });
+    let Poll::Ready(outcomes) = ended else {
+        panic!("it waits until its own time is over");
+    };
+    let ReadOutcome::Entries { entries, .. } = &outcomes[0] else {
+        panic!("{outcomes:?}");
+    };
+    assert!(entries.is_empty() && stopped.is_err());
 }
