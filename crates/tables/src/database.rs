@@ -3,11 +3,13 @@
 mod billing;
 mod continuous_backups;
 mod definitions;
+mod error_texts;
 mod indexes;
 mod legacy_expected;
 mod legacy_reads;
 mod local_indexes;
 mod tag_keys;
+mod time_to_live;
 mod updated_attributes;
 mod updates;
 mod value_operands;
@@ -17,11 +19,11 @@ use std::sync::Arc;
 
 use dynoxide::DynoxideError;
 use dynoxide::actions::describe_table::DescribeTableRequest;
-use millstream_wire::{MESSAGE_BYTES_MAX, cut_message};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::answer::TableAnswer;
+use crate::attribute_names;
 use crate::decode::{decode, enveloped};
 use crate::expressions;
 use crate::files::{Damage, TableFiles, line};
@@ -169,7 +171,8 @@ impl OwnerDatabase {
         self.is_durable &= operation.is_read() || self.files.is_none();
         let mut members = request.into_members();
         let completed = definitions::complete(operation, &mut members).and_then(|()| {
-            let checked = expressions::check(&members);
+            let checked = attribute_names::check(&members);
+            let checked = checked.and_then(|()| expressions::check(&members));
             let checked = checked.and_then(|()| legacy_conditions::check(&members));
             checked.map_err(DynoxideError::ValidationException)
         });
@@ -222,9 +225,15 @@ impl OwnerDatabase {
     fn failed(&self, operation: TableOperation, error: &DynoxideError) -> TableAnswer {
         let status = error.status_code();
         if status < 500 {
+            if let (true, DynoxideError::ResourceNotFoundException(text)) =
+                (continuous_backups::is_about(operation), error)
+            {
+                // The only operations that do not say ResourceNotFoundException.
+                return TableAnswer::error(status, "TableNotFoundException", text);
+            }
             return TableAnswer {
                 status,
-                body: with_cut_texts(error.to_json()).into(),
+                body: error_texts::with_cut_texts(error.to_json()).into(),
             };
         }
         tracing::error!(
@@ -256,6 +265,7 @@ impl OwnerDatabase {
                 of_item(&self.database, operation, members)
             }
             Op::UpdateTable => {
+                indexes::check(&self.database, &members)?;
                 let made = indexes::made(&members);
                 billing::note(self.database.whole()?, &members);
                 let answer = self.database.whole()?.update_table(decode(members)?)?;
@@ -282,7 +292,7 @@ impl OwnerDatabase {
             Op::BatchGetItem => encode(&database.batch_get_item(decode(members)?)?),
             Op::BatchWriteItem => encode(&database.batch_write_item(decode(members)?)?),
             Op::CreateTable => self.describe(&database.create_table(decode(members)?)?),
-            Op::DeleteTable => self.describe(&database.delete_table(decode(members)?)?),
+            Op::DeleteTable => self.delete_table(members),
             Op::DescribeContinuousBackups => {
                 encode(&continuous_backups::describe(database, decode(members)?)?)
             }
@@ -306,7 +316,10 @@ impl OwnerDatabase {
             Op::UpdateContinuousBackups => {
                 encode(&continuous_backups::update(database, decode(members)?)?)
             }
-            Op::UpdateTimeToLive => encode(&database.update_time_to_live(decode(members)?)?),
+            Op::UpdateTimeToLive => {
+                time_to_live::check(database, &members)?;
+                encode(&database.update_time_to_live(decode(members)?)?)
+            }
             Op::DeleteItem
             | Op::DescribeEndpoints
             | Op::GetItem
@@ -320,12 +333,31 @@ impl OwnerDatabase {
         }
     }
 
+    /// Deletes a table. Since when it is paid per request is known of a table that is there only.
+    fn delete_table(&self, members: Value) -> Result<Vec<u8>, DynoxideError> {
+        let database = self.database.whole()?;
+        let named = serde_json::json!({ "TableName": members["TableName"] });
+        let before = database.describe_table(decode(named)?);
+        let before = before.and_then(|before| self.described(&before));
+        let mut deleted = self.described(&database.delete_table(decode(members)?)?)?;
+        definitions::leave_out_of_the_deleted(&mut deleted);
+        let billing = before.map(|mut before| before["Table"]["BillingModeSummary"].take());
+        if let Ok(billing @ Value::Object(_)) = billing {
+            deleted["TableDescription"]["BillingModeSummary"] = billing;
+        }
+        encode(&deleted)
+    }
+
     /// Encodes an answer that holds ARNs.
     fn describe<T: Serialize>(&self, answer: &T) -> Result<Vec<u8>, DynoxideError> {
+        encode(&self.described(answer)?)
+    }
+
+    fn described<T: Serialize>(&self, answer: &T) -> Result<Value, DynoxideError> {
         let mut description = serde_json::to_value(answer).map_err(|error| unwritable(&error))?;
         billing::complete(self.database.whole()?, &mut description);
         own_arns(&self.owner, &mut description);
-        encode(&description)
+        Ok(description)
     }
 }
 
@@ -383,30 +415,6 @@ pub(crate) fn unserved(owner: &TableOwner, damage: &Damage) -> TableAnswer {
         line(owner, damage)
     );
     TableAnswer::error(500, "InternalServerError", &text)
-}
-
-/// An error's JSON with its texts cut, which repeat what was sent; an item that is a part of the answer stays whole.
-fn with_cut_texts(json: String) -> String {
-    if json.len() <= MESSAGE_BYTES_MAX {
-        return json;
-    }
-    let Ok(mut error) = serde_json::from_str::<serde_json::Value>(&json) else {
-        return json;
-    };
-    cut_texts(&mut error);
-    if let Some(reasons) = error.get_mut("CancellationReasons") {
-        let reasons = reasons.as_array_mut().into_iter().flatten();
-        reasons.for_each(cut_texts);
-    }
-    error.to_string()
-}
-
-fn cut_texts(error: &mut serde_json::Value) {
-    for name in ["message", "Message"] {
-        if let Some(serde_json::Value::String(text)) = error.get_mut(name) {
-            *text = cut_message(std::mem::take(text));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ fn check_text(kind: Kind, text: &str, names: &Value, values: &Value) -> Result<(
     let Some(tokens) = tokens::read(text)? else {
         return Ok(());
     };
+    paths::check_indexes(&tokens)?;
     match kind {
         Kind::Condition | Kind::Filter => match condition::read(&tokens) {
             Some(uses) => operands::check(kind, &uses, values),

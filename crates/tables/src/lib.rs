@@ -10,6 +10,7 @@
 //! Deliberately absent: HTTP, who a caller is (its signature was verified before), the words of an audit log.
 
 mod answer;
+mod attribute_names;
 mod caller;
 mod database;
 mod decode;

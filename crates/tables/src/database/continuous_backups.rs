@@ -12,6 +12,8 @@ use dynoxide::{Database, DynoxideError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::operation::TableOperation;
+
 /// What the keys of the tables' own tags begin with.
 const OWN: &str = "aws:millstream:";
 /// The tag's key. Its value is the recovery period in days.
@@ -39,6 +41,14 @@ pub(super) struct UpdateRequest {
 struct Specification {
     point_in_time_recovery_enabled: Option<bool>,
     recovery_period_in_days: Option<i64>,
+}
+
+/// Whether it is one of these operations.
+pub(super) fn is_about(operation: TableOperation) -> bool {
+    matches!(
+        operation,
+        TableOperation::DescribeContinuousBackups | TableOperation::UpdateContinuousBackups
+    )
 }
 
 /// Whether a tag is the tables' own and not the client's.

@@ -1,10 +1,14 @@
 //! Indexes that UpdateTable adds: an item is in one if it has the index's key attributes, each of the type that is defined
-//! for it. The embedded database asks for any type that can be a key.
+//! for it and no longer than a key may be. The embedded database asks for any type that can be a key.
 
 use dynoxide::DynoxideError;
 use serde_json::Value;
 
 use crate::store::Store;
+
+/// Longest value of a partition key and of a sort key, in bytes.
+const HASH_BYTES_MAX: usize = 2048;
+const RANGE_BYTES_MAX: usize = 1024;
 
 /// The embedded database's text for a consistent read of an index, whether or not there is the index.
 const NOT_CONSISTENT: &str = "Consistent reads are not supported on global secondary indexes";
@@ -14,8 +18,30 @@ const NOT_CONSISTENT: &str = "Consistent reads are not supported on global secon
 pub(super) struct Made {
     table: String,
     index: String,
-    /// Attributes and their types.
-    keys: Vec<(String, String)>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug)]
+struct Key {
+    attribute: String,
+    /// Its type.
+    kind: String,
+    bytes_max: usize,
+}
+
+impl Key {
+    /// Whether an item has it.
+    fn is_in(&self, item: &Value) -> bool {
+        let value = item[&self.attribute][&self.kind].as_str();
+        value.is_some_and(|value| {
+            let bytes = match self.kind.as_str() {
+                // In base64.
+                "B" => (value.len() / 4 * 3).saturating_sub(value.matches('=').count()),
+                _ => value.len(),
+            };
+            bytes <= self.bytes_max
+        })
+    }
 }
 
 /// The indexes that an UpdateTable asks for.
@@ -23,11 +49,18 @@ pub(super) fn made(members: &Value) -> Vec<Made> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let definitions = list(&members["AttributeDefinitions"]);
-    let type_of = |attribute: &Value| {
-        let defined = definitions
-            .iter()
-            .find(|defined| defined["AttributeName"] == *attribute);
-        defined.map(|defined| (text(attribute), text(&defined["AttributeType"])))
+    let key = |element: &Value| {
+        let attribute = &element["AttributeName"];
+        let mut definitions = definitions.iter();
+        let defined = definitions.find(|defined| defined["AttributeName"] == *attribute)?;
+        Some(Key {
+            attribute: text(attribute),
+            kind: text(&defined["AttributeType"]),
+            bytes_max: match element["KeyType"] == "RANGE" {
+                true => RANGE_BYTES_MAX,
+                false => HASH_BYTES_MAX,
+            },
+        })
     };
     list(&members["GlobalSecondaryIndexUpdates"])
         .iter()
@@ -36,24 +69,59 @@ pub(super) fn made(members: &Value) -> Vec<Made> {
         .map(|create| Made {
             table: text(&members["TableName"]),
             index: text(&create["IndexName"]),
-            keys: list(&create["KeySchema"])
-                .iter()
-                .filter_map(|key| type_of(&key["AttributeName"]))
-                .collect(),
+            keys: list(&create["KeySchema"]).iter().filter_map(key).collect(),
         })
         .collect()
 }
 
-/// Takes out of indexes that were just made what is not of their keys' types.
+/// Checks the indexes that an UpdateTable asks for against the table as it is. Where there is none, nothing is wrong yet.
+///
+/// # Errors
+/// A local index has the name of one, or an attribute is of another type there.
+pub(super) fn check(store: &Store, members: &Value) -> Result<(), DynoxideError> {
+    let made = made(members);
+    if made.is_empty() {
+        return Ok(());
+    }
+    let Ok(table) = super::described(store, &members["TableName"]) else {
+        return Ok(());
+    };
+    let has = |list: &str, fits: &dyn Fn(&Value) -> bool| {
+        table[list]
+            .as_array()
+            .is_some_and(|items| items.iter().any(fits))
+    };
+    for index in made {
+        let is_namesake = |found: &Value| found["IndexName"] == *index.index;
+        let is_redefined = |found: &Value| {
+            let mut keys = index.keys.iter();
+            keys.any(|key| {
+                found["AttributeName"] == *key.attribute && found["AttributeType"] != *key.kind
+            })
+        };
+        if has("LocalSecondaryIndexes", &is_namesake) {
+            return Err(DynoxideError::ValidationException(
+                "Attempting to create an index which already exists".into(),
+            ));
+        }
+        if has("AttributeDefinitions", &is_redefined) {
+            return Err(DynoxideError::ValidationException(
+                "One or more parameter values were invalid: Attributes cannot be redefined. Please check that your \
+                 attribute has the same type as previously defined."
+                    .into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Takes out of indexes that were just made what is not of their keys' types, or too long for one.
 ///
 /// # Errors
 /// The file cannot be read or written.
 pub(super) fn narrow(store: &mut Store, made: &[Made]) -> Result<(), DynoxideError> {
     for index in made {
-        let fits = |item: &Value| {
-            let mut keys = index.keys.iter();
-            keys.all(|(attribute, kind)| item[attribute].get(kind).is_some())
-        };
+        let fits = |item: &Value| index.keys.iter().all(|key| key.is_in(item));
         store.retain_in_index(&index.table, &index.index, fits)?;
     }
     Ok(())

@@ -91,6 +91,9 @@ pub(super) fn check_calls(kind: Kind, tokens: &[Token<'_>]) -> Result<(), String
         .iter()
         .any(|keyword| word.eq_ignore_ascii_case(keyword))
     };
+    if kind == Kind::KeyCondition && tokens.iter().any(|token| token.is_keyword("NOT")) {
+        return Err("Invalid operator used in KeyConditionExpression: NOT".to_owned());
+    }
     for pair in tokens.windows(2) {
         if let [Token::Word(name), Token::Sign("(")] = pair
             && !here.contains(name)

@@ -69,6 +69,23 @@ fn path<'a>(tokens: &[Token<'a>], names: &'a Value) -> Option<Vec<Step<'a>>> {
     }
 }
 
+/// Checks that every index into a list is a number that can be one. One beyond a list's end is no error.
+///
+/// # Errors
+/// The text of the error, which names the first that is not.
+pub(super) fn check_indexes(tokens: &[Token<'_>]) -> Result<(), String> {
+    for three in tokens.windows(3) {
+        if let [Token::Sign("["), Token::Number(index), Token::Sign("]")] = three
+            && index.parse::<i32>().is_err()
+        {
+            return Err(format!(
+                "List index is not within the allowable range; index: [{index}]"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Checks that no two paths take one value for a map and for a list. Whether one is a part of another is left to the
 /// embedded database.
 ///

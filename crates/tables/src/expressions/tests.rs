@@ -203,3 +203,26 @@ fn what_transactions_and_batches_do_is_checked_too() {
     let other: Value = json!({"RequestItems": {"t": [{"PutRequest": {}}]}, "TransactItems": "x"});
     assert_eq!(check(other.as_object().unwrap()), Ok(()));
 }
+
+#[test]
+fn an_index_into_a_list_is_a_number_that_can_be_one() {
+    let text = "List index is not within the allowable range; index: [99999999999999]";
+    for (member, expression) in [
+        ("ProjectionExpression", "b, a[99999999999999]"),
+        ("ConditionExpression", "a[99999999999999] = :n"),
+        ("UpdateExpression", "REMOVE a[1][99999999999999]"),
+    ] {
+        assert_eq!(refused(member, expression), text);
+    }
+    assert_eq!(checked("ProjectionExpression", "a[2147483647]"), Ok(()));
+}
+
+#[test]
+fn keys_are_not_asked_for_by_what_they_are_not() {
+    let text = "Invalid operator used in KeyConditionExpression: NOT";
+    let expression = "NOT c = :s AND p = :s";
+    assert_eq!(
+        checked("KeyConditionExpression", expression),
+        Err(text.into())
+    );
+}

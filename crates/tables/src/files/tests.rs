@@ -150,10 +150,9 @@ async fn a_file_that_is_cut_off_is_not_served() {
     }
 }
 
-#[tokio::test]
-async fn a_page_that_is_overwritten_is_found_before_it_is_served() {
-    let folder = folder().await;
-    let path = folder.path().join(ONE);
+/// Overwrites the page with the items of the first account.
+fn overwrite_items(folder: &Path) {
+    let path = folder.join(ONE);
     let connection = rusqlite::Connection::open(&path).unwrap();
     let root: usize = connection
         .query_row(
@@ -166,6 +165,12 @@ async fn a_page_that_is_overwritten_is_found_before_it_is_served() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[(root - 1) * 4096..root * 4096].fill(0x5a);
     fs::write(&path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_page_that_is_overwritten_is_found_before_it_is_served() {
+    let folder = folder().await;
+    overwrite_items(folder.path());
     // Also if the start has no time to read pages.
     let settings = TableSettings {
         check_time: Duration::ZERO,
@@ -181,6 +186,26 @@ async fn a_page_that_is_overwritten_is_found_before_it_is_served() {
     assert!(is_served(&service, "222222222222").await);
     stop(service).await;
     check_damaged(folder.path(), "the database is damaged").await;
+}
+
+/// A file that was sound when it was opened and is not any more.
+#[tokio::test]
+async fn a_page_that_is_overwritten_while_the_server_runs_is_named_by_the_answer() {
+    let folder = folder().await;
+    let service = open(folder.path()).unwrap();
+    let (status, _) = call(&service, "111111111111", Op::ListTables, json!({})).await;
+    assert_eq!(status, 200);
+    overwrite_items(folder.path());
+    let get = json!({"TableName": "leases", "Key": {"leaseKey": {"S": "a"}}});
+    let (status, answer) = call(&service, "111111111111", Op::GetItem, get).await;
+    assert_eq!(status, 500, "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert!(
+        message.contains(ONE) && message.contains("damaged"),
+        "{message}"
+    );
+    assert!(is_served(&service, "222222222222").await);
+    stop(service).await;
 }
 
 #[tokio::test]

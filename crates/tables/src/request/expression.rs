@@ -59,7 +59,8 @@ pub(super) fn check_bounds(kind: ExpressionKind, text: &str) -> Result<(), Strin
     let name = kind.name();
     if text.len() > EXPRESSION_BYTES_MAX {
         return Err(format!(
-            "Invalid {name}: Expression size has exceeded the maximum allowed size;"
+            "Invalid {name}: Expression size has exceeded the maximum allowed size; expression size: {}",
+            text.len()
         ));
     }
     let counts = count(kind, text);
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(check_bounds(Projection, &longest), Ok(()));
         assert_eq!(
             refused(Projection, &format!("{longest}a")),
-            "Invalid ProjectionExpression: Expression size has exceeded the maximum allowed size;"
+            "Invalid ProjectionExpression: Expression size has exceeded the maximum allowed size; expression size: 4097"
         );
     }
 

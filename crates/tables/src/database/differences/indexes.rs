@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::super::tests::{leases, owner};
@@ -26,7 +28,7 @@ fn an_index_that_is_not_there_is_named_however_it_is_read() {
 }
 
 #[test]
-fn an_index_that_is_added_has_the_items_with_keys_of_its_types() {
+fn an_index_that_is_added_has_the_items_with_keys_of_its_types_and_lengths() {
     let folder = tempfile::tempdir().unwrap();
     let files = TableFiles::open(folder.path().into(), Duration::ZERO, false);
     let mut database = OwnerDatabase::open(owner(), Some(Arc::new(files.unwrap()))).unwrap();
@@ -35,6 +37,7 @@ fn an_index_that_is_added_has_the_items_with_keys_of_its_types() {
         ("a", json!({"S": "ann"}), json!({"N": "1"})),
         ("b", json!({"N": "5"}), json!({"N": "1"})),
         ("c", json!({"S": "ann"}), json!({"S": "1"})),
+        ("d", json!({"S": "n".repeat(2049)}), json!({"N": "1"})),
     ] {
         put(
             &mut database,
@@ -122,4 +125,75 @@ fn what_a_local_index_does_not_have_is_fetched_from_the_table() {
         &query(json!({"ProjectionExpression": "d, d.x"})),
     );
     assert!(text.contains("overlap"), "{text}");
+}
+
+/// A global index on a sort key of bytes takes 1,024 of them, in which base64's own length is not counted.
+#[test]
+fn an_index_that_is_added_has_the_items_whose_sort_keys_are_no_longer_than_one_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = TableFiles::open(folder.path().into(), Duration::ZERO, false);
+    let mut database = OwnerDatabase::open(owner(), Some(Arc::new(files.unwrap()))).unwrap();
+    done(&mut database, Op::CreateTable, &leases());
+    for (key, bytes) in [("a", 1024), ("b", 1025)] {
+        let bytes = BASE64.encode(vec![7; bytes]);
+        put(
+            &mut database,
+            json!({"leaseKey": {"S": key}, "state": {"B": bytes}}),
+        );
+    }
+    let add = json!({
+        "TableName": "leases",
+        "AttributeDefinitions": [
+            {"AttributeName": "leaseKey", "AttributeType": "S"},
+            {"AttributeName": "state", "AttributeType": "B"},
+        ],
+        "GlobalSecondaryIndexUpdates": [{"Create": {
+            "IndexName": "by-state",
+            "KeySchema": [
+                {"AttributeName": "leaseKey", "KeyType": "HASH"},
+                {"AttributeName": "state", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }}],
+    });
+    done(&mut database, Op::UpdateTable, &add);
+    let scan = json!({"TableName": "leases", "IndexName": "by-state"});
+    let found = done(&mut database, Op::Scan, &scan);
+    assert_eq!(found["Count"], 1, "{found}");
+    assert_eq!(found["Items"][0]["leaseKey"]["S"], "a");
+}
+
+#[test]
+fn an_index_that_is_added_fits_the_table() {
+    let mut database = OwnerDatabase::open(owner(), None).unwrap();
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    let defined = |name: &str, kind: &str| json!({"AttributeName": name, "AttributeType": kind});
+    let table = json!({
+        "TableName": "leases",
+        "AttributeDefinitions": [defined("p", "S"), defined("c", "S"), defined("b", "S")],
+        "KeySchema": [key("p", "HASH"), key("c", "RANGE")],
+        "LocalSecondaryIndexes": [{
+            "IndexName": "by-b",
+            "KeySchema": [key("p", "HASH"), key("b", "RANGE")],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    done(&mut database, Op::CreateTable, &table);
+    let add = |index: &str, attribute: &str, kind: &str| {
+        json!({
+            "TableName": "leases",
+            "AttributeDefinitions": [defined(attribute, kind)],
+            "GlobalSecondaryIndexUpdates": [{"Create": {
+                "IndexName": index,
+                "KeySchema": [key(attribute, "HASH")],
+                "Projection": {"ProjectionType": "ALL"},
+            }}],
+        })
+    };
+    let text = refused(&mut database, Op::UpdateTable, &add("by-b", "d", "S"));
+    assert!(text.contains("already exists"), "{text}");
+    let text = refused(&mut database, Op::UpdateTable, &add("again", "b", "N"));
+    assert!(text.contains("Attributes cannot be redefined"), "{text}");
+    done(&mut database, Op::UpdateTable, &add("again", "b", "S"));
 }
