@@ -380,6 +380,25 @@ mod tests {
         }
     }
 
+    /// The time for a head is a second; that for asking, a minute.
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_behind_a_request_has_a_deadline() {
+        let (mut client, connection, mut io) = served();
+        for _ in 0..2 {
+            client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            assert_eq!(read(&mut io).await.unwrap(), 18);
+            connection.begin(Version::HTTP_11);
+            connection.body_done();
+            connection.end();
+        }
+        client.write_all(b"G").await.unwrap();
+        assert_eq!(read(&mut io).await.unwrap(), 1);
+        let began = Instant::now();
+        let error = read(&mut io).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 1);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_client_that_asks_for_nothing_is_closed_after_once_or_twice_the_time() {
         let (_client, _, mut mute) = served();

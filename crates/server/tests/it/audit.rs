@@ -4,6 +4,22 @@ use serde_json::Value;
 
 use crate::signed::{ADMIN, Key, NOBODY, SignedServer};
 
+/// The audit log, once it has so many lines.
+async fn written(server: &SignedServer, lines: usize) -> String {
+    let path = server.file("audit.json");
+    let wait = async {
+        loop {
+            let text = std::fs::read_to_string(&path).unwrap();
+            if text.lines().count() >= lines {
+                return text;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = crate::test_server::PATIENCE;
+    tokio::time::timeout(patience, wait).await.unwrap()
+}
+
 #[tokio::test]
 async fn denials_and_changes_are_written_and_secrets_are_not() {
     let server = SignedServer::with(crate::signed::KEYS, |settings, folder| {
@@ -26,25 +42,9 @@ async fn denials_and_changes_are_written_and_secrets_are_not() {
         )
         .await;
     server.tables(NOBODY, "ListTables", "{}").await;
-    let path = server.file("audit.json");
-    let SignedServer { server, .. } = &server;
     let id = denied.header("x-amzn-requestid").to_owned();
-    let address = server.address.ip().to_string();
-    // The folder stays until the file was read.
-    let text = {
-        let wait = async {
-            loop {
-                let text = std::fs::read_to_string(&path).unwrap();
-                if text.lines().count() >= 5 {
-                    return text;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(crate::test_server::PATIENCE, wait)
-            .await
-            .unwrap()
-    };
+    let address = server.server.address.ip().to_string();
+    let text = written(&server, 5).await;
     let lines: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -85,4 +85,20 @@ async fn denials_and_changes_are_written_and_secrets_are_not() {
     for secret in ["secret", "cGF5bG9hZA", "Signature="] {
         assert!(!text.contains(secret), "{text}");
     }
+}
+
+/// Anybody may present anything as an access key, as long as a head may be; nobody's disk is to hold it.
+#[tokio::test]
+async fn an_access_key_of_a_stranger_is_written_up_to_a_bound() {
+    let server = SignedServer::with(crate::signed::KEYS, |settings, folder| {
+        settings.audit_log = Some(folder.join("audit.json"));
+    })
+    .await;
+    let presented: &'static str = "STRANGER".repeat(250).leak();
+    let stranger = Key(presented, "not-the-secret-of-anybody");
+    let refused = server.call(stranger, "ListStreams", "{}").await;
+    assert_eq!(refused.status, 400);
+    let text = written(&server, 1).await;
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["access_key"], presented[..128]);
 }
