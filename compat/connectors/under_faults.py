@@ -6,9 +6,9 @@ destination is down for a while. Then every record must be there exactly once, a
     under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [redshift-data] [dynamodb]
                     [windows] [windows-of-1] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
 
-`make test` runs it with 8,000 records, or as many as a destination says (RECORDS), `make soak` with 200,000
-(MILLSTREAM_CONNECTOR_RECORDS). `iceberg` runs if it is named: it wants another build of millstream and other packages
-(`compat/iceberg`).
+`make test` runs it with 8,000 records, or as many as a destination says (RECORDS), and as long a pause (DOWN_S); `make soak`
+with 200,000 (MILLSTREAM_CONNECTOR_RECORDS) and ten seconds. `iceberg` runs if it is named: it wants another build of
+millstream and other packages (`compat/iceberg`).
 
 Prints a line for each destination, and `N passed, N failed, N skipped`.
 """
@@ -49,6 +49,7 @@ SHARDS = 8
 KEYS = 97
 RECORDS = 8000
 DEADLINE_S = 900
+DOWN_S = 10
 
 
 class Run:
@@ -125,12 +126,13 @@ class Run:
 
 
 class Files:
-    """JSON lines in a folder."""
+    """JSON lines in a folder, which is a link: while the disk is away it leads nowhere."""
 
     FLUSH = 'flush = { bytes = "256 KiB", time = "1s" }'
+    DOWN_S = 2
 
     def __init__(self, run):
-        self.run, self.out = run, run.folder / "out"
+        self.mount(run)
         run.declare(f'[[sink]]\nfiles = {{ folder = "{self.out}", {self.FLUSH} }}\n')
 
     def lines(self):
@@ -142,8 +144,20 @@ class Files:
     def count(self):
         return sum(1 for _ in self.lines())
 
+    def mount(self, run):
+        self.run, self.out = run, run.folder / "out"
+        (run.folder / "disk").mkdir()
+        self.lead("disk")
+
+    def lead(self, to):
+        """At once: the worker sees the one or the other."""
+        link = self.run.folder / "link"
+        link.symlink_to(to)
+        link.replace(self.out)
+
     def down(self):
-        return None
+        self.lead("nowhere")
+        return lambda: self.lead("disk")
 
     def check(self):
         exactly_once((json.loads(line)["n"] for line in self.lines()), self.run.records)
@@ -153,6 +167,7 @@ class S3(Files):
     """Compressed JSON lines in a bucket, read by boto3."""
 
     FORMAT = 'compression = "gzip"'
+    DOWN_S = DOWN_S
 
     def __init__(self, run):
         self.run = run
@@ -205,12 +220,13 @@ class Parquet(S3):
 
 
 class Columns(Files):
-    """Parquet in a folder, each file with the columns that its rows have, read by pyarrow."""
+    """Parquet in a folder, each file with the columns that its rows have, read by pyarrow. Disks that are away are `files`' part."""
 
     RECORDS = 2000
 
     def __init__(self, run):
-        self.run, self.out, self.read = run, run.folder / "out", {}
+        self.mount(run)
+        self.read = {}
         run.declare(f"[[step]]\nmap = '''{parquet_files.MAP}'''\n"
                     f'[[sink]]\nfiles = {{ folder = "{self.out}", format = "parquet", {self.FLUSH} }}\n')
 
@@ -220,6 +236,9 @@ class Columns(Files):
                 self.read[path] = parquet_files.found_rows(path.read_bytes())
         for lines in self.read.values():
             yield from lines
+
+    def down(self):
+        return None
 
     def check(self):
         self.read.clear()
@@ -329,7 +348,7 @@ class Windows(Files):
     """Totals over all shards, in windows of two seconds."""
 
     def __init__(self, run):
-        self.run, self.out = run, run.folder / "out"
+        self.mount(run)
         run.declare(
             '[window]\nevery = "2s"\nby = ".k"\nvalues = { records = "count", sum = "sum .n", halves = "sum .half" }\n'
             f'[[sink]]\nfiles = {{ folder = "{self.out}", flush = {{ time = "500ms" }} }}\n'
@@ -422,7 +441,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--records", type=int, default=os.environ.get("MILLSTREAM_CONNECTOR_RECORDS"))
-    parser.add_argument("--down-s", type=float, default=10)
+    parser.add_argument("--down-s", type=float)
     parser.add_argument("destinations", nargs="*", default=[])
     options = parser.parse_args()
     passed = failed = skipped = 0
@@ -432,9 +451,10 @@ def main():
             kind = {**DESTINATIONS, **APART}[name]
             records = options.records or getattr(kind, "RECORDS", RECORDS)
             shards = getattr(kind, "SHARDS", SHARDS)
+            down_s = options.down_s or (DOWN_S if options.records else getattr(kind, "DOWN_S", DOWN_S))
             run = Run(options.endpoint, f"faults-{name}", folder, records, shards)
             try:
-                under_faults(run, kind(run), options.down_s)
+                under_faults(run, kind(run), down_s)
             except Missing as reason:
                 print(f"SKIPPED {name}: {reason}", flush=True)
                 skipped += 1
