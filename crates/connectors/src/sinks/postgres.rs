@@ -7,6 +7,7 @@
 
 mod address;
 mod connection;
+mod server;
 mod statements;
 mod tls;
 
@@ -19,8 +20,7 @@ use super::halves::in_halves;
 use crate::{FieldPath, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
 
 pub use self::address::{Address, InvalidAddress};
-#[cfg(any(feature = "redshift", test))]
-pub(super) use self::tls::Tls;
+pub use self::server::{Connection, Server};
 
 /// The column of the ids.
 pub const ID: &str = "millstream_id";
@@ -76,10 +76,10 @@ impl Postgres {
         columns: Vec<(String, FieldPath)>,
     ) -> Result<Self, InvalidTable> {
         let statements = Self::statements(table, &columns)?;
-        let tls = tls::Tls::of(&address.tls)
-            .map_err(|error| InvalidTable::Certificates(error.to_string()))?;
+        let server =
+            Server::new(address).map_err(|error| InvalidTable::Certificates(error.to_string()))?;
         Ok(Self {
-            pool: Arc::new(Pool::new(address.config.clone(), tls, statements)),
+            pool: Arc::new(Pool::new(server, statements)),
             columns: columns.into(),
             search_time: SEARCH_TIME,
         })

@@ -20,12 +20,11 @@ use object_store::path::Path;
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::connection::Server;
 use self::data_api::DataLoader;
 use self::loader::Loader;
 use self::loads::Loads;
 use self::statements::Statements;
-use super::postgres::{Address, Tls};
+use super::postgres::{Address, Server};
 use super::s3::{Prefix, S3};
 use crate::format::{Compression, Format, Lines};
 use crate::{Cut, Guarantee, Item, Opener, Outcome, Sink, SinkError, SinkFuture};
@@ -136,9 +135,8 @@ impl Redshift {
         load: Load,
     ) -> Result<Self, InvalidLoad> {
         let statements = load.statements()?;
-        let tls =
-            Tls::of(&address.tls).map_err(|error| InvalidLoad::Certificates(error.to_string()))?;
-        let server = Server::new(address.config.clone(), tls);
+        let server =
+            Server::new(address).map_err(|error| InvalidLoad::Certificates(error.to_string()))?;
         Self::by(
             Arc::new(Loader::new(Box::new(server), statements)),
             store,

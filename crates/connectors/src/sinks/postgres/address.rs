@@ -10,13 +10,13 @@ use tokio_postgres::config::{Host, SslMode};
 /// `postgresql://user@host:port/database?sslmode=verify-full`, with libpq's parameters.
 #[derive(Clone)]
 pub struct Address {
-    pub(in crate::sinks) config: Config,
-    pub(in crate::sinks) tls: Check,
+    pub(super) config: Config,
+    pub(super) tls: Check,
 }
 
 /// How the server's certificate is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sinks) enum Check {
+pub(super) enum Check {
     /// Not at all, as with libpq's `prefer` and `require`: the connection is encrypted, to whoever answers.
     Nothing,
     /// It must be for the host, by an authority of this file or, without one, of those that the machine trusts.

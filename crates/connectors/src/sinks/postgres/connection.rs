@@ -1,24 +1,19 @@
 //! Connections, and one transaction.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures::SinkExt;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error, Statement};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_postgres::{Error, Statement};
 
+use super::server::{self, Server};
 use super::statements::{COPY, MAKE_STAGING, Statements};
-use super::tls::Tls;
 use crate::SinkError;
 use crate::sinks::halves::NotWritten;
 
 /// Most connections of one sink in one process, however many shards there are: a server has a hundred.
 const CONNECTIONS_MAX: usize = 4;
-/// Unless the address says otherwise (`connect_timeout`).
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// What the role needs.
 const RIGHTS: &str = "The role needs INSERT, UPDATE and SELECT on the table, USAGE on its schema and TEMPORARY on the database";
@@ -26,33 +21,24 @@ const RIGHTS: &str = "The role needs INSERT, UPDATE and SELECT on the table, USA
 /// Connections that come and go.
 #[derive(Debug)]
 pub(super) struct Pool {
-    config: Config,
-    tls: Tls,
+    server: Server,
     statements: Statements,
     places: Semaphore,
     idle: Mutex<Vec<Connection>>,
 }
 
-/// Dropped, it is cut, and the server takes back what was not committed.
+/// One that is prepared.
 #[derive(Debug)]
 struct Connection {
-    client: Client,
+    with: server::Connection,
     copy: Statement,
     upsert: Statement,
-    _task: AbortOnDropHandle<()>,
 }
 
 impl Pool {
-    pub(super) fn new(mut config: Config, tls: Tls, statements: Statements) -> Self {
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIME);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("millstream");
-        }
+    pub(super) fn new(server: Server, statements: Statements) -> Self {
         Self {
-            config,
-            tls,
+            server,
             statements,
             places: Semaphore::new(CONNECTIONS_MAX),
             idle: Mutex::default(),
@@ -65,7 +51,7 @@ impl Pool {
         let _place = place.map_err(|_| NotWritten::Unknown("closed".to_owned()))?;
         let idle = self.idle.lock().pop();
         let mut connection = match idle {
-            Some(connection) if !connection.client.is_closed() => connection,
+            Some(connection) if !connection.with.client.is_closed() => connection,
             _ => self.connect().await.map_err(|error| not_written(&error))?,
         };
         let written = connection.write(lines.into()).await;
@@ -78,27 +64,17 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Connection, Error> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        let task = tokio::spawn(async move {
-            // Whoever asks next is told.
-            connection.await.ok();
-        });
-        let _task = AbortOnDropHandle::new(task);
-        client.batch_execute(MAKE_STAGING).await?;
-        let copy = client.prepare(COPY).await?;
-        let upsert = client.prepare(&self.statements.upsert).await?;
-        Ok(Connection {
-            client,
-            copy,
-            upsert,
-            _task,
-        })
+        let with = self.server.connect().await?;
+        with.client.batch_execute(MAKE_STAGING).await?;
+        let copy = with.client.prepare(COPY).await?;
+        let upsert = with.client.prepare(&self.statements.upsert).await?;
+        Ok(Connection { with, copy, upsert })
     }
 }
 
 impl Connection {
     async fn write(&mut self, lines: Bytes) -> Result<(), Error> {
-        let transaction = self.client.transaction().await?;
+        let transaction = self.with.client.transaction().await?;
         let written = async {
             let mut copy = Box::pin(transaction.copy_in(&self.copy).await?);
             copy.send(lines).await?;

@@ -19,7 +19,7 @@ use super::address::Check;
 
 /// Encrypts connections.
 #[derive(Clone)]
-pub(in crate::sinks) struct Tls(TlsConnector);
+pub(super) struct Tls(TlsConnector);
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(in crate::sinks) fn of(check: &Check) -> io::Result<Self> {
+    pub(super) fn of(check: &Check) -> io::Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
 }
 
 /// One connection that is to be encrypted.
-pub(in crate::sinks) struct Handshake {
+pub(super) struct Handshake {
     connector: TlsConnector,
     server: ServerName<'static>,
 }
@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 
 /// One that is.
 #[derive(Debug)]
-pub(in crate::sinks) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
+pub(super) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
     fn channel_binding(&self) -> ChannelBinding {

@@ -1,56 +1,17 @@
 //! Sessions over PostgreSQL's protocol: statements as text, which Redshift takes as PostgreSQL does.
 
-use std::time::Duration;
-
-use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::loader::{Session, Sessions};
-use crate::sinks::postgres::Tls;
+use crate::sinks::postgres::{Connection, Server};
 use crate::{SinkError, SinkFuture};
-
-/// Unless the address says otherwise (`connect_timeout`).
-const CONNECT_TIME: Duration = Duration::from_secs(10);
-
-/// Where to connect to.
-#[derive(Debug)]
-pub(super) struct Server {
-    config: Config,
-    tls: Tls,
-}
-
-#[derive(Debug)]
-struct Connection {
-    client: Client,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Server {
-    pub(super) fn new(mut config: Config, tls: Tls) -> Self {
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIME);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("millstream");
-        }
-        Self { config, tls }
-    }
-}
 
 impl Sessions for Server {
     fn open(&self) -> SinkFuture<'_, Result<Box<dyn Session>, SinkError>> {
         Box::pin(async move {
-            let connected = self.config.connect(self.tls.clone()).await;
-            let (client, connection) = connected.map_err(|error| described(&error))?;
-            let task = tokio::spawn(async move {
-                // Whoever asks next is told.
-                connection.await.ok();
-            });
-            let session = Connection {
-                client,
-                _task: AbortOnDropHandle::new(task),
-            };
-            Ok(Box::new(session) as Box<dyn Session>)
+            let connected = self.connect().await;
+            let connection = connected.map_err(|error| described(&error))?;
+            Ok(Box::new(connection) as Box<dyn Session>)
         })
     }
 }
