@@ -153,7 +153,13 @@ async fn one(
         Work::Reading => (worker::reader(server, name)?, Done::Read(count)),
         Work::Sink(declared) => {
             let command = worker::pipeline(server, name, declared, store, folder)?;
-            (command, Done::Delivered(records::values(count)))
+            (
+                command,
+                Done::Delivered {
+                    records: count,
+                    values: records::values(count),
+                },
+            )
         }
         Work::Window(declared) => {
             let command = worker::pipeline(server, name, declared, store, folder)?;

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use super::{Figures, STREAM};
 use crate::keys::{ACCESS_KEY, SECRET};
 use crate::object_store::{BUCKET, ObjectStore};
-use crate::process::{Server, cpu_of, program};
+use crate::process::{Server, ask_to_end, cpu_of, program};
 
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -20,8 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(300);
 pub(super) enum Done {
     /// So many records are read.
     Read(u64),
-    /// So many values are delivered.
-    Delivered(u64),
+    /// So many values are delivered, of so many records. Once these are read the worker is told to stop, and delivers what
+    /// it has in hand: left alone it would first wait for more, up to the time of its flush.
+    Delivered { records: u64, values: u64 },
 }
 
 /// The consumer library alone, as an application of its own.
@@ -83,19 +84,24 @@ async fn until_done(worker: &mut Child, count: u64, done: Done) -> anyhow::Resul
     let mut lines = BufReader::new(worker.stderr.take().context("its output")?).lines();
     let mut said = String::new();
     let mut first = None;
+    let mut is_told = false;
     while let Some(line) = lines.next_line().await? {
         let Some(read) = number_behind(&line, "records in ").filter(|read| *read > 0) else {
             said = line;
             continue;
         };
+        let (began, had_read): (Instant, u64) =
+            *first.get_or_insert_with(|| (Instant::now(), read));
         let is_done = match done {
             Done::Read(records) => read >= records,
-            Done::Delivered(values) => {
+            Done::Delivered { records, values } => {
+                if read >= records && !is_told {
+                    ask_to_end(worker)?;
+                    is_told = true;
+                }
                 number_behind(&line, "delivered ").is_some_and(|delivered| delivered >= values)
             }
         };
-        let (began, had_read): (Instant, u64) =
-            *first.get_or_insert_with(|| (Instant::now(), read));
         if is_done {
             return Ok(Figures {
                 rate: count.saturating_sub(had_read) as f64 / began.elapsed().as_secs_f64(),
