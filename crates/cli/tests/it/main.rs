@@ -6,6 +6,7 @@ mod apps;
 mod apps_of_several_streams;
 mod backup;
 mod commands;
+mod container;
 mod descriptors;
 mod encryption;
 mod exit_codes;
