@@ -20,17 +20,18 @@ const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 /// What [`PutMetricData`] returns.
 pub type PublishFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// CloudWatch's operation of this name. Implement it with the client that you have:
+/// CloudWatch's operation of this name. Implement it with the client that you have; one that prints:
 ///
-/// ```ignore
+/// ```
+/// use millstream_consumer::{BoxError, MetricDatum, PublishFuture, PutMetricData};
+///
 /// #[derive(Debug)]
-/// struct CloudWatch(aws_sdk_cloudwatch::Client);
+/// struct Printed;
 ///
-/// impl PutMetricData for CloudWatch {
+/// impl PutMetricData for Printed {
 ///     fn put_metric_data(&self, namespace: &str, data: Vec<MetricDatum>) -> PublishFuture<Result<(), BoxError>> {
-///         let data = data.into_iter().map(|datum| /* a types::MetricDatum with its StatisticSet */).collect();
-///         let call = self.0.put_metric_data().namespace(namespace).set_metric_data(Some(data));
-///         Box::pin(async move { Ok(call.send().await.map(drop)?) })
+///         println!("{namespace}: {data:?}");
+///         Box::pin(async { Ok(()) })
 ///     }
 /// }
 /// ```
