@@ -12,11 +12,12 @@ use parking_lot::Mutex;
 use super::{Disk, DiskFile, HeldLock, Waiting};
 
 mod dice;
+mod file_state;
+mod names;
 
 use dice::Dice;
-
-/// What is written to a disk at once or not at all.
-const SECTOR_BYTES: usize = 512;
+use file_state::{FileState, Pending};
+use names::NameChange;
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
@@ -56,86 +57,6 @@ struct Inner {
     operations: u64,
     nowait_reads: u64,
     locked: bool,
-}
-
-#[derive(Debug, Default, Clone)]
-struct FileState {
-    contents: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Pending>,
-    /// A sync of these has failed.
-    doomed: Vec<Pending>,
-}
-
-#[derive(Debug, Clone)]
-enum Pending {
-    Write(usize, Vec<u8>),
-    Length(usize),
-}
-
-#[derive(Debug, Clone)]
-enum NameChange {
-    Set(String, usize),
-    Rename(String, String, usize),
-    Unset(String),
-}
-
-impl NameChange {
-    fn name(&self) -> &str {
-        let (Self::Set(name, _) | Self::Rename(_, name, _) | Self::Unset(name)) = self;
-        name
-    }
-
-    fn directory(&self) -> &str {
-        let name = self.name();
-        name.rsplit_once('/').map_or("", |(directory, _)| directory)
-    }
-
-    fn apply(self, names: &mut BTreeMap<String, usize>) {
-        match self {
-            Self::Set(name, file) => {
-                names.insert(name, file);
-            }
-            Self::Rename(from, to, file) => {
-                names.remove(&from);
-                names.insert(to, file);
-            }
-            Self::Unset(name) => {
-                names.remove(&name);
-            }
-        }
-    }
-}
-
-impl Pending {
-    fn apply(&self, contents: &mut Vec<u8>) {
-        match self {
-            Self::Write(position, bytes) => put(contents, *position, bytes),
-            Self::Length(length) if *length > contents.len() => contents.resize(*length, 0),
-            Self::Length(_) => {}
-        }
-    }
-
-    /// Where a later write has become durable, that is what the disk has.
-    fn give_way(&mut self, later: &Self) {
-        let (Self::Write(position, bytes), Self::Write(new_position, new)) = (self, later) else {
-            return;
-        };
-        let start = (*position).max(*new_position);
-        let end = (*position + bytes.len()).min(new_position + new.len());
-        if start < end {
-            let place = start - *position..end - *position;
-            bytes[place].copy_from_slice(&new[start - new_position..end - new_position]);
-        }
-    }
-}
-
-fn put(contents: &mut Vec<u8>, position: usize, bytes: &[u8]) {
-    let end = position + bytes.len();
-    if contents.len() < end {
-        contents.resize(end, 0);
-    }
-    contents[position..end].copy_from_slice(bytes);
 }
 
 impl Inner {
@@ -242,17 +163,8 @@ impl PowerCutDisk {
             .collect();
         for (file, state) in inner.files.iter().enumerate() {
             let path = path_of.get(&file).map_or("", |path| path);
-            let mut contents = state.durable.clone();
-            let unsynced = state.doomed.iter().chain(&state.pending);
-            for (nth, pending) in unsynced.enumerate() {
-                let keeps = |place| dice.keeps(path, nth, place);
-                keep_some(pending, &mut contents, keeps);
-            }
-            image.files.push(FileState {
-                durable: contents.clone(),
-                contents,
-                ..FileState::default()
-            });
+            let kept = state.after_power_cut(|nth, place| dice.keeps(path, nth, place));
+            image.files.push(FileState::durable(kept));
         }
         image.durable_names = image.names.clone();
         Self {
@@ -308,35 +220,12 @@ impl PowerCutDisk {
     pub fn place(&self, path: &str, contents: Vec<u8>) {
         let mut inner = self.inner.lock();
         let file = inner.files.len();
-        inner.files.push(FileState {
-            durable: contents.clone(),
-            contents,
-            ..FileState::default()
-        });
+        inner.files.push(FileState::durable(contents));
         inner.names.insert(path.to_owned(), file);
         inner.durable_names.insert(path.to_owned(), file);
         if let Some((directory, _)) = path.rsplit_once('/') {
             inner.directories.insert(directory.to_owned());
         }
-    }
-}
-
-/// Applies what of an unsynced change survives.
-fn keep_some(pending: &Pending, contents: &mut Vec<u8>, keeps: impl Fn(usize) -> bool) {
-    let Pending::Write(position, bytes) = pending else {
-        if keeps(0) {
-            pending.apply(contents);
-        }
-        return;
-    };
-    let mut start = 0;
-    while start < bytes.len() {
-        let in_sector = (position + start) % SECTOR_BYTES;
-        let end = bytes.len().min(start + SECTOR_BYTES - in_sector);
-        if keeps(position + start) {
-            put(contents, position + start, &bytes[start..end]);
-        }
-        start = end;
     }
 }
 
@@ -475,9 +364,7 @@ impl DiskFile for PowerCutFile {
         }
         inner.grow(self.file, position as usize + bytes.len())?;
         let is_cut = inner.operate()?;
-        let file = &mut inner.files[self.file];
-        put(&mut file.contents, position as usize, &bytes);
-        file.pending.push(Pending::Write(position as usize, bytes));
+        inner.files[self.file].change(Pending::Write(position as usize, bytes));
         if is_cut { Err(no_power()) } else { Ok(()) }
     }
 
@@ -487,29 +374,18 @@ impl DiskFile for PowerCutFile {
         if inner.operate()? {
             return Err(no_power());
         }
-        let file = &mut inner.files[self.file];
-        let pending = std::mem::take(&mut file.pending);
-        if fails {
-            file.doomed.extend(pending);
-            return Err(io::Error::other("a sync failed"));
+        inner.files[self.file].sync(fails);
+        match fails {
+            true => Err(io::Error::other("a sync failed")),
+            false => Ok(()),
         }
-        for pending in &pending {
-            pending.apply(&mut file.durable);
-            file.doomed
-                .iter_mut()
-                .for_each(|doomed| doomed.give_way(pending));
-        }
-        Ok(())
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
         inner.grow(self.file, bytes as usize)?;
         let is_cut = inner.operate()?;
-        let file = &mut inner.files[self.file];
-        let pending = Pending::Length(bytes as usize);
-        pending.apply(&mut file.contents);
-        file.pending.push(pending);
+        inner.files[self.file].change(Pending::Length(bytes as usize));
         if is_cut { Err(no_power()) } else { Ok(()) }
     }
 
