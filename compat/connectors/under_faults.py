@@ -4,11 +4,12 @@ while the pipeline delivers them, its worker is killed with SIGKILL three times,
 destination is down for a while. Then every record must be there exactly once, as somebody else's program reads it.
 
     under_faults.py --endpoint URL [--records 200000] [files] [columns] [s3] [parquet] [redshift] [redshift-data] [dynamodb]
-                    [windows] [windows-of-1] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka] [iceberg]
+                    [windows] [windows-of-1] [windows-of-64] [stream] [postgres] [http] [storm] [opensearch] [kafka]
+                    [iceberg] [iceberg-sql]
 
 `make test` runs it with 8,000 records, or as many as a destination says (RECORDS), and as long a pause (DOWN_S); `make soak`
-with 200,000 (MILLSTREAM_CONNECTOR_RECORDS) and ten seconds. `iceberg` runs if it is named: it wants another build of
-millstream and other packages (`compat/iceberg`).
+with 200,000 (MILLSTREAM_CONNECTOR_RECORDS) and ten seconds. `iceberg` and `iceberg-sql` run if they are named: they
+want another build of millstream and other packages (`compat/iceberg`).
 
 Prints a line for each destination, and `N passed, N failed, N skipped`.
 """
@@ -33,6 +34,7 @@ from fresh_server import binary  # noqa: E402
 
 import another_stream  # noqa: E402
 import http_receiver  # noqa: E402
+import iceberg_sql  # noqa: E402
 import iceberg_table  # noqa: E402
 import kafka_cluster  # noqa: E402
 import object_store  # noqa: E402
@@ -406,7 +408,7 @@ DESTINATIONS = {
 }
 
 # Those that run if they are named.
-APART = {"iceberg": iceberg_table.IcebergTable}
+APART = {"iceberg": iceberg_table.IcebergTable, "iceberg-sql": iceberg_sql.IcebergSql}
 
 
 def under_faults(run, destination, down_s):

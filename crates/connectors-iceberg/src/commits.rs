@@ -250,7 +250,8 @@ impl Commits {
         let files = || self.buckets.files();
         let mut found = self.catalog.load(&self.table, files()).await?;
         if let (None, Some(schema)) = (&found, &self.target.schema) {
-            self.catalog.create(&self.table, &declared(schema)?).await?;
+            let schema = declared(schema)?;
+            self.catalog.create(&self.table, &schema, files()).await?;
             found = self.catalog.load(&self.table, files()).await?;
         }
         let table = found.ok_or_else(|| {

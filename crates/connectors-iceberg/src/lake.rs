@@ -52,6 +52,28 @@ pub(crate) struct Lake {
     _task: AbortOnDropHandle<()>,
 }
 
+/// A worker of the pipeline `trades`, whose tables are in this catalog and this bucket.
+pub(crate) fn worker_of(
+    catalog: Catalog,
+    store: Arc<dyn ObjectStore>,
+    schema: Option<&format::Schema>,
+) -> Iceberg {
+    let who = Credentials::new("key", "secret", None, None, "tests");
+    let access = Access {
+        bucket: String::new(),
+        region: "eu-west-1".into(),
+        endpoint: None,
+        credentials: SharedCredentialsProvider::new(who),
+    };
+    let target = Target {
+        namespace: vec!["market".into()],
+        table: "trades".into(),
+        schema: schema.cloned(),
+        writer: "trades".into(),
+    };
+    Iceberg::on(catalog, Buckets::with(access, "lake", store), target)
+}
+
 impl Lake {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -88,23 +110,9 @@ impl Lake {
 
     /// A worker of the pipeline `trades`.
     pub(crate) fn worker(&self, schema: Option<&format::Schema>) -> Iceberg {
-        let who = Credentials::new("key", "secret", None, None, "tests");
-        let access = Access {
-            bucket: String::new(),
-            region: "eu-west-1".into(),
-            endpoint: None,
-            credentials: SharedCredentialsProvider::new(who),
-        };
-        let store = Arc::clone(&self.store) as Arc<dyn ObjectStore>;
-        let target = Target {
-            namespace: vec!["market".into()],
-            table: "trades".into(),
-            schema: schema.cloned(),
-            writer: "trades".into(),
-        };
         let clock = Arc::new(SystemClock);
-        let catalog = Catalog::new(&self.url, None, Who::Nobody, None, clock).unwrap();
-        Iceberg::on(catalog, Buckets::with(access, "lake", store), target)
+        let catalog = Catalog::rest(&self.url, None, Who::Nobody, None, clock).unwrap();
+        worker_of(catalog, Arc::clone(&self.store) as _, schema)
     }
 
     /// Makes the table.

@@ -125,4 +125,4 @@ impl Sink for IcebergSink {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Iceberg;
 use crate::lake::{Lake, Mood};
 
-fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     vec![("n".to_owned(), Kind::Long), ("k".to_owned(), Kind::String)]
 }
 
@@ -27,7 +27,7 @@ fn item(shard_id: &str, n: u64, value: Value) -> Item {
     Item::of_record("orders", Arc::new(origin), 0, value, None, 10)
 }
 
-fn row(shard_id: &str, n: u64) -> Item {
+pub(crate) fn row(shard_id: &str, n: u64) -> Item {
     item(
         shard_id,
         n,
@@ -35,7 +35,7 @@ fn row(shard_id: &str, n: u64) -> Item {
     )
 }
 
-fn cut(shard_id: &str, first: u64) -> Cut {
+pub(crate) fn cut(shard_id: &str, first: u64) -> Cut {
     Cut {
         shard_id: shard_id.to_owned(),
         first: format!("{first:0>56}"),
@@ -43,7 +43,11 @@ fn cut(shard_id: &str, first: u64) -> Cut {
 }
 
 /// Takes the rows of a cut.
-async fn taken(worker: &Iceberg, shard_id: &str, numbers: std::ops::Range<u64>) -> Box<dyn Sink> {
+pub(crate) async fn taken(
+    worker: &Iceberg,
+    shard_id: &str,
+    numbers: std::ops::Range<u64>,
+) -> Box<dyn Sink> {
     let mut sink = worker.open(shard_id);
     let rows: Vec<Item> = numbers.map(|n| row(shard_id, n)).collect();
     let outcomes = sink.deliver(&rows).await.unwrap();
@@ -52,7 +56,7 @@ async fn taken(worker: &Iceberg, shard_id: &str, numbers: std::ops::Range<u64>) 
 }
 
 /// The numbers that the table has, in order.
-async fn found(worker: &Iceberg) -> Vec<i64> {
+pub(crate) async fn found(worker: &Iceberg) -> Vec<i64> {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
     let seen = worker.commits.fresh().await.unwrap();

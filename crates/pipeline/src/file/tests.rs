@@ -222,6 +222,26 @@ fn mistakes_in_a_table_of_iceberg_have_their_place() {
             "{ url = \"http://h\", table = \"a.b\", format = \"json\" }",
             "not known",
         ),
+        (
+            "{ sql = \"http://h\", catalog = \"c\", table = \"a.b\" }",
+            "postgresql://USER@HOST",
+        ),
+        (
+            "{ sql = \"postgresql://h/d\", table = \"a.b\" }",
+            "catalog is missing",
+        ),
+        (
+            "{ sql = \"postgresql://h/d\", catalog = \"c\", table = \"a.b\", warehouse = \"lake\" }",
+            "s3://",
+        ),
+        (
+            "{ sql = \"postgresql://h/d\", catalog = \"c\", table = \"a.b\", url = \"http://h\" }",
+            "another",
+        ),
+        (
+            "{ url = \"http://h\", catalog = \"c\", table = \"a.b\" }",
+            "not known",
+        ),
     ] {
         let found = problems(&format!("{head}{sink}\n"));
         assert_eq!(found.len(), 1, "{sink}: {found:?}");

@@ -1,14 +1,14 @@
 //! `iceberg = { url = "https://...", table = "NAMESPACE.NAME", ... }`.
 
-use std::path::PathBuf;
+mod way;
+
 use std::sync::Arc;
 
-use http::Uri;
 use millstream_connectors::format::Schema;
 use millstream_connectors::{Guarantee, Opener};
-use millstream_connectors_iceberg::{Catalog, Iceberg, Target, Who};
-use millstream_types::SystemClock;
+use millstream_connectors_iceberg::{Iceberg, Target};
 
+use self::way::Way;
 use super::bucket::Service;
 use super::{DeclaredSink, Flush, Kind, format, options};
 use crate::clients::Clients;
@@ -22,54 +22,27 @@ pub(super) const KIND: Kind = Kind {
 
 #[derive(Debug)]
 struct Declared {
-    url: Uri,
-    warehouse: Option<String>,
+    way: Way,
     namespace: Vec<String>,
     table: String,
     schema: Option<Schema>,
-    proof: Proof,
-    authorities: Option<PathBuf>,
     service: Service,
     flush: Flush,
 }
 
-/// What the worker shows to the catalog.
-#[derive(Debug)]
-enum Proof {
-    Nothing,
-    /// A token in this environment variable.
-    Token(String),
-    /// A signature of AWS for the service of this name.
-    Signature(String),
-}
-
 fn read(reader: &mut Reader<'_>, mut section: Section<'_>) -> Option<Arc<dyn DeclaredSink>> {
-    let url = options::url(reader, &mut section, "\"https://HOST/iceberg\"");
-    let url = url.and_then(|(url, at)| {
-        if url.query().is_none() {
-            return Some(url);
-        }
-        let path = section.path_of("url");
-        reader.problem(at, format!("{path} has a query: write warehouse = \"...\""));
-        None
-    });
-    let warehouse = section.text(reader, "warehouse");
+    let way = Way::read(reader, &mut section);
     let table = table(reader, &mut section);
     let schema = format::schema(reader, &mut section);
-    let proof = proof(reader, &mut section);
-    let authorities = section.text(reader, "authorities");
     let service = Service::read(reader, &mut section);
     let flush = options::flush(reader, &mut section);
     section.finish(reader);
     let (namespace, table) = table?;
     Some(Arc::new(Declared {
-        url: url?,
-        warehouse: warehouse.map(|(warehouse, _)| warehouse),
+        way: way?,
         namespace,
         table,
         schema: schema?,
-        proof: proof?,
-        authorities: authorities.map(|(file, _)| file.into()),
         service,
         flush,
     }))
@@ -95,47 +68,8 @@ fn table(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<(Vec<Stri
     Some((levels, name))
 }
 
-fn proof(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<Proof> {
-    let token = section.text(reader, "token_env");
-    let signature = section.text(reader, "sigv4");
-    match (token, signature) {
-        (None, None) => Some(Proof::Nothing),
-        (Some((variable, _)), None) => Some(Proof::Token(variable)),
-        (None, Some((service, _))) => Some(Proof::Signature(service)),
-        (Some(_), Some((_, at))) => {
-            let path = section.path_of("sigv4");
-            reader.problem(at, format!("{path} and token_env do not go together"));
-            None
-        }
-    }
-}
-
-impl Declared {
-    fn who(&self, clients: &Clients) -> Result<Who, String> {
-        Ok(match &self.proof {
-            Proof::Nothing => Who::Nobody,
-            Proof::Token(variable) => Who::Token(
-                std::env::var(variable)
-                    .map_err(|_| format!("the environment variable {variable} is not set"))?,
-            ),
-            Proof::Signature(service) => Who::Signed {
-                service: service.clone(),
-                region: self.service.region(clients).to_owned(),
-                credentials: clients.credentials.clone(),
-            },
-        })
-    }
-}
-
 impl DeclaredSink for Declared {
     fn opener(&self, pipeline: &str, clients: &Clients) -> Result<Arc<dyn Opener>, String> {
-        let catalog = Catalog::new(
-            &self.url,
-            self.warehouse.clone(),
-            self.who(clients)?,
-            self.authorities.as_deref(),
-            Arc::new(SystemClock),
-        );
         let target = Target {
             namespace: self.namespace.clone(),
             table: self.table.clone(),
@@ -143,7 +77,7 @@ impl DeclaredSink for Declared {
             writer: pipeline.to_owned(),
         };
         Ok(Arc::new(Iceberg::new(
-            catalog.map_err(|error| error.to_string())?,
+            self.way.open(clients, &self.service)?,
             // Of the bucket that the table is in.
             self.service.access("", clients),
             target,
@@ -159,11 +93,11 @@ impl DeclaredSink for Declared {
     }
 
     fn describe(&self) -> String {
-        let place = self.url.authority().map_or("", |place| place.as_str());
         format!(
-            "Iceberg table {}.{} of {place}",
+            "Iceberg table {}.{} of {}",
             self.namespace.join("."),
-            self.table
+            self.table,
+            self.way
         )
     }
 }
