@@ -50,7 +50,7 @@ const BEGUN: &[(&str, &str)] = &[
     ("connectors/src/lane.rs", "stopped when dropped"),
     ("connectors/src/sinks/files.rs", "waited for"),
     (
-        "connectors/src/sinks/postgres/connection.rs",
+        "connectors/src/sinks/postgres/server.rs",
         "stopped when dropped",
     ),
     (
@@ -58,10 +58,6 @@ const BEGUN: &[(&str, &str)] = &[
         "the double of a receiver",
     ),
     ("connectors/src/sinks/redshift.rs", "stopped when dropped"),
-    (
-        "connectors/src/sinks/redshift/connection.rs",
-        "stopped when dropped",
-    ),
     ("connectors/src/sinks/s3.rs", "waited for"),
     ("connectors/src/sinks/stdout.rs", "waited for"),
     ("consumer/src/handlers/batches.rs", "stopped when dropped"),
