@@ -139,13 +139,15 @@ impl Place {
         path.to_str().unwrap().to_owned()
     }
 
+    /// A worker that keeps its leases however long it has to wait for a processor: who loses one leaves letters that the
+    /// next writes again.
     fn arguments(file: &str) -> [&str; 9] {
         [
             "pipeline",
             "run",
             file,
             "--failover",
-            "1s",
+            "30s",
             "--poll",
             "100ms",
             "--report",
