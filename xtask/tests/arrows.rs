@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "console",
     "server",
     "aggregation",
+    "https",
     "producer",
     "consumer",
     "leases-postgres",
@@ -31,6 +32,7 @@ const ORDER: &[&str] = &[
 /// Clients must work against AWS too, so they never see the server's inside.
 const CLIENTS: &[&str] = &[
     "aggregation",
+    "https",
     "producer",
     "consumer",
     "leases-postgres",

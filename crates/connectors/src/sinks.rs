@@ -1,13 +1,5 @@
 //! The sinks, each behind a feature of its name.
 
-#[cfg(any(
-    feature = "http",
-    feature = "opensearch",
-    feature = "kafka",
-    feature = "redshift",
-    test
-))]
-mod authorities;
 #[cfg(any(feature = "dynamodb", test))]
 pub mod dynamodb;
 #[cfg(any(feature = "files", test))]
@@ -16,8 +8,14 @@ pub mod files;
 mod halves;
 #[cfg(any(feature = "http", test))]
 pub mod http;
-#[cfg(any(feature = "http", feature = "opensearch", feature = "redshift", test))]
-pub mod https;
+#[cfg(any(
+    feature = "http",
+    feature = "opensearch",
+    feature = "kafka",
+    feature = "redshift",
+    test
+))]
+mod https;
 #[cfg(any(feature = "kafka", test))]
 pub mod kafka;
 #[cfg(any(test, feature = "testing"))]

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::requests::{CallError, Requests, Roots, beginning, failed};
+use crate::requests::{CallError, Requests, beginning, failed};
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ impl Query {
             )));
         }
         Ok(Self {
-            requests: Requests::new(Roots::of(&url, None), TIMEOUT)?,
+            requests: Requests::new(&url, None, TIMEOUT)?,
             settings,
             url,
             clock,

@@ -1,21 +1,13 @@
-//! One HTTP request and its answer, over the client that the AWS SDK stands on.
+//! One request of a service that starts workers, and what its answer means.
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Full;
+use millstream_https::Https;
 
 /// Why a call of a service did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -52,71 +44,26 @@ impl CallError {
 /// An answer that says more is none of those that are expected.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// Whom to trust.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Roots<'a> {
-    /// Nobody: nothing is encrypted.
-    None,
-    /// Whom the machine trusts.
-    Machine,
-    /// Who is in this file, in PEM.
-    File(&'a Path),
-}
-
-impl<'a> Roots<'a> {
-    /// Those for a URL, and if they are needed, of this file.
-    pub(crate) fn of(url: &str, file: Option<&'a Path>) -> Self {
-        match (url.starts_with("https:"), file) {
-            (false, _) => Self::None,
-            (true, Some(file)) => Self::File(file),
-            (true, None) => Self::Machine,
-        }
-    }
-
-    fn store(self) -> Result<RootCertStore, CallError> {
-        let mut store = RootCertStore::empty();
-        let certificates = match self {
-            Self::None => return Ok(store),
-            Self::Machine => rustls_native_certs::load_native_certs().certs,
-            Self::File(file) => CertificateDer::pem_file_iter(file)
-                .and_then(Iterator::collect)
-                .map_err(|error| CallError::Setup(format!("{}: {error}", file.display())))?,
-        };
-        if store.add_parsable_certificates(certificates).0 == 0 {
-            return Err(CallError::Setup(match self {
-                Self::File(file) => format!("{}: no certificate is in it", file.display()),
-                Self::None | Self::Machine => {
-                    "this machine trusts no certificate authority".to_owned()
-                }
-            }));
-        }
-        Ok(store)
-    }
-}
-
-/// Sends requests.
+/// Sends requests to one service.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    https: Https,
     timeout: Duration,
 }
 
 impl Requests {
-    /// An answer may take as long as `timeout`, to its last byte.
-    pub(crate) fn new(roots: Roots<'_>, timeout: Duration) -> Result<Self, CallError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| CallError::Setup(error.to_string()))?
-            .with_root_certificates(roots.store()?)
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .build();
+    /// The service at this URL, checked by the authorities of that file or those that the machine trusts. An answer may take
+    /// as long as `timeout`, to its last byte.
+    pub(crate) fn new(
+        url: &str,
+        authorities: Option<&Path>,
+        timeout: Duration,
+    ) -> Result<Self, CallError> {
+        // What is no URL is refused where it is asked.
+        let url = url.parse::<Uri>().unwrap_or_default();
+        let https = Https::to(&url, authorities);
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            https: https.map_err(|error| CallError::Setup(error.to_string()))?,
             timeout,
         })
     }
@@ -127,23 +74,12 @@ impl Requests {
         what: &str,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), CallError> {
-        let unreachable = |cause| CallError::Unreachable {
+        let asked = self.https.ask(request, ANSWER_BYTES_MAX, self.timeout);
+        let answer = asked.await.map_err(|error| CallError::Unreachable {
             what: what.to_owned(),
-            cause,
-        };
-        let answer = async {
-            let answer = self.client.request(request).await;
-            let (head, body) = answer
-                .map_err(|error| unreachable(innermost(&error)))?
-                .into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| unreachable(innermost(&*error)))?;
-            Ok((head.status, body.to_bytes()))
-        };
-        let late = || format!("it takes longer than {} ms", self.timeout.as_millis());
-        timeout(self.timeout, answer)
-            .await
-            .map_err(|_| unreachable(late()))?
+            cause: innermost(&error),
+        })?;
+        Ok((answer.status, answer.body))
     }
 }
 

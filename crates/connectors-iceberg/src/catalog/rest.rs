@@ -17,7 +17,7 @@ use iceberg::{
     Error, ErrorKind, NamespaceIdent, TableCommit, TableIdent, TableRequirement, TableUpdate,
 };
 use millstream_connectors::SinkError;
-use millstream_connectors::sinks::https::{Answer, Https};
+use millstream_https::{Answer, Https};
 use millstream_types::WallClock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -209,7 +209,7 @@ impl Rest {
             .client
             .ask(request, ANSWER_BYTES_MAX, ANSWER_TIME)
             .await;
-        asked.map_err(|error| SinkError::new(format!("the catalog: {error}")))
+        asked.map_err(|error| SinkError::of("the catalog", &error))
     }
 }
 

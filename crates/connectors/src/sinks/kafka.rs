@@ -21,11 +21,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_https::checked_by;
 use tokio_rustls::TlsConnector;
 
 use self::cluster::{Cluster, How};
 use self::sink::KafkaSink;
-use super::authorities::checked_by;
 use crate::{FieldPath, Guarantee, Opener, Sink, SinkError};
 
 pub use self::sasl::{Login, Mechanism};

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{ActuatorFuture, Running, Workers};
-use crate::requests::{Requests, Roots, beginning, failed};
+use crate::requests::{Requests, beginning, failed};
 use crate::{CallError, WorkerChange};
 
 /// Whom to ask.
@@ -80,7 +80,7 @@ impl Hook {
             Ok::<_, CallError>(value)
         });
         Ok(Self {
-            requests: Requests::new(Roots::of(&settings.url, None), settings.timeout)?,
+            requests: Requests::new(&settings.url, None, settings.timeout)?,
             shown: without_query(&settings.url).to_owned(),
             url: settings.url,
             token: token.transpose()?,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{ActuatorFuture, Running, Workers};
-use crate::requests::{Requests, Roots, beginning, failed};
+use crate::requests::{Requests, beginning, failed};
 use crate::{CallError, WorkerChange};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -123,10 +123,9 @@ impl Kubernetes {
         } = &settings;
         let (server, plural) = (server.trim_end_matches('/'), kind.plural());
         let url = format!("{server}/apis/apps/v1/namespaces/{namespace}/{plural}/{name}/scale");
-        let roots = Roots::of(&url, settings.ca_file.as_deref());
         Ok(Self {
             what: format!("{plural}/{name} in {namespace}"),
-            requests: Requests::new(roots, TIMEOUT)?,
+            requests: Requests::new(&url, settings.ca_file.as_deref(), TIMEOUT)?,
             url,
             settings,
         })

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Request};
 use http_body_util::Full;
+use millstream_https::Https;
 use millstream_types::WallClock;
 
 use super::answer::{NotTaken, of_function, of_status};
 use super::signature::id_of;
 use super::{Settings, Shape};
-use crate::sinks::https::Https;
 use crate::{Item, SinkError};
 
 /// An answer that says more says nothing.
@@ -45,7 +45,7 @@ impl Requests {
             .ask(request, ANSWER_BYTES_MAX, self.settings.timeout);
         let answer = asked
             .await
-            .map_err(|error| NotTaken::Unknown(error.message))?;
+            .map_err(|error| NotTaken::Unknown(SinkError::from(error).message))?;
         of_status(answer.status, &answer.body)?;
         match self.settings.shape {
             Shape::Records => Ok(()),

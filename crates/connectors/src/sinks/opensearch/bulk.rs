@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::Full;
+use millstream_https::Https;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answer::outcomes;
 use super::{Credentials, Settings};
 use crate::sinks::halves::NotWritten;
-use crate::sinks::https::Https;
 use crate::{Item, Outcome, SinkError};
 
 /// What is answered of thousands of items that all failed.
@@ -63,7 +63,7 @@ impl Bulk {
         let asked = self.https.ask(request, ANSWER_BYTES_MAX, self.timeout);
         let answer = asked
             .await
-            .map_err(|error| NotWritten::Unknown(error.message))?;
+            .map_err(|error| NotWritten::Unknown(SinkError::from(error).message))?;
         outcomes(answer.status, &answer.body, count)
     }
 

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Uri};
 use http_body_util::Full;
+use millstream_https::{Answer, Https};
 use millstream_types::WallClock;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::sinks::https::{Answer, Https};
 use crate::{SinkError, SinkFuture};
 
 /// In signatures and in the address.
@@ -190,7 +190,7 @@ impl Calls for Signed {
             };
             let request = self.request(operation, &members).await.map_err(unknown)?;
             let asked = self.https.ask(request, ANSWER_BYTES_MAX, TIMEOUT).await;
-            read(operation, &asked.map_err(unknown)?)
+            read(operation, &asked.map_err(|error| unknown(error.into()))?)
         })
     }
 }
