@@ -11,7 +11,7 @@ from kinesis import Consumer, DynamoDBCheckPointer, StringProcessor
 async def main():
     endpoint, region = os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_REGION"]
     checkpointer = DynamoDBCheckPointer(
-        os.environ["APPLICATION"], id=os.environ["WORKER"], session_timeout=10, heartbeat_frequency=2,
+        os.environ["APPLICATION"], id=os.environ["WORKER"], session_timeout=20, heartbeat_frequency=2,
         endpoint_url=endpoint, region_name=region)
     consumer = Consumer(
         os.environ["STREAM"], endpoint_url=endpoint, region_name=region, checkpointer=checkpointer,
