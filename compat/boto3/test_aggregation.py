@@ -75,10 +75,19 @@ def text_of(user):
 def test_the_bytes_are_those_of_the_module_for_python(stream, put_aggregated):
     sent = [{"PartitionKey": f"sensor-{n % 3}", "Data": f"value {n}"} for n in range(20)]
     put_aggregated(stream, sent)
-    theirs = RecordAggregator()
-    for record in sent:
-        theirs.add_user_record(record["PartitionKey"], record["Data"].encode())
-    _, _, data = theirs.clear_and_get().get_contents()
-    ours = read(stream)["shardId-000000000000"]
-    # The outer partition key is the KPL's.
-    assert [(record["PartitionKey"], record["Data"]) for record in ours] == [("a", data)]
+    ours, left = read(stream)["shardId-000000000000"], list(sent)
+    together = 0
+    # On a busy machine the producer's time for more may be over before all of them have come.
+    for record in ours:
+        count = len(list(iter_deaggregate_records([record], data_format="Boto3")))
+        part, left = left[:count], left[count:]
+        theirs = RecordAggregator()
+        for user in part:
+            theirs.add_user_record(user["PartitionKey"], user["Data"].encode())
+        # The outer partition key is the KPL's.
+        expected = ("a", theirs.clear_and_get().get_contents()[2])
+        if count == 1:
+            expected = (part[0]["PartitionKey"], part[0]["Data"].encode())
+        assert (record["PartitionKey"], record["Data"]) == expected
+        together = max(together, count)
+    assert not left and together > 1
