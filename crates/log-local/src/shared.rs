@@ -104,15 +104,18 @@ impl Shared {
         }
     }
 
-    /// Makes durable what was answered before, as in `os` mode. After one of these has failed no other succeeds: the system
-    /// tells whoever asks first only, and to the next it says that all is well.
+    /// Makes durable what was answered before, as in `os` mode. One that fails is final, whoever asked for it, and no other
+    /// succeeds: the system tells only the first who asks, and the next one that all is well.
     pub(crate) fn sync_answered(&self, file: &dyn DiskFile) -> io::Result<()> {
         let mut has_failed = self.answered_sync_failed.lock();
         if *has_failed {
             return Err(io::Error::other("a sync before this one has failed"));
         }
         let synced = file.sync_data();
-        *has_failed = synced.is_err();
+        if let Err(error) = &synced {
+            *has_failed = true;
+            self.fail(format!("a sync of what was answered before: {error}"));
+        }
         synced
     }
 

@@ -2,14 +2,15 @@
 //! leaves its pages there as if they were clean, and no later sync writes them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use millstream_log::{LogEngine, Place};
+use millstream_log::{GroupId, LogEngine, LogId, LogSpec, Place};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
 use millstream_log_local::{Durability, LocalEngine, LocalSettings, OpenError};
 
-use crate::folder::{append_one, create};
+use crate::folder::{append_one, create, data, failure};
 use crate::gaps::read_all;
 use crate::workload::{TestClock, small_settings};
 
@@ -100,4 +101,32 @@ fn a_start_that_a_power_cut_ends_leaves_nothing_damaged() {
             }
         }
     }
+}
+
+/// In `os` mode housekeeping makes durable what was answered before, for its manifest: nobody else would hear of it.
+#[test]
+fn a_failed_sync_of_housekeeping_is_final() {
+    let disk = PowerCutDisk::new();
+    let settings = LocalSettings {
+        durability: Durability::Os,
+        hurry: Duration::ZERO,
+        ..small_settings()
+    };
+    let clock = Arc::new(TestClock::default());
+    let opened = LocalEngine::open_stepped(Arc::new(disk.clone()), settings, clock);
+    let (engine, mut stepper) = opened.unwrap();
+    let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+    stepper.work();
+    let place = block_on(created).unwrap();
+    disk.set_faults(Faults {
+        next_sync_fails_on: Some("log-housekeep"),
+        ..Faults::default()
+    });
+    // Enough for one segment to be sealed, and not for another.
+    for number in 0..20 {
+        drop(engine.append_many(vec![data(place, format!("{number:0>900}"))]));
+        stepper.work();
+    }
+    assert_eq!(engine.stats().sealed_segments, 1);
+    assert!(failure(&engine).unwrap().contains("answered before"));
 }
