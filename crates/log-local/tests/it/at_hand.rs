@@ -1,44 +1,59 @@
 //! Without an fsync those who append commit by themselves.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::executor::block_on;
-use millstream_log::{AppendError, LogEngine, NotWritten, Place};
+use millstream_log::{AppendError, GroupId, LogEngine, LogId, LogSpec, NotWritten, Place};
 use millstream_log_local::disk::power_cut::{Faults, PowerCutDisk};
-use millstream_log_local::{Durability, LocalEngine, LocalSettings};
+use millstream_log_local::{Durability, LocalEngine, LocalSettings, Stepper};
 use tokio::time::timeout;
 
 use crate::folder::{append_one, create, data, failure};
 use crate::workload::{TestClock, read_all, small_settings};
 
-fn open_in_os_mode(disk: &PowerCutDisk) -> LocalEngine {
-    let settings = LocalSettings {
+fn settings() -> LocalSettings {
+    LocalSettings {
         durability: Durability::Os,
         segment_bytes: vec![64 << 10],
         ..small_settings()
-    };
+    }
+}
+
+fn open_in_os_mode(disk: &PowerCutDisk) -> LocalEngine {
     let clock = Arc::new(TestClock::default());
-    LocalEngine::open_on(Arc::new(disk.clone()), settings, clock).unwrap()
+    LocalEngine::open_on(Arc::new(disk.clone()), settings(), clock).unwrap()
+}
+
+/// An engine with one entry in the open segment. It has no threads: who appends is never beaten to it by another.
+fn open_alone(disk: &PowerCutDisk) -> (LocalEngine, Stepper, Place) {
+    let clock = Arc::new(TestClock::default());
+    let settings = LocalSettings {
+        hurry: Duration::ZERO,
+        ..settings()
+    };
+    let opened = LocalEngine::open_stepped(Arc::new(disk.clone()), settings, clock);
+    let (engine, mut stepper) = opened.unwrap();
+    let created = engine.create(GroupId(1), LogId(1), LogSpec::default());
+    stepper.work();
+    let place = created.now_or_never().unwrap().unwrap();
+    // It opens the segment, which is not for a caller's thread.
+    let appended = engine.append_many(vec![data(place, "first")]);
+    stepper.work();
+    assert!(appended.now_or_never().unwrap()[0].is_ok());
+    (engine, stepper, place)
 }
 
 /// Nobody else has to run for it: the answer is there when the call returns.
 #[test]
 fn an_append_is_committed_in_its_call() {
-    let engine = open_in_os_mode(&PowerCutDisk::new());
-    let place = create(&engine, 1, 1);
-    // The first one opens the segment, which may take a while.
-    append_one(&engine, place, "first").unwrap();
+    let (engine, _stepper, place) = open_alone(&PowerCutDisk::new());
     for number in 1..=100 {
         let commits = engine.stats().commits;
-        let mut appended = engine.append_many(vec![data(place, "next")]);
-        let Poll::Ready(answers) = appended
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        else {
-            panic!("it waits for another thread");
-        };
+        let appended = engine.append_many(vec![data(place, "next")]);
+        let answers = appended.now_or_never();
+        let answers = answers.expect("it waits for no other thread");
         assert_eq!(answers[0].as_ref().unwrap().offset, number);
         assert_eq!(engine.stats().commits, commits + 1);
     }
@@ -95,9 +110,7 @@ fn nobody_waits_for_ever_where_many_append_at_once() {
 #[test]
 fn a_write_that_fails_is_final() {
     let disk = PowerCutDisk::new();
-    let engine = open_in_os_mode(&disk);
-    let place = create(&engine, 1, 1);
-    append_one(&engine, place, "before").unwrap();
+    let (engine, stepper, place) = open_alone(&disk);
     let here = std::thread::current();
     let name: &'static str = here.name().unwrap().to_owned().leak();
     disk.set_faults(Faults {
@@ -110,5 +123,6 @@ fn a_write_that_fails_is_final() {
     let stopped = Err(AppendError::NotWritten(NotWritten::Stopped));
     assert_eq!(append_one(&engine, place, "later"), stopped);
     assert_eq!(read_all(&engine, place).len(), 1);
+    drop(stepper);
     assert!(block_on(engine.stop()).is_err());
 }
