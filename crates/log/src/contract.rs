@@ -49,6 +49,7 @@ pub mod random;
 pub mod reads;
 pub mod reopen;
 mod run;
+mod seeds;
 pub mod snapshots;
 mod sparse;
 pub mod status;
@@ -65,6 +66,7 @@ pub use random::run_random;
 pub use run::{
     run, run_on_threads, run_store, run_to_failure, run_where_dense, run_where_in_place,
 };
+pub use seeds::{CountedRandomness, for_each_seed};
 pub use sparse::SparseEngine;
 pub use subject::Subject;
 pub use trial::{Trial, close, data};

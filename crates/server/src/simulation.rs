@@ -12,13 +12,12 @@ mod history;
 mod line;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millstream_log::contract::ManualClock;
+use millstream_log::contract::{CountedRandomness, ManualClock, for_each_seed};
 use millstream_log::{MemoryEngine, MemorySettings, MemorySnapshots};
 use millstream_streams::{CallHooks, Computing, StreamService, StreamSettings};
-use millstream_types::{AccountId, NoRandomness, Randomness, TimestampMs};
+use millstream_types::{AccountId, TimestampMs};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -59,26 +58,6 @@ fn the_same_seed_tells_the_same_story() {
         one.stored_count()
     });
     assert!(stored > 50, "the clients get on");
-}
-
-/// Tells the story of each seed; how many records were acknowledged in one, on average.
-fn for_each_seed(count: u64, tell: impl Fn(u64) -> usize + std::panic::RefUnwindSafe) -> u64 {
-    let setting = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse().expect(name))
-    };
-    let first = setting("MILLSTREAM_SEED").unwrap_or(0);
-    let count: u64 = setting("MILLSTREAM_CASES").unwrap_or(count);
-    let mut stored = 0;
-    for seed in first..first + count {
-        let told = std::panic::catch_unwind(|| tell(seed));
-        let told = told
-            .unwrap_or_else(|_| panic!("seed {seed}: MILLSTREAM_SEED={seed} MILLSTREAM_CASES=1"));
-        stored += told as u64;
-    }
-    println!("{stored} records acknowledged in {count} seeds from {first} on");
-    stored / count
 }
 
 /// Runs one seed in simulated time.
@@ -164,21 +143,6 @@ impl PortServices for Alone {
     }
 }
 
-/// Bytes that are different each time and the same in each run.
-#[derive(Debug)]
-struct CountedRandomness(AtomicU64);
-
-impl Randomness for CountedRandomness {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        for part in bytes.chunks_mut(8) {
-            let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-            let spread = count.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-            part.copy_from_slice(&spread[..part.len()]);
-        }
-        Ok(())
-    }
-}
-
 /// What outlives a server, and the server that runs now.
 struct Machine {
     clock: Arc<ManualClock>,
@@ -204,7 +168,7 @@ impl Machine {
         Self {
             memory: MemoryEngine::new(MemorySettings::default(), clock.clone()),
             clock,
-            randomness: Arc::new(CountedRandomness(AtomicU64::new(seed << 32))),
+            randomness: Arc::new(CountedRandomness::new(seed)),
             snapshots: Arc::new(MemorySnapshots::new()),
             network: Network::default(),
             running: None,

@@ -10,6 +10,7 @@ use millstream_types::WallClock;
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
+use super::seeds::setting;
 use super::{Subject, Trial, run};
 use model::Model;
 use operation::Operation;
@@ -55,12 +56,6 @@ pub fn operations_agree_with_a_model() -> bool {
 /// Operations on an engine that is stopped and opened again in between.
 pub fn operations_agree_with_a_model_across_restarts() -> bool {
     true
-}
-
-fn setting(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    let number = text.parse();
-    Some(number.unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 async fn agree(trial: &mut Trial, operations: Vec<Operation>) {
