@@ -263,6 +263,12 @@ impl StreamService {
         calls_ended.is_ok() && workers_ended && follower_ended
     }
 
+    /// Up to which place of the command log this service has followed: every command below has taken effect here. Of two
+    /// on one engine, the one with the lower place does not know yet what the other does.
+    pub fn commands_followed(&self) -> u64 {
+        self.inner.commands.followed()
+    }
+
     /// How many subscriptions are open.
     pub fn subscriptions_open(&self) -> usize {
         self.inner.subscriptions.open()

@@ -64,6 +64,11 @@ impl Outcomes {
         self.told.notify_waiters();
     }
 
+    /// Everything below is applied.
+    pub(super) fn next(&self) -> u64 {
+        self.state.lock().next
+    }
+
     /// Begins to keep outcomes.
     pub(super) fn watch(&self) -> Watch<'_> {
         let mut state = self.state.lock();

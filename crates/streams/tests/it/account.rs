@@ -22,13 +22,19 @@ impl World {
         let request = UpdateAccountSettingsRequest {
             minimum_throughput_billing_commitment: CommitmentChange { status },
         };
-        let updated = self.service.update_account_settings(&self.caller, request);
+        let updated = self
+            .service()
+            .await
+            .update_account_settings(&self.caller, request);
         updated.await.unwrap().minimum_throughput_billing_commitment
     }
 
     async fn commitment_of(&self, caller: &Caller) -> Commitment {
         let request = DescribeAccountSettingsRequest {};
-        let described = self.service.describe_account_settings(caller, request);
+        let described = self
+            .service()
+            .await
+            .describe_account_settings(caller, request);
         described
             .await
             .unwrap()
@@ -37,7 +43,8 @@ impl World {
 
     async fn limits(&self, caller: &Caller) -> DescribeLimitsResponse {
         let described = self
-            .service
+            .service()
+            .await
             .describe_limits(caller, DescribeLimitsRequest {});
         described.await.unwrap()
     }
@@ -64,7 +71,7 @@ async fn limits_count_shards_and_on_demand_streams_of_one_account_and_region() {
         shard_count: None,
         ..create("c", 1)
     };
-    let created = world.service.create_stream(&world.caller, request);
+    let created = world.service().await.create_stream(&world.caller, request);
     created.await.unwrap();
     let limits = |open_shard_count, on_demand_stream_count| DescribeLimitsResponse {
         shard_limit: 9,

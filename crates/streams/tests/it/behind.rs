@@ -12,7 +12,10 @@ async fn counted(world: &World, iterator: &str, limit: u32) -> (usize, Option<St
         limit: Some(limit),
         stream_arn: None,
     };
-    let counting = world.service.get_records_counting(&world.caller, request);
+    let counting = world
+        .service()
+        .await
+        .get_records_counting(&world.caller, request);
     let (answer, behind) = counting.await.expect("read");
     (answer.records.len(), answer.next_shard_iterator, behind)
 }

@@ -50,7 +50,8 @@ impl World {
             tags: Default::default(),
         };
         let registered = self
-            .service
+            .service()
+            .await
             .register_stream_consumer(&self.caller, request)
             .await;
         registered
@@ -65,7 +66,8 @@ impl World {
             consumer_arn: Some(arn.into()),
         };
         let done = self
-            .service
+            .service()
+            .await
             .deregister_stream_consumer(&self.caller, request)
             .await;
         done.map_err(ApiError::from)
@@ -77,7 +79,11 @@ impl World {
             stream_arn: None,
             enforce_consumer_deletion: Some(true),
         };
-        let deleted = self.service.delete_stream(&self.caller, request).await;
+        let deleted = self
+            .service()
+            .await
+            .delete_stream(&self.caller, request)
+            .await;
         deleted.expect("deleted");
     }
 
@@ -86,7 +92,8 @@ impl World {
         request: DescribeStreamConsumerRequest,
     ) -> Result<ConsumerDescription, ApiError> {
         let described = self
-            .service
+            .service()
+            .await
             .describe_stream_consumer(&self.caller, request)
             .await;
         described
@@ -106,7 +113,8 @@ impl World {
         };
         change(&mut request);
         let listed = self
-            .service
+            .service()
+            .await
             .list_stream_consumers(&self.caller, request)
             .await;
         listed.map_err(ApiError::from)
@@ -118,7 +126,8 @@ impl World {
             stream_arn: None,
         };
         let summary = self
-            .service
+            .service()
+            .await
             .describe_stream_summary(&self.caller, request)
             .await;
         summary

@@ -37,7 +37,8 @@ async fn a_created_stream_is_active_and_described_as_on_aws() {
     assert_eq!(numbers, expected);
     assert_eq!(world.stream_names().await, ["meters"]);
     let again = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("meters", 1))
         .await;
     let text = "Stream meters under account 210987654321 already exists.";
@@ -52,7 +53,8 @@ async fn the_summary_counts_open_shards() {
         ..create("meters", 2)
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, request)
         .await
         .unwrap();
@@ -62,7 +64,8 @@ async fn the_summary_counts_open_shards() {
         stream_arn: None,
     };
     let answer = world
-        .service
+        .service()
+        .await
         .describe_stream_summary(&world.caller, request("meters"))
         .await;
     let summary = answer.unwrap().stream_description_summary;
@@ -70,7 +73,8 @@ async fn the_summary_counts_open_shards() {
     assert_eq!(summary.max_record_size_in_kib, 2_048);
     assert_eq!(summary.stream_status, StreamStatus::Active);
     let missing = world
-        .service
+        .service()
+        .await
         .describe_stream_summary(&world.caller, request("nope"))
         .await;
     assert_eq!(on_wire(missing).0, ErrorCode::ResourceNotFound);
@@ -83,7 +87,8 @@ async fn a_deleted_stream_is_gone() {
     world.delete("meters").await;
     assert!(world.stream_names().await.is_empty());
     let described = world
-        .service
+        .service()
+        .await
         .describe_stream(&world.caller, describe("meters"))
         .await;
     let text = "Stream meters under account 210987654321 not found.";
@@ -101,7 +106,11 @@ async fn modes_and_shard_counts_must_fit() {
             stream_mode_details: mode.map(|stream_mode| StreamModeDetails { stream_mode }),
             ..create(name, 1)
         };
-        world.service.create_stream(&world.caller, request).await
+        world
+            .service()
+            .await
+            .create_stream(&world.caller, request)
+            .await
     };
     create_with(None, None, "neither").await.unwrap();
     let stream = world.describe("neither").await;
@@ -139,7 +148,8 @@ async fn a_quota_of_shards_holds_for_creating_and_splitting() {
         )
     };
     let refused = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("b", 2))
         .await;
     assert_eq!(on_wire(refused), (ErrorCode::LimitExceeded, text(2, 2)));
@@ -152,7 +162,8 @@ async fn a_quota_of_shards_holds_for_creating_and_splitting() {
         ..caller()
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&elsewhere, create("b", 3))
         .await
         .unwrap();
@@ -227,7 +238,11 @@ async fn descriptions_come_in_pages_of_100_shards() {
             exclusive_start_shard_id: start.map(Into::into),
             ..describe("meters")
         };
-        let answer = world.service.describe_stream(&world.caller, request).await;
+        let answer = world
+            .service()
+            .await
+            .describe_stream(&world.caller, request)
+            .await;
         let stream = answer.unwrap().stream_description;
         let first = stream.shards.first().map(|shard| shard.shard_id.clone());
         (stream.shards.len(), first, stream.has_more_shards)
@@ -254,7 +269,8 @@ async fn streams_are_listed_by_name_in_pages_of_one_account_and_region() {
         ..caller()
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&elsewhere, create("s0005", 1))
         .await
         .unwrap();
@@ -264,7 +280,8 @@ async fn streams_are_listed_by_name_in_pages_of_one_account_and_region() {
         next_token: None,
     };
     let first = world
-        .service
+        .service()
+        .await
         .list_streams(&world.caller, request.clone())
         .await
         .unwrap();
@@ -278,7 +295,8 @@ async fn streams_are_listed_by_name_in_pages_of_one_account_and_region() {
         ..request.clone()
     };
     let second = world
-        .service
+        .service()
+        .await
         .list_streams(&world.caller, next)
         .await
         .unwrap();
@@ -294,7 +312,8 @@ async fn streams_are_listed_by_name_in_pages_of_one_account_and_region() {
         ..request.clone()
     };
     let some = world
-        .service
+        .service()
+        .await
         .list_streams(&world.caller, after)
         .await
         .unwrap();
@@ -306,7 +325,15 @@ async fn streams_are_listed_by_name_in_pages_of_one_account_and_region() {
             exclusive_start_stream_name: start.map(Into::into),
             next_token: token,
         };
-        async { on_wire(world.service.list_streams(&world.caller, request).await) }
+        async {
+            on_wire(
+                world
+                    .service()
+                    .await
+                    .list_streams(&world.caller, request)
+                    .await,
+            )
+        }
     };
     let both = refused(first.next_token.clone(), Some("s0")).await;
     let text = "NextToken and ExclusiveStartStreamName cannot be provided together.";

@@ -174,7 +174,10 @@ async fn a_reader_gets_what_lies_before_damage_and_the_number_to_go_on_after() {
         assert_eq!(behind.records.len(), 1);
         assert_eq!(behind.records[0].data(), b"four");
     }
-    assert_eq!(world.service.skipped_damage(), SkippedDamage::default());
+    assert_eq!(
+        world.service().await.skipped_damage(),
+        SkippedDamage::default()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +193,7 @@ async fn readers_that_are_to_pass_over_damage_are_counted() {
         times: 1,
         entries: 2,
     };
-    assert_eq!(world.service.skipped_damage(), once);
+    assert_eq!(world.service().await.skipped_damage(), once);
     read().await;
     // A subscriber passes over too.
     let consumer = world.register("meters", "billing").await.consumer_arn;
@@ -206,5 +209,5 @@ async fn readers_that_are_to_pass_over_damage_are_counted() {
         times: 3,
         entries: 6,
     };
-    assert_eq!(world.service.skipped_damage(), thrice);
+    assert_eq!(world.service().await.skipped_damage(), thrice);
 }

@@ -84,7 +84,7 @@ impl Encrypted {
                 StreamService::open_with(engine, snapshots, clock, settings, hooks).await
             }
         };
-        self.world.service = opened?;
+        self.world.services = Services::one(opened?);
         Ok(())
     }
 
@@ -97,7 +97,8 @@ impl Encrypted {
         };
         let world = &self.world;
         let started = world
-            .service
+            .service()
+            .await
             .start_stream_encryption(&world.caller, request);
         started.await.map_err(ApiError::from)
     }
@@ -114,7 +115,10 @@ impl Encrypted {
             key_id: KEY_ID.into(),
         };
         let world = &self.world;
-        let stopped = world.service.stop_stream_encryption(&world.caller, request);
+        let stopped = world
+            .service()
+            .await
+            .stop_stream_encryption(&world.caller, request);
         stopped.await.map_err(ApiError::from).unwrap();
     }
 
@@ -163,7 +167,8 @@ impl Encrypted {
     async fn status(&self) -> Option<StreamStatus> {
         let world = &self.world;
         let described = world
-            .service
+            .service()
+            .await
             .describe_stream(&world.caller, describe("meters"));
         let described = described.await.ok()?;
         Some(described.stream_description.stream_status)
@@ -359,7 +364,7 @@ async fn sealed_records_are_past_retention_like_others() {
     world.put("meters", "key", SECRET).await;
     world.clock.advance_ms(DAY_MS / 2);
     assert_eq!(encrypted.read().await.len(), 1);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     assert_eq!(encrypted.read().await.len(), 1);
 }
 

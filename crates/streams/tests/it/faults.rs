@@ -38,7 +38,8 @@ async fn attempt(world: &World, change: Change) {
     match change {
         Change::Create => {
             let created = world
-                .service
+                .service()
+                .await
                 .create_stream(&world.caller, create("other", 3));
             drop(created.await);
         }
@@ -62,7 +63,8 @@ async fn settled(world: &World) {
         let mut is_changing = false;
         for name in world.stream_names().await {
             let described = world
-                .service
+                .service()
+                .await
                 .describe_stream(&world.caller, describe(&name))
                 .await;
             is_changing |= described.is_ok_and(|answer| {
@@ -194,7 +196,8 @@ async fn a_command_without_an_answer_holds_up_no_other_and_is_looked_for() {
         .crash_onto(|memory| FaultyEngine::new(memory, 0, Fault::NoAnswer { done: false }))
         .await;
     let first = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("meters", 1));
     let second = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -234,7 +237,8 @@ async fn a_command_whose_outcome_stays_unknown_is_an_internal_failure() {
         })
         .await;
     let created = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("meters", 1));
     let failure = (
         ErrorCode::InternalFailure,

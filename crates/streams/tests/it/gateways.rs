@@ -131,10 +131,9 @@ async fn of_two_that_create_the_same_stream_at_once_one_is_told_that_it_exists()
         let (one, other) = gateways(engine, StreamSettings::default()).await;
         for round in 0..20 {
             let name = format!("meters-{round}");
-            let create = |world: &World| {
-                let (service, caller) = (world.service.clone(), world.caller.clone());
-                let request = create(&name, 1);
-                async move { service.create_stream(&caller, request).await }
+            let create = async |world: &World| {
+                let (service, request) = (world.service().await, create(&name, 1));
+                service.create_stream(&world.caller, request).await
             };
             let (here, there) = tokio::join!(create(&one), create(&other));
             let results = [here.map_err(ApiError::from), there.map_err(ApiError::from)];
@@ -204,7 +203,7 @@ async fn a_command_that_the_others_snapshot_has_overtaken_is_not_written_again()
         });
         let (other, faulty) = (other.await, faulty.expect("made"));
         faulty.hold_reads(true);
-        let (service, caller) = (other.service.clone(), other.caller.clone());
+        let (service, caller) = (other.service().await.clone(), other.caller.clone());
         let creating = async move { service.create_stream(&caller, create("meters", 1)).await };
         let creating = tokio::spawn(creating);
         soon(async || one.has("meters").await).await;

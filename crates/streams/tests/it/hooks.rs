@@ -191,7 +191,8 @@ async fn without_random_numbers_no_command_is_written() {
     });
     let world = world.await;
     let created = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("meters", 1));
     let refused = created.await.expect_err("no id for the command");
     assert_eq!(refused.code(), ErrorCode::InternalFailure);

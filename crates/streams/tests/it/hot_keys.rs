@@ -22,7 +22,8 @@ async fn heat(world: &World, stream: &str, shard: &str) -> Option<ShardHeat> {
         stream_arn: None,
     };
     let asked = world
-        .service
+        .service()
+        .await
         .get_records_and_heat(&world.caller, request, 10);
     asked.await.expect("read").1
 }

@@ -57,7 +57,11 @@ async fn a_forged_iterator_is_invalid() {
         ..caller()
     };
     for other in [other_account, other_region] {
-        let read = world.service.get_records(&other, request.clone()).await;
+        let read = world
+            .service()
+            .await
+            .get_records(&other, request.clone())
+            .await;
         assert_eq!(on_wire(read), invalid, "{other:?}");
     }
     let with_arn = |name: &str| GetRecordsRequest {
@@ -66,13 +70,15 @@ async fn a_forged_iterator_is_invalid() {
     };
     assert!(
         world
-            .service
+            .service()
+            .await
             .get_records(&world.caller, with_arn("meters"))
             .await
             .is_ok()
     );
     let read = world
-        .service
+        .service()
+        .await
         .get_records(&world.caller, with_arn("other"))
         .await;
     assert_eq!(on_wire(read).0, ErrorCode::InvalidArgument);
@@ -209,7 +215,8 @@ async fn types_and_their_parameters_must_fit() {
     for (mut request, number, text) in cases {
         request.starting_sequence_number = number.cloned();
         let given = world
-            .service
+            .service()
+            .await
             .get_shard_iterator(&world.caller, request)
             .await;
         assert_eq!(on_wire(given), (ErrorCode::InvalidArgument, text));
@@ -217,7 +224,8 @@ async fn types_and_their_parameters_must_fit() {
     let mut request = base(Start::Time(0));
     request.timestamp = None;
     let given = world
-        .service
+        .service()
+        .await
         .get_shard_iterator(&world.caller, request)
         .await;
     let text = "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no \

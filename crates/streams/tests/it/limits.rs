@@ -220,7 +220,8 @@ async fn an_on_demand_stream_has_the_limits_of_its_shards() {
         ..create("meters", 1)
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, request)
         .await
         .unwrap();

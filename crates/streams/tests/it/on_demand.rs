@@ -55,7 +55,11 @@ async fn on_demand() -> (World, Arc<Diary>) {
         }),
         ..create("meters", 1)
     };
-    let created = world.service.create_stream(&world.caller, request).await;
+    let created = world
+        .service()
+        .await
+        .create_stream(&world.caller, request)
+        .await;
     created.unwrap();
     (world, diary)
 }
@@ -84,7 +88,7 @@ impl World {
     /// Lets time pass, looks, and waits for what that begins.
     async fn look_after(&self, ms: u64) {
         self.clock.advance_ms(ms);
-        self.service.scale_on_demand().await.unwrap();
+        self.service().await.scale_on_demand().await.unwrap();
         while self.describe("meters").await.stream_status != StreamStatus::Active {
             tokio::task::yield_now().await;
         }
@@ -160,13 +164,14 @@ async fn a_stream_grows_with_its_traffic_and_shrinks_a_month_after_it() {
         world.look_after(DAY_MS).await;
     }
     assert_eq!(world.open_shards().await, 4);
+    let service = world.service().await;
+    assert_eq!(service.on_demand_reshards(Reshards::Splits), 0);
+    assert!(service.on_demand_reshards(Reshards::Merges) >= 14);
     let diary = diary.0.lock();
     assert!(diary.iter().all(|(kind, before, after)| match kind {
         Reshards::Splits => after > before && *after <= before * 2,
         Reshards::Merges => after < before,
     }));
-    assert_eq!(world.service.on_demand_reshards(Reshards::Splits), 0);
-    assert!(world.service.on_demand_reshards(Reshards::Merges) >= 14);
 }
 
 #[tokio::test]

@@ -205,7 +205,11 @@ async fn a_number_for_ordering_is_accepted_if_it_was_given() {
             record: record("k", b"x"),
             sequence_number_for_ordering: Some(minimum.into()),
         };
-        world.service.put_record(&world.caller, request).await
+        world
+            .service()
+            .await
+            .put_record(&world.caller, request)
+            .await
     };
     let first = world.put("meters", "k", b"x").await;
     let second = put(first.to_string()).await.unwrap().sequence_number;

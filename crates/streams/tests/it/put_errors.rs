@@ -69,7 +69,8 @@ async fn the_stream_is_named_by_name_arn_or_both() {
     ];
     for (name, arn, expected) in cases {
         let put = world
-            .service
+            .service()
+            .await
             .put_record(&world.caller, request(name, arn.as_deref()))
             .await;
         assert_eq!(
@@ -88,7 +89,11 @@ async fn the_stream_is_named_by_name_arn_or_both() {
     // Nobody is asked for keys: an ARN must not lead where the name does not.
     for caller in [elsewhere, stranger] {
         for (name, arn) in [(Some("meters"), None), (None, Some(good.as_str()))] {
-            let put = world.service.put_record(&caller, request(name, arn)).await;
+            let put = world
+                .service()
+                .await
+                .put_record(&caller, request(name, arn))
+                .await;
             assert_eq!(on_wire(put).0, ErrorCode::ResourceNotFound, "{caller:?}");
         }
     }
@@ -121,7 +126,8 @@ async fn a_record_may_be_as_large_as_its_stream_says_and_no_larger() {
         ..create("large", 1)
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, large)
         .await
         .unwrap();
@@ -177,7 +183,13 @@ async fn one_bad_hash_key_fails_the_whole_call() {
         record: bad,
         ..request(Some("meters"), None)
     };
-    let refused = on_wire(world.service.put_record(&world.caller, single).await);
+    let refused = on_wire(
+        world
+            .service()
+            .await
+            .put_record(&world.caller, single)
+            .await,
+    );
     assert_eq!(refused, (ErrorCode::InvalidArgument, text));
     assert!(world.read_shard("meters", "0").await.is_empty());
 }

@@ -165,7 +165,8 @@ async fn what_cannot_be_split_or_merged_is_refused_with_the_texts_of_aws() {
         ..create("demand", 1)
     };
     world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, on_demand)
         .await
         .expect("created");
@@ -193,7 +194,7 @@ async fn with_held_finish() -> (World, Arc<Notify>) {
 async fn a_put_that_meets_a_closing_shard_goes_to_the_child() {
     let (world, release) = with_held_finish().await;
     let before = world.put("meters", "k", b"before").await;
-    let service = world.service.clone();
+    let service = world.service().await.clone();
     let caller = world.caller.clone();
     let request = millstream_wire::shapes::SplitShardRequest {
         stream_name: Some("meters".parse().unwrap()),
@@ -244,7 +245,7 @@ async fn a_put_that_meets_a_closing_shard_goes_to_the_child() {
 #[tokio::test(start_paused = true)]
 async fn a_put_that_meets_a_closing_shard_for_a_second_is_throttled() {
     let (world, release) = with_held_finish().await;
-    let service = world.service.clone();
+    let service = world.service().await.clone();
     let caller = world.caller.clone();
     let request = millstream_wire::shapes::SplitShardRequest {
         stream_name: Some("meters".parse().unwrap()),

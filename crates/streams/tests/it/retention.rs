@@ -41,7 +41,7 @@ async fn a_record_is_read_until_the_last_millisecond_of_its_period() {
         ] {
             world.clock.set(TimestampMs(now_ms));
             if trimmed {
-                world.service.enforce_retention().await.unwrap();
+                world.service().await.enforce_retention().await.unwrap();
             }
             for start in [Start::TrimHorizon, Start::Time(START_MS)] {
                 let iterator = world.iterator("meters", "0", start).await;
@@ -61,7 +61,7 @@ async fn a_clock_that_is_wrong_for_a_second_trims_nothing() {
     world.put("meters", "k", b"old").await;
     world.split("meters", "0", 1 << 127).await.unwrap();
     world.clock.go_wrong_ms(400 * DAY_MS);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     world.clock.go_wrong_ms(0);
     let iterator = world.iterator("meters", "0", Start::TrimHorizon).await;
     let answer = world.get(&iterator).await;
@@ -77,7 +77,7 @@ async fn a_number_whose_record_is_trimmed_starts_at_what_is_left() {
     world.clock.advance_ms(DAY_MS / 2);
     world.put("meters", "k", b"new").await;
     world.clock.advance_ms(DAY_MS / 2);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     for start in [Start::At(&old), Start::After(&old)] {
         let iterator = world.iterator("meters", "0", start).await;
         let answer = world.get(&iterator).await;
@@ -95,7 +95,7 @@ async fn retention_frees_logs_and_forgets_closed_shards() {
     world.split("meters", "0", 1 << 127).await.unwrap();
     let iterator = world.iterator("meters", "0", Start::TrimHorizon).await;
     world.clock.advance_ms(DAY_MS - 1);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     assert_eq!(world.list_shards("meters").await.len(), 3);
     let fresh = world.iterator("meters", "0", Start::TrimHorizon).await;
     assert_eq!(
@@ -110,7 +110,7 @@ async fn retention_frees_logs_and_forgets_closed_shards() {
     world.clock.advance_ms(1);
     let hidden = world.list_shards("meters").await;
     assert_eq!(hidden.len(), 2);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     let shards = world.list_shards("meters").await;
     assert_eq!(shards, hidden);
     assert!(
@@ -173,7 +173,7 @@ async fn the_period_changes_at_once_and_within_bounds() {
     let world = World::new().await;
     world.create("meters", 1).await;
     world.put("meters", "k", b"x").await;
-    let service = &world.service;
+    let service = &world.service().await;
     let caller = &world.caller;
     service
         .increase_stream_retention_period(caller, increase(48))

@@ -24,7 +24,7 @@ impl World {
             shard_count: None,
             ..create("meters", 1)
         };
-        let created = self.service.create_stream(&self.caller, request);
+        let created = self.service().await.create_stream(&self.caller, request);
         created.await.expect("created");
     }
 
@@ -33,7 +33,10 @@ impl World {
             stream_name: None,
             stream_arn: Some(ARN.into()),
         };
-        let described = self.service.describe_stream_summary(&self.caller, request);
+        let described = self
+            .service()
+            .await
+            .describe_stream_summary(&self.caller, request);
         described.await.unwrap().stream_description_summary
     }
 
@@ -44,7 +47,10 @@ impl World {
             encryption_type,
             key_id: key.into(),
         };
-        let started = self.service.start_stream_encryption(&self.caller, request);
+        let started = self
+            .service()
+            .await
+            .start_stream_encryption(&self.caller, request);
         started.await.map_err(ApiError::from)
     }
 
@@ -55,7 +61,10 @@ impl World {
             encryption_type: EncryptionType::Kms,
             key_id: key.into(),
         };
-        let stopped = self.service.stop_stream_encryption(&self.caller, request);
+        let stopped = self
+            .service()
+            .await
+            .stop_stream_encryption(&self.caller, request);
         stopped.await.map_err(ApiError::from)
     }
 
@@ -65,7 +74,10 @@ impl World {
             stream_mode_details: StreamModeDetails { stream_mode: mode },
             warm_throughput_mibps: warm,
         };
-        let updated = self.service.update_stream_mode(&self.caller, request);
+        let updated = self
+            .service()
+            .await
+            .update_stream_mode(&self.caller, request);
         updated.await.map_err(ApiError::from)
     }
 
@@ -74,7 +86,10 @@ impl World {
             stream_arn: Some(ARN.into()),
             max_record_size_in_kib: kib,
         };
-        let updated = self.service.update_max_record_size(&self.caller, request);
+        let updated = self
+            .service()
+            .await
+            .update_max_record_size(&self.caller, request);
         updated.await.map_err(ApiError::from)
     }
 
@@ -85,7 +100,8 @@ impl World {
             warm_throughput_mibps: mibps,
         };
         let updated = self
-            .service
+            .service()
+            .await
             .update_stream_warm_throughput(&self.caller, request);
         let answer = updated.await.map_err(ApiError::from)?;
         assert_eq!(answer.stream_arn, ARN);
@@ -98,7 +114,8 @@ impl World {
             record_distribution_strategy: strategy,
         };
         let updated = self
-            .service
+            .service()
+            .await
             .update_stream_record_distribution_strategy(&self.caller, request);
         updated.await.map_err(ApiError::from)
     }
@@ -188,7 +205,8 @@ async fn monitoring_answers_what_was_on_and_what_is_on() {
             shard_level_metrics: metrics.to_vec(),
         };
         let enabled = world
-            .service
+            .service()
+            .await
             .enable_enhanced_monitoring(&world.caller, request);
         let answer = enabled.await.unwrap();
         assert_eq!(
@@ -207,7 +225,8 @@ async fn monitoring_answers_what_was_on_and_what_is_on() {
             shard_level_metrics: metrics.to_vec(),
         };
         let disabled = world
-            .service
+            .service()
+            .await
             .disable_enhanced_monitoring(&world.caller, request);
         let answer = disabled.await.unwrap();
         (
@@ -323,7 +342,10 @@ async fn records_may_be_as_large_as_the_stream_says() {
         stream_arn: None,
         max_record_size_in_kib: 2048,
     };
-    let refused = world.service.update_max_record_size(&world.caller, request);
+    let refused = world
+        .service()
+        .await
+        .update_max_record_size(&world.caller, request);
     assert_eq!(
         on_wire(refused.await),
         invalid("Either StreamName or StreamARN should be provided.")
@@ -411,7 +433,11 @@ async fn warm_throughput_is_for_on_demand_streams_of_committed_accounts() {
             record_distribution_strategy: strategy,
             ..create(name, 1)
         };
-        world.service.create_stream(&world.caller, request).await
+        world
+            .service()
+            .await
+            .create_stream(&world.caller, request)
+            .await
     };
     let refused = on_wire(create_with("other", None, Some(9), None).await);
     assert_eq!(refused, invalid(&no_commitment));

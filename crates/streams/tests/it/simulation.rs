@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_log::contract::for_each_seed;
 use millstream_streams::{Computing, StreamSettings};
 use millstream_types::ShardId;
 use millstream_wire::shapes::StreamStatus;
@@ -61,25 +62,6 @@ fn assert_same_story(one: History, other: History) -> usize {
     assert_eq!(differs, None, "of {} lines", one.lines().count());
     assert_eq!(one.len(), other.len());
     stored
-}
-
-/// Tells the story of each seed; how many records were acknowledged in one, on average.
-fn for_each_seed(count: u64, tell: impl Fn(u64) -> usize + std::panic::RefUnwindSafe) -> u64 {
-    let setting = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-    let (first, count) = (
-        setting("MILLSTREAM_SEED").unwrap_or(0),
-        setting("MILLSTREAM_CASES").unwrap_or(count),
-    );
-    println!("MILLSTREAM_SEED={first} MILLSTREAM_CASES={count}");
-    let mut stored = 0;
-    for seed in first..first + count {
-        let told = std::panic::catch_unwind(|| tell(seed));
-        let told = told
-            .unwrap_or_else(|_| panic!("seed {seed}: MILLSTREAM_SEED={seed} MILLSTREAM_CASES=1"));
-        stored += told as u64;
-    }
-    println!("{stored} records acknowledged");
-    stored / count
 }
 
 /// Runs one seed in simulated time.
@@ -196,7 +178,8 @@ async fn settle(world: &World) {
 async fn is_settled(world: &World) -> bool {
     for name in world.stream_names().await {
         let described = world
-            .service
+            .service()
+            .await
             .describe_stream(&world.caller, describe(&name));
         let stream = described.await.map(|answer| answer.stream_description);
         if !stream.is_ok_and(|stream| stream.stream_status == StreamStatus::Active) {

@@ -21,12 +21,13 @@ async fn a_stopped_service_refuses_calls_and_leaves_a_snapshot() {
     let mut world = World::new().await;
     world.create("meters", 2).await;
     world.put("meters", "k", b"x").await;
-    assert!(world.service.stop(GRACE).await);
-    assert!(world.service.stop(GRACE).await);
+    assert!(world.service().await.stop(GRACE).await);
+    assert!(world.service().await.stop(GRACE).await);
     let put = world.try_put("meters", "k", b"x").await;
     assert_eq!(on_wire(put).0, ErrorCode::ServiceUnavailable);
     let created = world
-        .service
+        .service()
+        .await
         .create_stream(&world.caller, create("other", 1))
         .await;
     assert_eq!(on_wire(created).0, ErrorCode::ServiceUnavailable);
@@ -50,7 +51,7 @@ async fn stopping_waits_for_puts_in_flight_as_long_as_it_may() {
         world
             .crash_onto(|memory| FaultyEngine::of_records(memory, 0, held))
             .await;
-        let service = world.service.clone();
+        let service = world.service().await.clone();
         let stopped = async {
             tokio::task::yield_now().await;
             service.stop(patience).await
@@ -78,7 +79,7 @@ async fn snapshots_follow_the_commands_and_old_commands_are_trimmed() {
         world.delete(&format!("s{number}")).await;
         world.create(&format!("t{number}"), 1).await;
     }
-    assert!(world.service.stop(GRACE).await);
+    assert!(world.service().await.stop(GRACE).await);
     let snapshots = world.snapshots.load().await.unwrap();
     assert_eq!(snapshots.len(), 2);
     let engine = world.memory.reopen();
@@ -133,7 +134,7 @@ async fn a_command_of_a_later_version_stops_the_opening() {
 async fn a_trimmed_command_log_without_its_snapshot_is_not_opened() {
     let world = World::new().await;
     world.create("meters", 1).await;
-    assert!(world.service.stop(GRACE).await);
+    assert!(world.service().await.stop(GRACE).await);
     let engine = world.memory.reopen();
     let commands = engine.create(GroupId::COMMANDS, LogId(0), LogSpec::default());
     engine.trim(commands.await.unwrap(), 2).await.unwrap();

@@ -36,7 +36,10 @@ impl World {
                 timestamp: time.map(|ms| Timestamp(TimestampMs(ms))),
             },
         };
-        self.service.subscribe_to_shard(&self.caller, request).await
+        self.service()
+            .await
+            .subscribe_to_shard(&self.caller, request)
+            .await
     }
 
     async fn subscribe(&self, consumer_arn: &str, shard: &str, start: Start<'_>) -> Subscription {
@@ -353,8 +356,8 @@ async fn a_stop_ends_it_cleanly_and_is_not_held_up() {
     let unattended = world.subscribe(&arn, SHARD_1, Start::Latest).await;
     event(&mut waiting).await;
     let (next, is_stopped) = tokio::join!(waiting.next(), async {
-        world.service.end_subscriptions();
-        world.service.stop(Duration::from_secs(1)).await
+        world.service().await.end_subscriptions();
+        world.service().await.stop(Duration::from_secs(1)).await
     });
     assert!(next.is_none() && is_stopped);
     unattended.lifetime().over().await;
@@ -444,7 +447,7 @@ async fn a_removed_shard_ends_it() {
     world.split("meters", SHARD_0, 1 << 127).await.unwrap();
     let mut subscription = world.subscribe(&arn, SHARD_0, Start::TrimHorizon).await;
     world.clock.advance_ms(25 * 3_600_000);
-    world.service.enforce_retention().await.unwrap();
+    world.service().await.enforce_retention().await.unwrap();
     let next = subscription.next().await.expect("it says how it ends");
     assert_eq!(on_wire(next).0, ErrorCode::ResourceNotFound);
 }

@@ -21,7 +21,10 @@ impl World {
             stream_arn: None,
             tags: owned(tags),
         };
-        let added = self.service.add_tags_to_stream(&self.caller, request);
+        let added = self
+            .service()
+            .await
+            .add_tags_to_stream(&self.caller, request);
         added.await.map_err(ApiError::from)
     }
 
@@ -31,7 +34,10 @@ impl World {
             stream_arn: None,
             tag_keys: keys.iter().map(ToString::to_string).collect(),
         };
-        let removed = self.service.remove_tags_from_stream(&self.caller, request);
+        let removed = self
+            .service()
+            .await
+            .remove_tags_from_stream(&self.caller, request);
         removed.await.map_err(ApiError::from)
     }
 
@@ -43,7 +49,10 @@ impl World {
             exclusive_start_tag_key: start.map(Into::into),
             limit,
         };
-        let listed = self.service.list_tags_for_stream(&self.caller, request);
+        let listed = self
+            .service()
+            .await
+            .list_tags_for_stream(&self.caller, request);
         let listed = listed.await.expect("listed");
         let keys = listed.tags.into_iter().map(|tag| tag.key).collect();
         (keys, listed.has_more_tags)
@@ -53,7 +62,10 @@ impl World {
         let request = ListTagsForResourceRequest {
             resource_arn: arn.into(),
         };
-        let listed = self.service.list_tags_for_resource(&self.caller, request);
+        let listed = self
+            .service()
+            .await
+            .list_tags_for_resource(&self.caller, request);
         listed
             .await
             .map(|answer| answer.tags)
@@ -65,7 +77,7 @@ impl World {
             resource_arn: arn.into(),
             tags: owned(tags),
         };
-        let tagged = self.service.tag_resource(&self.caller, request);
+        let tagged = self.service().await.tag_resource(&self.caller, request);
         tagged.await.map_err(ApiError::from)
     }
 
@@ -74,7 +86,7 @@ impl World {
             resource_arn: arn.into(),
             tag_keys: keys.iter().map(ToString::to_string).collect(),
         };
-        let untagged = self.service.untag_resource(&self.caller, request);
+        let untagged = self.service().await.untag_resource(&self.caller, request);
         untagged.await.map_err(ApiError::from)
     }
 }
@@ -120,7 +132,7 @@ async fn a_stream_has_one_set_of_tags_by_name_and_by_arn() {
         tags: owned(&[("born", "with it")]),
         ..create("meters", 1)
     };
-    let created = world.service.create_stream(&world.caller, request);
+    let created = world.service().await.create_stream(&world.caller, request);
     created.await.unwrap();
     world
         .tag_resource(ARN, &[("team", "grid"), ("cost", "")])
@@ -196,7 +208,11 @@ async fn tags_have_their_characters_and_their_number() {
             tags: owned(tags),
             ..create("other", 1)
         };
-        world.service.create_stream(&world.caller, request).await
+        world
+            .service()
+            .await
+            .create_stream(&world.caller, request)
+            .await
     };
     let too_many = too_many.replace("meters", "other");
     assert_eq!(on_wire(create_with(&tags).await), refused(&too_many));
@@ -247,7 +263,8 @@ async fn a_consumer_has_tags_of_its_own() {
             tags: owned(tags),
         };
         let registered = world
-            .service
+            .service()
+            .await
             .register_stream_consumer(&world.caller, request);
         registered.await.map(|answer| answer.consumer.consumer_arn)
     };
@@ -317,7 +334,7 @@ async fn tags_change_while_the_stream_is_active_only() {
         tags: owned(&[("born", "with it")]),
         ..create("meters", 1)
     };
-    let created = world.service.create_stream(&world.caller, request);
+    let created = world.service().await.create_stream(&world.caller, request);
     created.await.unwrap();
     let text =
         format!("Stream meters under account {ACCOUNT} not ACTIVE, instead in state CREATING");
@@ -351,14 +368,19 @@ async fn keys_that_are_reserved_for_aws_are_refused_wherever_tags_are_given() {
             tags: owned(&tags),
         };
         let registered = world
-            .service
+            .service()
+            .await
             .register_stream_consumer(&world.caller, request);
         assert_eq!(on_wire(registered.await), reserved);
         let request = CreateStreamRequest {
             tags: owned(&tags),
             ..create("new", 1)
         };
-        let created = world.service.create_stream(&world.caller, request).await;
+        let created = world
+            .service()
+            .await
+            .create_stream(&world.caller, request)
+            .await;
         let text = reserved.1.replace("meters", "new");
         assert_eq!(on_wire(created), (ErrorCode::InvalidArgument, text));
     }

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use millstream_log::contract::CountedRandomness;
 pub(crate) use millstream_log::contract::ManualClock;
 use millstream_log::{LogEngine, MemoryEngine, MemorySettings, MemorySnapshots};
 use millstream_streams::{CallHooks, Caller, Failure, StreamService, StreamSettings};
 pub(crate) use millstream_types::TimestampMs;
-use millstream_types::{NoRandomness, Randomness, SequenceNumber, WallClock};
+use millstream_types::{SequenceNumber, WallClock};
 use millstream_wire::encoding::Timestamp;
 use millstream_wire::shapes::{
     CreateStreamRequest, DeleteStreamRequest, DescribeStreamRequest, GetRecordsRequest,
@@ -26,22 +27,6 @@ pub(crate) const ACCOUNT: &str = "210987654321";
 /// 2026-11-02T12:00:37.250Z
 pub(crate) const START_MS: u64 = 1_793_620_837_250;
 
-/// Bytes that are different each time and the same in each run. The services of one engine share it: what is unique must be
-/// so among them all.
-#[derive(Debug)]
-pub(crate) struct CountedRandomness(AtomicU64);
-
-impl Randomness for CountedRandomness {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        for part in bytes.chunks_mut(8) {
-            let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-            let spread = count.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-            part.copy_from_slice(&spread[..part.len()]);
-        }
-        Ok(())
-    }
-}
-
 /// A service and what it stands on.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
@@ -52,10 +37,40 @@ pub(crate) struct World {
     engine: Arc<dyn LogEngine>,
     pub(crate) snapshots: Arc<MemorySnapshots>,
     pub(crate) settings: StreamSettings,
-    pub(crate) service: StreamService,
-    /// Another service on the same engine, if the suite runs with one: nobody calls it, it only takes part.
-    _second: Option<StreamService>,
+    pub(crate) services: Services,
     pub(crate) caller: Caller,
+}
+
+/// What a call may be made to: one service, or several that stand on one engine and are called in turn.
+#[derive(Default)]
+pub(crate) struct Services {
+    all: Vec<StreamService>,
+    turns: AtomicUsize,
+}
+
+/// How often one that is behind lets the others go on. It has done all that it can long before.
+const YIELDS_MAX: usize = 1_000;
+
+impl Services {
+    pub(crate) fn one(service: StreamService) -> Self {
+        Self {
+            all: vec![service],
+            turns: AtomicUsize::new(0),
+        }
+    }
+
+    async fn next(&self) -> &StreamService {
+        let turn = self.turns.fetch_add(1, Ordering::SeqCst);
+        let service = &self.all[turn % self.all.len()];
+        let known = self.all.iter().map(StreamService::commands_followed).max();
+        for _ in 0..YIELDS_MAX {
+            if Some(service.commands_followed()) >= known {
+                return service;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it does not follow the other");
+    }
 }
 
 impl World {
@@ -69,7 +84,7 @@ impl World {
 
     /// Always the same, keys and ids included.
     pub(crate) async fn seeded(settings: StreamSettings, seed: u64) -> Self {
-        Self::made(settings, |engine| engine, seed << 32).await
+        Self::made(settings, |engine| engine, seed).await
     }
 
     /// On an engine over the one under test.
@@ -80,28 +95,23 @@ impl World {
         static WORLDS: AtomicU64 = AtomicU64::new(0);
         // No other world has its keys.
         let world = WORLDS.fetch_add(1, Ordering::SeqCst);
-        Self::made(settings, engine, world << 32).await
+        Self::made(settings, engine, world).await
     }
 
     async fn made(
         settings: StreamSettings,
         engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
-        first_random: u64,
+        seed: u64,
     ) -> Self {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS)));
-        let randomness = Arc::new(CountedRandomness(AtomicU64::new(first_random)));
+        let randomness = Arc::new(CountedRandomness::new(seed));
         let memory = MemoryEngine::new(MemorySettings::default(), clock.clone());
         let memory = Arc::new(memory);
         // The service has an engine over the same logs; this one is only the handle to them.
         let under = Arc::new(Under::default());
         let engine = engine(under.on(memory.reopen()));
         let snapshots = Arc::new(MemorySnapshots::new());
-        let service = open(engine.clone(), &snapshots, &clock, &randomness, &settings).await;
-        let second = match has_second() {
-            true => Some(open(engine.clone(), &snapshots, &clock, &randomness, &settings).await),
-            false => None,
-        };
-        Self {
+        let mut world = Self {
             clock,
             randomness,
             memory,
@@ -109,10 +119,11 @@ impl World {
             engine,
             snapshots,
             settings,
-            service,
-            _second: second,
+            services: Services::default(),
             caller: caller(),
-        }
+        };
+        world.open_all().await;
+        world
     }
 
     /// Another service on the same engine.
@@ -125,60 +136,61 @@ impl World {
         &self,
         over: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
     ) -> Self {
-        let engine = over(self.engine.clone());
-        Self {
+        let mut beside = Self {
             clock: self.clock.clone(),
             randomness: self.randomness.clone(),
             memory: self.memory.clone(),
             under: self.under.clone(),
-            engine: engine.clone(),
+            engine: over(self.engine.clone()),
             snapshots: self.snapshots.clone(),
             settings: self.settings.clone(),
-            service: open(
-                engine,
-                &self.snapshots,
-                &self.clock,
-                &self.randomness,
-                &self.settings,
-            )
-            .await,
-            _second: None,
+            services: Services::default(),
             caller: self.caller.clone(),
-        }
+        };
+        beside.services = Services::one(beside.open().await);
+        beside
     }
 
     /// Kills the service and starts another one on the same logs.
     pub(crate) async fn crash(&mut self) {
-        self.crash_onto(|engine| engine).await;
+        self.engine = self.under.on(self.memory.reopen());
+        self.open_all().await;
     }
 
-    /// Kills the service and starts another one on an engine over the same logs.
+    /// Kills the service and starts another one, alone, on an engine over the same logs: that one counts its steps.
     pub(crate) async fn crash_onto(
         &mut self,
         engine: impl FnOnce(Arc<dyn LogEngine>) -> Arc<dyn LogEngine>,
     ) {
-        let engine = engine(self.under.on(self.memory.reopen()));
-        self.engine = engine.clone();
-        self._second = None;
-        self.service = open(
-            engine.clone(),
-            &self.snapshots,
+        self.engine = engine(self.under.on(self.memory.reopen()));
+        self.services = Services::default();
+        self.services = Services::one(self.open().await);
+    }
+
+    /// A service on the engine, or two of them if the suite runs so.
+    async fn open_all(&mut self) {
+        self.services = Services::default();
+        self.services = Services::one(self.open().await);
+        if has_second() {
+            self.services.all.push(self.open().await);
+        }
+    }
+
+    async fn open(&self) -> StreamService {
+        let (engine, snapshots) = (self.engine.clone(), &self.snapshots);
+        open(
+            engine,
+            snapshots,
             &self.clock,
             &self.randomness,
             &self.settings,
         )
-        .await;
-        if has_second() {
-            let second = open(
-                engine,
-                &self.snapshots,
-                &self.clock,
-                &self.randomness,
-                &self.settings,
-            )
-            .await;
-            self._second = Some(second);
-        }
+        .await
+    }
+
+    /// The one whose turn it is, once it knows all that the others do.
+    pub(crate) async fn service(&self) -> &StreamService {
+        self.services.next().await
     }
 
     /// As [`crash_onto`](Self::crash_onto); false if the service does not open.
@@ -192,7 +204,7 @@ impl World {
         let (settings, hooks) = (self.settings.clone(), hooks(&self.randomness));
         match StreamService::open_with(engine, snapshots, clock, settings, hooks).await {
             Ok(service) => {
-                self.service = service;
+                self.services = Services::one(service);
                 true
             }
             Err(_) => false,
@@ -203,23 +215,27 @@ impl World {
     pub(crate) async fn crash_with(&mut self, hooks: CallHooks) {
         let engine = self.under.on(self.memory.reopen());
         self.engine = engine.clone();
-        self._second = None;
         let (snapshots, clock) = (self.snapshots.clone(), self.clock.clone());
         let settings = self.settings.clone();
         let opened = StreamService::open_with(engine, snapshots, clock, settings, hooks).await;
-        self.service = opened.expect("opens");
+        self.services = Services::one(opened.expect("opens"));
     }
 
     pub(crate) async fn create(&self, name: &str, shards: u32) {
         let created = self
-            .service
+            .service()
+            .await
             .create_stream(&self.caller, create(name, shards));
         created.await.expect("created");
     }
 
     pub(crate) async fn try_create(&self, name: &str, shards: u32) -> Result<(), ApiError> {
         let request = create(name, shards);
-        let created = self.service.create_stream(&self.caller, request).await;
+        let created = self
+            .service()
+            .await
+            .create_stream(&self.caller, request)
+            .await;
         created.map(drop).map_err(ApiError::from)
     }
 
@@ -237,12 +253,19 @@ impl World {
             stream_arn: None,
             enforce_consumer_deletion: None,
         };
-        let deleted = self.service.delete_stream(&self.caller, request).await;
+        let deleted = self
+            .service()
+            .await
+            .delete_stream(&self.caller, request)
+            .await;
         deleted.map_err(ApiError::from)
     }
 
     pub(crate) async fn describe(&self, name: &str) -> StreamDescription {
-        let described = self.service.describe_stream(&self.caller, describe(name));
+        let described = self
+            .service()
+            .await
+            .describe_stream(&self.caller, describe(name));
         described.await.expect("described").stream_description
     }
 
@@ -267,7 +290,11 @@ impl World {
             shard_filter: None,
         };
         change(&mut request);
-        let listed = self.service.list_shards(&self.caller, request).await;
+        let listed = self
+            .service()
+            .await
+            .list_shards(&self.caller, request)
+            .await;
         listed.map_err(ApiError::from)
     }
 
@@ -277,7 +304,11 @@ impl World {
             exclusive_start_stream_name: None,
             next_token: None,
         };
-        let listed = self.service.list_streams(&self.caller, request).await;
+        let listed = self
+            .service()
+            .await
+            .list_streams(&self.caller, request)
+            .await;
         let names = listed.expect("listed").stream_names;
         names.iter().map(ToString::to_string).collect()
     }
@@ -289,7 +320,11 @@ impl World {
             shard_to_split: shard.into(),
             new_starting_hash_key: key.to_string(),
         };
-        let split = self.service.split_shard(&self.caller, request).await;
+        let split = self
+            .service()
+            .await
+            .split_shard(&self.caller, request)
+            .await;
         split.map_err(ApiError::from)
     }
 
@@ -305,7 +340,11 @@ impl World {
             shard_to_merge: shard.into(),
             adjacent_shard_to_merge: adjacent.into(),
         };
-        let merged = self.service.merge_shards(&self.caller, request).await;
+        let merged = self
+            .service()
+            .await
+            .merge_shards(&self.caller, request)
+            .await;
         merged.map_err(ApiError::from)
     }
 
@@ -320,7 +359,11 @@ impl World {
             target_shard_count: target,
             scaling_type: ScalingType::UniformScaling,
         };
-        let scaled = self.service.update_shard_count(&self.caller, request).await;
+        let scaled = self
+            .service()
+            .await
+            .update_shard_count(&self.caller, request)
+            .await;
         scaled.map_err(ApiError::from)
     }
 
@@ -330,7 +373,8 @@ impl World {
 
     pub(crate) async fn put_answer(&self, name: &str, key: &str, data: &[u8]) -> PutRecordResponse {
         let put = self
-            .service
+            .service()
+            .await
             .put_record(&self.caller, put_request(name, key, data));
         put.await.expect("stored")
     }
@@ -342,7 +386,8 @@ impl World {
         data: &[u8],
     ) -> Result<SequenceNumber, Failure> {
         let put = self
-            .service
+            .service()
+            .await
             .put_record(&self.caller, put_request(name, key, data));
         put.await.map(|answer| answer.sequence_number)
     }
@@ -353,7 +398,11 @@ impl World {
         records: Vec<RecordToPut<'_>>,
     ) -> Result<Vec<PutRecordsResultEntry>, Failure> {
         let request = put_many_request(name, records);
-        let put = self.service.put_records(&self.caller, request).await;
+        let put = self
+            .service()
+            .await
+            .put_records(&self.caller, request)
+            .await;
         put.map(|answer| answer.records)
     }
 
@@ -363,7 +412,7 @@ impl World {
         records: Vec<RecordToPut<'_>>,
     ) -> PutRecordsResponse {
         let request = put_many_request(name, records);
-        let put = self.service.put_records(&self.caller, request);
+        let put = self.service().await.put_records(&self.caller, request);
         put.await.expect("answered")
     }
 
@@ -378,7 +427,11 @@ impl World {
         start: Start<'_>,
     ) -> Result<String, Failure> {
         let request = iterator_request(name, shard, start);
-        let given = self.service.get_shard_iterator(&self.caller, request).await;
+        let given = self
+            .service()
+            .await
+            .get_shard_iterator(&self.caller, request)
+            .await;
         given.map(|answer| answer.shard_iterator)
     }
 
@@ -396,7 +449,10 @@ impl World {
             limit,
             stream_arn: None,
         };
-        self.service.get_records(&self.caller, request).await
+        self.service()
+            .await
+            .get_records(&self.caller, request)
+            .await
     }
 
     /// Everything that a shard holds now, as (partition key, data).

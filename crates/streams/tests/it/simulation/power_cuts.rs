@@ -170,7 +170,7 @@ impl Machine {
             world.settings.clone(),
             hooks,
         );
-        world.service = opened.await?;
+        world.services = Services::one(opened.await?);
         Ok(())
     }
 

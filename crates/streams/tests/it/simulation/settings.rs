@@ -115,7 +115,7 @@ fn end<T: Copy + PartialEq + Debug>(
 async fn set_retention(run: &Run, hours: u32) {
     let setting: Setting<u32> = |settings| &mut settings.retention_hours;
     let before = begin(run, setting, hours);
-    let (service, caller) = (&run.world.service, &run.world.caller);
+    let (service, caller) = (&run.world.service().await, &run.world.caller);
     let answer = match hours {
         RETENTION_HOURS_MIN => {
             let request = DecreaseStreamRetentionPeriodRequest {
@@ -142,7 +142,7 @@ async fn set_retention(run: &Run, hours: u32) {
 async fn set_encryption(run: &Run, kind: EncryptionType) {
     let setting: Setting<EncryptionType> = |settings| &mut settings.encryption;
     let before = begin(run, setting, kind);
-    let (service, caller) = (&run.world.service, &run.world.caller);
+    let (service, caller) = (&run.world.service().await, &run.world.caller);
     let answer = match kind {
         EncryptionType::Kms => {
             let request = StartStreamEncryptionRequest {
@@ -180,7 +180,7 @@ async fn set_tags(run: &Run) {
         stream_arn: None,
         tags: BTreeMap::from(tags),
     };
-    let service = &run.world.service;
+    let service = &run.world.service().await;
     let answer = service.add_tags_to_stream(&run.world.caller, request).await;
     end(
         run,
@@ -200,7 +200,7 @@ pub(super) async fn check_settings(run: &Run) {
         exclusive_start_tag_key: None,
         limit: None,
     };
-    let service = &run.world.service;
+    let service = &run.world.service().await;
     let listed = service.list_tags_for_stream(&run.world.caller, request);
     let listed = listed.await.expect("listed").tags;
     let values: Vec<u32> = listed
