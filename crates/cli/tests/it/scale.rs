@@ -94,12 +94,24 @@ impl Traffic {
         usize::try_from(self.written).unwrap()
     }
 
-    /// Writes until `is_over` says so.
-    pub(crate) fn write(&mut self, records_per_s: u64, mut is_over: impl FnMut() -> bool) {
+    /// Writes until `is_over` says so, which scalers with their logs in these folders bring about.
+    pub(crate) fn write(
+        &mut self,
+        records_per_s: u64,
+        scalers: &[&Path],
+        mut is_over: impl FnMut() -> bool,
+    ) {
         let began = Instant::now();
         let first = self.written;
         while !is_over() {
-            assert!(began.elapsed() < PHASE_MAX, "the phase does not end");
+            if began.elapsed() >= PHASE_MAX {
+                for scaler in scalers {
+                    let log = decisions(scaler);
+                    println!("{}:", scaler.display());
+                    log.iter().rev().take(100).for_each(|one| println!("{one}"));
+                }
+                panic!("the phase does not end");
+            }
             let due = first + (began.elapsed().as_secs_f64() * records_per_s as f64) as u64;
             let mut lines = String::new();
             while self.written < due {
@@ -159,13 +171,13 @@ fn workers_follow_the_traffic_up_and_down_and_no_record_is_skipped() {
         done.as_ref().and_then(workers_after).is_some_and(is)
     };
     // A worker does 25 records a second: 55 need three.
-    traffic.write(55, || reached(&|workers| workers >= 3));
+    traffic.write(55, &[folder], || reached(&|workers| workers >= 3));
     let explained = world.run(&["scale", "explain", &file]);
     assert!(
         explained.starts_with("till reads orders: ") && explained.contains(" records/s come, "),
         "{explained}"
     );
-    traffic.write(5, || reached(&|workers| workers <= 2));
+    traffic.write(5, &[folder], || reached(&|workers| workers <= 2));
     let count = traffic.written();
     let began = Instant::now();
     let again = loop {

@@ -105,6 +105,7 @@ fn one_scaler_leads_and_the_other_goes_on_when_it_is_gone() {
     let names = ["one", "other"];
     let files = names.map(|name| write_file(folder, name));
     let folders = names.map(|name| folder.join(name));
+    let both: [&Path; 2] = folders.each_ref().map(PathBuf::as_path);
     let workers = [Workers(&folders[0]), Workers(&folders[1])];
     let mut scalers: Vec<Option<Running>> = files
         .iter()
@@ -112,7 +113,7 @@ fn one_scaler_leads_and_the_other_goes_on_when_it_is_gone() {
         .collect();
     let mut traffic = Traffic::to(world.start(&["records", "put", "orders", "--quiet"]));
     // A worker does 25 records a second, and a shard has one: 55 need three shards, and a shard of them is hot.
-    traffic.write(55, || {
+    traffic.write(55, &both, || {
         let is_split = |folder| has_done(folder, |decision| reshards(decision, "split"));
         let has_grown = |folder| {
             has_done(folder, |decision| {
@@ -129,7 +130,7 @@ fn one_scaler_leads_and_the_other_goes_on_when_it_is_gone() {
     // The machine of the leader dies, with all that it has started.
     scalers[leader].take().unwrap().kill();
     assert!(workers[leader].kill(), "it had workers");
-    traffic.write(5, || {
+    traffic.write(5, &both, || {
         has_done(&folders[follower], |decision| reshards(decision, "merge"))
     });
     assert_one_at_a_time(&folders);
