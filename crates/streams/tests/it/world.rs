@@ -59,6 +59,10 @@ impl Services {
         }
     }
 
+    pub(crate) fn all(&self) -> &[StreamService] {
+        &self.all
+    }
+
     async fn next(&self) -> &StreamService {
         let turn = self.turns.fetch_add(1, Ordering::SeqCst);
         let service = &self.all[turn % self.all.len()];
