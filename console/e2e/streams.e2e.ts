@@ -85,7 +85,8 @@ describe.skipIf(missing())("streams", () => {
   });
 
   it("the keyboard alone creates a stream and deletes it", async () => {
-    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/create-stream");
+    // The page looks at its stream every few seconds, perhaps just when that is gone and the list not there yet.
+    const page = await ConsolePage.open(browser, server.url, "#/us-east-1/create-stream", {}, [/400/]);
     const { keyboard } = page.page;
     await page.page.getByLabel("Name", { exact: true }).waitFor();
     // The name has the focus from the beginning.
