@@ -4,6 +4,7 @@
 //! answers a canned success: what remains of the distance is what the stream service and the disk cost.
 //! Ratios are medians of pairs; a pair is one run of each server right after the other.
 
+pub mod callgrind;
 pub mod connection;
 pub mod fleet;
 pub mod keys;

@@ -56,16 +56,7 @@ pub async fn run(
                 if sent - started >= time {
                     break;
                 }
-                let (status, body) = connection.call(request).await?;
-                let head = &body[..body.len().min(64)];
-                let is_expected = head
-                    .windows(expected.len())
-                    .any(|window| window == expected);
-                ensure!(
-                    status == 200 && is_expected,
-                    "{status}: {}",
-                    String::from_utf8_lossy(head)
-                );
+                call(&mut connection, request, expected).await?;
                 latencies_us.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
             }
             anyhow::Ok(latencies_us)
@@ -81,4 +72,44 @@ pub async fn run(
     outcome.requests = outcome.latencies_us.len() as u64;
     outcome.latencies_us.sort_unstable();
     Ok(outcome)
+}
+
+/// Sends `requests` in turn over `connections` connections, `each` times over each of them, with the same check.
+pub async fn calls(
+    address: SocketAddr,
+    connections: usize,
+    requests: Arc<Vec<Vec<u8>>>,
+    expected: &'static [u8],
+    each: usize,
+) -> anyhow::Result<()> {
+    let mut tasks = Vec::new();
+    for index in 0..connections {
+        let requests = Arc::clone(&requests);
+        tasks.push(tokio::spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            for request in requests.iter().cycle().skip(index * 7).take(each) {
+                call(&mut connection, request, expected).await?;
+            }
+            anyhow::Ok(())
+        }));
+    }
+    for task in tasks {
+        task.await.context("a connection's task")??;
+    }
+    Ok(())
+}
+
+/// Sends a request whose answer must be a 200 with `expected` in the first bytes of its body.
+async fn call(connection: &mut Connection, request: &[u8], expected: &[u8]) -> anyhow::Result<()> {
+    let (status, body) = connection.call(request).await?;
+    let head = &body[..body.len().min(64)];
+    let is_expected = head
+        .windows(expected.len())
+        .any(|window| window == expected);
+    ensure!(
+        status == 200 && is_expected,
+        "{status}: {}",
+        String::from_utf8_lossy(head)
+    );
+    Ok(())
 }

@@ -13,6 +13,9 @@ use crate::connection::Connection;
 use crate::keys;
 use crate::requests::request;
 
+/// How long a server may take until it listens; under valgrind it takes long.
+const START_PATIENCE: Duration = Duration::from_secs(180);
+
 /// A running server; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -63,7 +66,16 @@ impl Server {
 
     /// The real server on `data_dir`, which must be there. It verifies signatures.
     pub async fn millstream(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut command = Command::new(program("millstream")?);
+        let command = Command::new(program("millstream")?);
+        Self::run(command, data_dir, arguments).await
+    }
+
+    /// As [`millstream`](Self::millstream), by a command that ends with the server's program.
+    pub async fn run(
+        mut command: Command,
+        data_dir: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
@@ -91,9 +103,9 @@ impl Server {
             }
             bail!("the server ended without listening")
         };
-        let address = tokio::time::timeout(Duration::from_secs(60), ready)
+        let address = tokio::time::timeout(START_PATIENCE, ready)
             .await
-            .context("no address in 60 s")??;
+            .context("the server gave no address in time")??;
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { child, address })
     }
@@ -158,7 +170,8 @@ impl Server {
         Ok(started.elapsed())
     }
 
-    fn pid(&self) -> anyhow::Result<u32> {
+    /// The process's id.
+    pub fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().context("the server is still running")
     }
 }

@@ -6,6 +6,7 @@ mod encryption;
 mod fleet;
 mod gets;
 mod hot_keys;
+mod instructions;
 mod latency;
 mod memory;
 mod pipelines;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::process::Command;
 
 use crate::process::Server;
 
@@ -34,9 +36,11 @@ pub struct Plan {
     pub scale: f64,
     /// Where data folders go.
     pub disk: PathBuf,
+    /// The server's program, for those that measure another build; the one beside this program if there is none.
+    pub server: Option<PathBuf>,
     /// More arguments for `millstream serve`.
     pub serve: Vec<String>,
-    /// Of the puts, those whose name contains this.
+    /// Of the puts and of what is counted, those whose name contains this.
     pub only: String,
     /// Of the fleet: between two kills.
     pub kill_every: Duration,
@@ -51,7 +55,10 @@ impl Plan {
 
     async fn millstream(&self, data_dir: &tempfile::TempDir) -> anyhow::Result<Server> {
         let arguments: Vec<&str> = self.serve.iter().map(String::as_str).collect();
-        Server::millstream(data_dir.path(), &arguments).await
+        match &self.server {
+            None => Server::millstream(data_dir.path(), &arguments).await,
+            Some(program) => Server::run(Command::new(program), data_dir.path(), &arguments).await,
+        }
     }
 
     fn scaled(&self, full: usize) -> usize {
@@ -77,6 +84,9 @@ pub const NAMES: &[&str] = &[
     "fleet",
 ];
 
+/// A scenario that is in no table: it wants valgrind, and is measured for two versions.
+pub const INSTRUCTIONS: &str = "instructions";
+
 /// Runs a scenario, which prints its lines.
 ///
 /// # Errors
@@ -97,6 +107,7 @@ pub async fn run(name: &str, plan: &Plan) -> anyhow::Result<()> {
         "tables" => tables::run(plan).await,
         "pipelines" => pipelines::run(plan).await,
         "fleet" => fleet::run(plan).await,
+        INSTRUCTIONS => instructions::run(plan).await,
         other => anyhow::bail!("no scenario {other}; there are {}", NAMES.join(", ")),
     }
 }

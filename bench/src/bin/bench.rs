@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use millstream_bench::report;
-use millstream_bench::scenarios::{self, NAMES, Plan};
+use millstream_bench::scenarios::{self, INSTRUCTIONS, NAMES, Plan};
 
-const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--serve ARGUMENT]... [--only TEXT] [--kill-every N] [--beside CMD] [SCENARIO]...
+const USAGE: &str = "bench [--pairs N] [--seconds N] [--scale SHARE] [--disk DIR] [--server PROGRAM] [--serve ARGUMENT]... [--only TEXT] [--kill-every N] [--beside CMD] [SCENARIO]...
 
   --pairs N      pairs of runs per ratio; the median counts [5]
   --seconds N    length of one run [5]
   --scale SHARE  shrinks what fills disk and memory, and the fixed runs; 1 is the full size [1]
   --disk DIR     where the data folders go [the temporary folder]
+  --server PROG  another build of the server [the one beside this program]
   --serve ARG    one more argument for `millstream serve`
-  --only TEXT    of the puts, those whose line in the table contains this
+  --only TEXT    of the puts and the instructions, those whose line in the table contains this
   --kill-every N of the fleet, which runs for 60 runs: seconds between two kills [5]
   --beside CMD   of the consumer and the fleet: a worker of another library (compat/programs/kcl), measured beside ours
-  SCENARIO       puts, gets, encryption, hot-keys, latency, producer, consumer, memory, shards, control, start, tables, pipelines, fleet [all]";
+  SCENARIO       puts, gets, encryption, hot-keys, latency, producer, consumer, memory, shards, control, start, tables, pipelines, fleet [all];
+                 instructions, by name only: under valgrind, for scripts/instructions";
 
 fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
     let mut plan = Plan {
@@ -25,6 +27,7 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
         run: Duration::from_secs(5),
         scale: 1.0,
         disk: std::env::temp_dir(),
+        server: None,
         serve: Vec::new(),
         only: String::new(),
         kill_every: Duration::from_secs(5),
@@ -43,6 +46,7 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
             "--seconds" => plan.run = Duration::from_secs_f64(value()?.parse()?),
             "--scale" => plan.scale = value()?.parse()?,
             "--disk" => plan.disk = PathBuf::from(value()?),
+            "--server" => plan.server = Some(PathBuf::from(value()?)),
             "--serve" => plan.serve.push(value()?),
             "--only" => plan.only = value()?,
             "--kill-every" => plan.kill_every = Duration::from_secs_f64(value()?.parse()?),
@@ -51,7 +55,7 @@ fn plan() -> anyhow::Result<(Plan, Vec<String>)> {
                 println!("{USAGE}");
                 std::process::exit(0);
             }
-            name if NAMES.contains(&name) => names.push(name.to_owned()),
+            name if NAMES.contains(&name) || name == INSTRUCTIONS => names.push(name.to_owned()),
             other => bail!("unknown argument {other}\n\n{USAGE}"),
         }
     }

@@ -76,11 +76,11 @@ async fn read(server: &Server, first: &[String], time: Duration) -> anyhow::Resu
 }
 
 /// Records in an answer, without parsing it: the client must not be what is measured.
-fn count(body: &[u8]) -> u64 {
+pub(super) fn count(body: &[u8]) -> u64 {
     memchr::memmem::find_iter(body, b"\"PartitionKey\":").count() as u64
 }
 
-fn next_iterator(body: &[u8]) -> anyhow::Result<String> {
+pub(super) fn next_iterator(body: &[u8]) -> anyhow::Result<String> {
     const NAME: &[u8] = b"\"NextShardIterator\":\"";
     let tail = &body[body.len().saturating_sub(1024)..];
     let start = tail

@@ -52,7 +52,7 @@ async fn call(connection: &mut Connection, operation: &str, body: &Value) -> any
 }
 
 /// The lease table of KCL 3, with its index, full of leases that workers own.
-async fn fill(address: SocketAddr, leases: usize) -> anyhow::Result<()> {
+pub(super) async fn fill(address: SocketAddr, leases: usize) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let table = json!({
         "TableName": "leases",
@@ -134,7 +134,11 @@ async fn closed_loop(
     Ok(finished(outcome, started))
 }
 
-async fn renew(connection: &mut Connection, lease: usize, counter: &mut u64) -> anyhow::Result<()> {
+pub(super) async fn renew(
+    connection: &mut Connection,
+    lease: usize,
+    counter: &mut u64,
+) -> anyhow::Result<()> {
     let (status, answer) = connection.call(&renewal(lease, *counter)).await?;
     let text = String::from_utf8_lossy(answer);
     ensure!(status == 200, "a renewal: {status} {text}");
