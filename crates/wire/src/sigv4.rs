@@ -72,6 +72,11 @@ fn find_header<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
         .map(|(_, value)| *value)
 }
 
+/// The names in a list with semicolons between them.
+fn header_names(list: &str) -> impl Iterator<Item = &[u8]> {
+    list.as_bytes().split(|byte| *byte == b';')
+}
+
 /// 32 bytes as 64 lower-case hexadecimal digits.
 fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

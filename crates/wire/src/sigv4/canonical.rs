@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{SignedRequest, hex};
+use super::{SignedRequest, header_names, hex};
 
 /// The SHA-256 of the canonical request; `None` if a signed header is not there.
 ///
@@ -21,22 +21,22 @@ pub(super) fn hash(
         hash.update(query(request.query, is_presigned));
     }
     hash.update(b"\n");
-    for name in signed_headers.split(';') {
+    for name in header_names(signed_headers) {
         put_header(&mut hash, request, name)?;
     }
     hash.update(b"\n");
-    put_lower(&mut hash, signed_headers);
+    put_lower(&mut hash, signed_headers.as_bytes());
     hash.update(b"\n");
     hash.update(hex(&request.body.sha256()));
     Some(hash.finalize().into())
 }
 
 /// `name:value\n`, several values with commas; nothing if there is none.
-fn put_header(hash: &mut Sha256, request: &SignedRequest<'_>, name: &str) -> Option<()> {
+fn put_header(hash: &mut Sha256, request: &SignedRequest<'_>, name: &[u8]) -> Option<()> {
     let mut values = request
         .headers
         .iter()
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        .filter(|(key, _)| key.as_bytes().eq_ignore_ascii_case(name))
         .map(|(_, value)| *value);
     let first = values.next()?;
     put_lower(hash, name);
@@ -66,8 +66,8 @@ fn put_value(hash: &mut Sha256, value: &[u8]) {
     }
 }
 
-fn put_lower(hash: &mut Sha256, text: &str) {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+fn put_lower(hash: &mut Sha256, text: &[u8]) {
+    if text.iter().any(u8::is_ascii_uppercase) {
         hash.update(text.to_ascii_lowercase());
     } else {
         hash.update(text);

@@ -47,7 +47,7 @@ impl AmzDate {
     /// Reads `20150830T123600Z`, and `Sun, 30 Aug 2015 12:36:00 GMT` as a `Date` header has it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim_matches(' ');
-        basic(text).or_else(|| http(text)).map(Self::of)
+        basic(text).or_else(|| http(text).map(Self::of))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -66,19 +66,20 @@ impl fmt::Display for AmzDate {
     }
 }
 
-fn basic(text: &str) -> Option<TimestampMs> {
+fn basic(text: &str) -> Option<AmzDate> {
     let bytes: &[u8; 16] = text.as_bytes().try_into().ok()?;
     if bytes[8] != b'T' || bytes[15] != b'Z' {
         return None;
     }
-    moment(
+    let time = moment(
         number(&bytes[..4])?,
         number(&bytes[4..6])?,
         number(&bytes[6..8])?,
         number(&bytes[9..11])?,
         number(&bytes[11..13])?,
         number(&bytes[13..15])?,
-    )
+    )?;
+    Some(AmzDate { time, text: *bytes })
 }
 
 fn http(text: &str) -> Option<TimestampMs> {

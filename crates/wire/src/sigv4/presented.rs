@@ -13,6 +13,7 @@ pub struct Presented<'a> {
     pub region: Region,
     /// `<access key>/<day>/<region>/<service>/aws4_request`.
     credential: Cow<'a, str>,
+    slashes: Slashes,
     pub(super) algorithm: Cow<'a, str>,
     pub(super) signed_headers: Cow<'a, str>,
     pub(super) signature: Cow<'a, str>,
@@ -44,7 +45,7 @@ impl<'a> Presented<'a> {
         match (find_header(headers, "authorization"), algorithm) {
             (Some(_), Some(_)) => Err(AuthenticationError::Both),
             (None, None) => Err(AuthenticationError::Missing),
-            (Some(header), None) => match String::from_utf8_lossy(header) {
+            (Some(header), None) => match text(header) {
                 Cow::Borrowed(header) => of_header(header, headers),
                 // What is not text holds no credentials that any key could have.
                 Cow::Owned(header) => of_header(&header, headers).map(Presented::into_owned),
@@ -64,7 +65,7 @@ impl<'a> Presented<'a> {
     }
 
     pub(super) fn credential(&self) -> Credential<'_> {
-        split(&self.credential).expect("checked when it was presented")
+        self.slashes.split(&self.credential)
     }
 
     /// The same, borrowing nothing.
@@ -73,6 +74,7 @@ impl<'a> Presented<'a> {
         Presented {
             region: self.region,
             credential: own(self.credential),
+            slashes: self.slashes,
             algorithm: own(self.algorithm),
             signed_headers: own(self.signed_headers),
             signature: own(self.signature),
@@ -88,17 +90,17 @@ fn of_header<'a>(
     header: &'a str,
     headers: &[Header<'a>],
 ) -> Result<Presented<'a>, AuthenticationError> {
-    let mut words = header.split([',', ' ']);
+    let mut words = words(header);
     let algorithm = words.next().unwrap_or("");
     let (mut credential, mut signature, mut signed_headers) = (None, None, None);
     for word in words {
-        if let Some((name, value)) = word.split_once('=').filter(|(_, value)| !value.is_empty()) {
-            match name {
-                "Credential" => credential = Some(value),
-                "Signature" => signature = Some(value),
-                "SignedHeaders" => signed_headers = Some(value),
-                _ => {}
-            }
+        let value = |name: &str| word.strip_prefix(name).filter(|value| !value.is_empty());
+        if let Some(value) = value("Credential=") {
+            credential = Some(value);
+        } else if let Some(value) = value("Signature=") {
+            signature = Some(value);
+        } else if let Some(value) = value("SignedHeaders=") {
+            signed_headers = Some(value);
         }
     }
     let date = find_header(headers, "x-amz-date").or_else(|| find_header(headers, "date"));
@@ -115,13 +117,15 @@ fn of_header<'a>(
             date.is_some(),
         )));
     };
+    let slashes = Slashes::of(credential)?;
     Ok(Presented {
-        region: region(credential)?,
+        region: region(slashes.split(credential).region)?,
         credential: credential.into(),
+        slashes,
         algorithm: algorithm.into(),
         signed_headers: signed_headers.into(),
         signature: signature.into(),
-        date: String::from_utf8_lossy(date),
+        date: text(date),
         token: find_header(headers, "x-amz-security-token").is_some(),
         expires: None,
         is_presigned: false,
@@ -162,9 +166,11 @@ fn of_query<'a>(
             missing + "Re-examine the query-string parameters.",
         ));
     }
+    let slashes = Slashes::of(&credential)?;
     Ok(Presented {
-        region: region(&credential)?,
+        region: region(slashes.split(&credential).region)?,
         credential,
+        slashes,
         algorithm,
         signed_headers,
         signature,
@@ -175,35 +181,67 @@ fn of_query<'a>(
     })
 }
 
-/// The region of `<access key>/<day>/<region>/<service>/aws4_request`.
-fn region(credential: &str) -> Result<Region, AuthenticationError> {
-    let parts = split(credential).ok_or_else(|| {
-        AuthenticationError::Incomplete(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \
-             '{credential}'"
-        ))
-    })?;
-    parts
-        .region
-        .parse()
-        .map_err(|_| AuthenticationError::Region)
+/// What stands between commas and blanks, which may be nothing.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr::memchr2_iter(b',', b' ', text.as_bytes());
+    let mut from = 0;
+    ends.chain(std::iter::once(text.len())).map(move |end| {
+        let word = &text[from..end];
+        from = end + 1;
+        word
+    })
 }
 
-fn split(credential: &str) -> Option<Credential<'_>> {
-    let mut parts = credential.split('/');
-    let mut next = || parts.next();
-    let credential = Credential {
-        access_key: next()?,
-        day: next()?,
-        region: next()?,
-        service: next()?,
-        terminator: next()?,
-    };
-    next().is_none().then_some(credential)
+/// Text, with what is none replaced.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // The lossy conversion looks at each byte by itself.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+fn region(text: &str) -> Result<Region, AuthenticationError> {
+    text.parse().map_err(|_| AuthenticationError::Region)
+}
+
+/// Where the four slashes of `<access key>/<day>/<region>/<service>/aws4_request` are: its parts are asked for again and
+/// again.
+#[derive(Debug, Clone, Copy)]
+struct Slashes([usize; 4]);
+
+impl Slashes {
+    fn of(credential: &str) -> Result<Self, AuthenticationError> {
+        let mut found = memchr::memchr_iter(b'/', credential.as_bytes());
+        let mut next = || found.next();
+        let four = match (next(), next(), next(), next(), next()) {
+            (Some(first), Some(second), Some(third), Some(fourth), None) => {
+                Some(Self([first, second, third, fourth]))
+            }
+            _ => None,
+        };
+        four.ok_or_else(|| {
+            AuthenticationError::Incomplete(format!(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \
+                 '{credential}'"
+            ))
+        })
+    }
+
+    fn split(self, credential: &str) -> Credential<'_> {
+        let Self([first, second, third, fourth]) = self;
+        Credential {
+            access_key: &credential[..first],
+            day: &credential[first + 1..second],
+            region: &credential[second + 1..third],
+            service: &credential[third + 1..fourth],
+            terminator: &credential[fourth + 1..],
+        }
+    }
 }
 
 /// The value of the first parameter of this name, still encoded.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    if query.is_empty() {
+        return None;
+    }
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key == name).then_some(value)

@@ -32,11 +32,10 @@ pub(super) struct KeyScope<'a> {
 }
 
 impl KeyScope<'_> {
-    fn is(&self, text: &str) -> bool {
-        let mut parts = text.split('/');
-        parts.next() == Some(self.day)
-            && parts.next() == Some(self.region)
-            && parts.next() == Some(self.service)
+    fn is<'a>(&self, text: &'a str) -> bool {
+        let behind = |text: &'a str, part| text.strip_prefix(part)?.strip_prefix('/');
+        let service = behind(text, self.day).and_then(|text| behind(text, self.region));
+        service == Some(self.service)
     }
 
     fn text(&self) -> Box<str> {

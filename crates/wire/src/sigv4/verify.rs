@@ -9,7 +9,7 @@ use super::presented::Credential;
 use super::secret_key::KeyScope;
 use super::{
     ALGORITHM, AuthenticationError, Presented, SecretKey, SignedRequest, TERMINATOR, canonical,
-    hex, unhex,
+    header_names, hex, unhex,
 };
 
 /// How far the clocks of client and server may differ, in seconds.
@@ -133,8 +133,7 @@ fn check_time(
     now: TimestampMs,
 ) -> Result<(), AuthenticationError> {
     let allowed_s = lifetime_s(presented)?;
-    let now_date = AmzDate::of(now);
-    let (signed_s, now_s) = (signed.time.as_secs(), now_date.time.as_secs());
+    let (signed_s, now_s) = (signed.time.as_secs(), now.as_secs());
     let earliest_s = now_s.saturating_sub(allowed_s);
     let latest_s = now_s + SKEW_MAX_S;
     let text = |seconds: u64| AmzDate::of(TimestampMs(seconds.saturating_mul(1000))).to_string();
@@ -142,7 +141,7 @@ fn check_time(
         return Err(AuthenticationError::Expired {
             signed: signed.to_string(),
             earliest: text(earliest_s),
-            now: now_date.to_string(),
+            now: text(now_s),
             allowed: minutes(allowed_s),
         });
     }
@@ -150,7 +149,7 @@ fn check_time(
         return Err(AuthenticationError::NotYetCurrent {
             signed: signed.to_string(),
             latest: text(latest_s),
-            now: now_date.to_string(),
+            now: text(now_s),
             allowed: minutes(SKEW_MAX_S),
         });
     }
@@ -210,10 +209,8 @@ fn check_signed_headers(
     request: &SignedRequest<'_>,
 ) -> Result<(), AuthenticationError> {
     let is_signed = |name: &str| {
-        presented
-            .signed_headers
-            .split(';')
-            .any(|signed| signed.eq_ignore_ascii_case(name))
+        let mut signed = header_names(&presented.signed_headers);
+        signed.any(|signed| signed.eq_ignore_ascii_case(name.as_bytes()))
     };
     // The SDK for JavaScript signs the one that its protocol has.
     if !is_signed("host") && !is_signed(":authority") {
