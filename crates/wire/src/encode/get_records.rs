@@ -130,21 +130,18 @@ fn json_bytes(record: &Record) -> usize {
 
 fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
     let mut digits = SequenceDigits::new();
-    let mut arrival = Arrival::default();
-    for (place, record) in records.iter().enumerate() {
-        out.extend_from_slice(if place == 0 {
-            b"{\"SequenceNumber\":\""
-        } else {
-            b",{\"SequenceNumber\":\""
-        });
-        out.extend_from_slice(digits.of(record.sequence_number));
-        out.extend_from_slice(br#"","ApproximateArrivalTimestamp":"#);
-        out.extend_from_slice(arrival.seconds(record.approximate_arrival_timestamp));
-        out.extend_from_slice(br#","Data":""#);
+    let mut opening = Opening::new();
+    let mut separator = &b""[..];
+    for record in records {
+        out.extend_from_slice(separator);
+        separator = b",";
+        let number = digits.of(record.sequence_number);
+        out.extend_from_slice(opening.of(number, record.approximate_arrival_timestamp));
         base64_simd::STANDARD.encode_append(record.data(), out);
-        out.push(b'"');
-        if !record.partition_key().is_empty() {
-            out.extend_from_slice(br#","PartitionKey":"#);
+        if record.partition_key().is_empty() {
+            out.push(b'"');
+        } else {
+            out.extend_from_slice(br#"","PartitionKey":"#);
             write_json_text(out, record.partition_key());
         }
         if record.encryption_type == EncryptionType::Kms {
@@ -154,23 +151,43 @@ fn write_json_records(out: &mut Vec<u8>, records: &[Record]) {
     }
 }
 
-/// The last time that was written; records of one envelope arrived at once.
-#[derive(Default)]
-struct Arrival {
-    ms: u64,
+/// A record up to its data, kept from one to the next: records of one envelope arrived at once, so that only the number
+/// differs.
+struct Opening {
+    time: TimestampMs,
     text: Vec<u8>,
 }
 
-impl Arrival {
-    /// The time in seconds as a JSON number.
-    fn seconds(&mut self, time: TimestampMs) -> &[u8] {
-        let TimestampMs(ms) = time;
-        if self.text.is_empty() || self.ms != ms {
-            self.ms = ms;
-            self.text.clear();
-            write!(self.text, "{}.{:03}", ms / 1000, ms % 1000).expect("memory takes every byte");
+impl Opening {
+    const NUMBER_NAME: &[u8] = br#"{"SequenceNumber":""#;
+
+    fn new() -> Self {
+        Self {
+            time: TimestampMs(0),
+            text: Vec::new(),
         }
+    }
+
+    fn of(&mut self, number: &[u8; DIGITS], time: TimestampMs) -> &[u8] {
+        const NUMBER_AT: usize = Opening::NUMBER_NAME.len();
+        if self.text.is_empty() || self.time != time {
+            self.write(time);
+        }
+        self.text[NUMBER_AT..NUMBER_AT + DIGITS].copy_from_slice(number);
         &self.text
+    }
+
+    /// The time is in seconds, as a JSON number.
+    fn write(&mut self, time: TimestampMs) {
+        self.time = time;
+        let TimestampMs(ms) = time;
+        self.text.clear();
+        self.text.extend_from_slice(Self::NUMBER_NAME);
+        self.text.extend_from_slice(&[0; DIGITS]);
+        self.text
+            .extend_from_slice(br#"","ApproximateArrivalTimestamp":"#);
+        write!(self.text, "{}.{:03}", ms / 1000, ms % 1000).expect("memory takes every byte");
+        self.text.extend_from_slice(br#","Data":""#);
     }
 }
 

@@ -24,11 +24,16 @@ fn is_plain(text: &[u8]) -> bool {
         (word | below_space | quote | backslash) & HIGH != 0
     };
     let (words, rest) = text.as_chunks::<8>();
-    let is_special = |byte: &u8| !matches!(byte, 0x20..0x7f) || matches!(byte, b'"' | b'\\');
-    !words
+    let are_plain = !words
         .iter()
-        .any(|word| has_special(u64::from_le_bytes(*word)))
-        && !rest.iter().any(is_special)
+        .any(|word| has_special(u64::from_le_bytes(*word)));
+    let is_special = |byte: &u8| !matches!(byte, 0x20..0x7f) || matches!(byte, b'"' | b'\\');
+    are_plain
+        && match text.last_chunk() {
+            // The rest, and some bytes once more.
+            Some(last) => !has_special(u64::from_le_bytes(*last)),
+            None => !rest.iter().any(is_special),
+        }
 }
 
 #[cfg(test)]

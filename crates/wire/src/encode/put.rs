@@ -3,7 +3,7 @@
 use millstream_types::SequenceNumber;
 
 use super::json_text::write_json_text;
-use super::sequence_digits::{DIGITS, SequenceDigits, eight_digits};
+use super::sequence_digits::{DIGITS, SequenceDigits, digits_of, eight_digits};
 use crate::cbor::CborWriter;
 use crate::encoding::Encoding;
 use crate::shapes::{EncryptionType, PutRecordResponse, PutRecordsResponse, PutRecordsResultEntry};
@@ -15,11 +15,12 @@ const JSON_ENCRYPTED: &[u8] = br#","EncryptionType":"KMS"}"#;
 
 /// The body of PutRecord's answer.
 pub fn encode_put_record(encoding: Encoding, answer: &PutRecordResponse) -> Vec<u8> {
-    let mut digits = SequenceDigits::new();
+    let number = answer.sequence_number;
+    let digits = &digits_of(number);
     match encoding {
         Encoding::Json => {
             let mut out = Vec::with_capacity(stored::BYTES + JSON_ENCRYPTED.len());
-            stored::write_json(&mut out, &mut digits, answer.sequence_number);
+            stored::write_json(&mut out, digits, number);
             if answer.encryption_type == EncryptionType::Kms {
                 out.pop();
                 out.extend_from_slice(JSON_ENCRYPTED);
@@ -29,7 +30,7 @@ pub fn encode_put_record(encoding: Encoding, answer: &PutRecordResponse) -> Vec<
         Encoding::Cbor => {
             let mut writer = CborWriter::default();
             writer.begin_map();
-            stored::write_cbor_members(&mut writer, &mut digits, answer.sequence_number);
+            stored::write_cbor_members(&mut writer, digits, number);
             write_cbor_encryption(&mut writer, answer.encryption_type);
             writer.end();
             writer.out
@@ -67,7 +68,7 @@ fn json(answer: &PutRecordsResponse, failed_count: u64) -> Vec<u8> {
         }
         match entry {
             PutRecordsResultEntry::Stored(number) => {
-                stored::write_json(&mut out, &mut digits, *number)
+                stored::write_json(&mut out, digits.of(*number), *number)
             }
             PutRecordsResultEntry::Failed { code, message } => {
                 out.extend_from_slice(br#"{"ErrorCode":"#);
@@ -98,7 +99,7 @@ fn cbor(answer: &PutRecordsResponse, failed_count: u64) -> Vec<u8> {
         match entry {
             PutRecordsResultEntry::Stored(number) => {
                 writer.begin_map();
-                stored::write_cbor_members(&mut writer, &mut digits, *number);
+                stored::write_cbor_members(&mut writer, digits.of(*number), *number);
                 writer.end();
             }
             PutRecordsResultEntry::Failed { code, message } => {
@@ -128,7 +129,7 @@ fn shard_id(number: SequenceNumber) -> [u8; SHARD_ID_BYTES] {
 
 /// A record that is stored: its number and its shard.
 mod stored {
-    use super::{CborWriter, DIGITS, SHARD_ID_BYTES, SequenceDigits, SequenceNumber, shard_id};
+    use super::{CborWriter, DIGITS, SHARD_ID_BYTES, SequenceNumber, shard_id};
 
     const NUMBER_NAME: &[u8] = br#"{"SequenceNumber":""#;
     const SHARD_NAME: &[u8] = br#"","ShardId":""#;
@@ -140,14 +141,10 @@ mod stored {
     /// As JSON.
     pub(super) const BYTES: usize = END_AT + END.len();
 
-    pub(super) fn write_json(
-        out: &mut Vec<u8>,
-        digits: &mut SequenceDigits,
-        number: SequenceNumber,
-    ) {
+    pub(super) fn write_json(out: &mut Vec<u8>, digits: &[u8; DIGITS], number: SequenceNumber) {
         let mut entry = [0; BYTES];
         entry[..NUMBER_AT].copy_from_slice(NUMBER_NAME);
-        entry[NUMBER_AT..SHARD_NAME_AT].copy_from_slice(digits.of(number));
+        entry[NUMBER_AT..SHARD_NAME_AT].copy_from_slice(digits);
         entry[SHARD_NAME_AT..SHARD_AT].copy_from_slice(SHARD_NAME);
         entry[SHARD_AT..END_AT].copy_from_slice(&shard_id(number));
         entry[END_AT..].copy_from_slice(END);
@@ -156,11 +153,11 @@ mod stored {
 
     pub(super) fn write_cbor_members(
         writer: &mut CborWriter,
-        digits: &mut SequenceDigits,
+        digits: &[u8; DIGITS],
         number: SequenceNumber,
     ) {
         writer.text("SequenceNumber");
-        writer.text_bytes(digits.of(number));
+        writer.text_bytes(digits);
         writer.text("ShardId");
         writer.text_bytes(&shard_id(number));
     }

@@ -5,74 +5,94 @@ use millstream_types::SequenceNumber;
 /// Sequence numbers have this many digits.
 pub(super) const DIGITS: usize = 56;
 
-/// Digits are kept in four groups of fourteen.
-const GROUPS: usize = 4;
-const GROUP_DIGITS: usize = DIGITS / GROUPS;
-const GROUP: u64 = 100_000_000_000_000;
-/// A number grows by this if its index does by one: 2^80.
+/// Numbers are added in words of eight digits, one in each byte.
+const WORD_DIGITS: usize = 8;
+const EVERY: u64 = 0x0101_0101_0101_0101;
+/// Steps are below 10^32.
+const STEP_WORDS: usize = 4;
+/// A number grows by this if its index does by one, in two groups of fourteen digits, the least significant first: 2^80.
 const PER_INDEX: [u64; 2] = [14_629_174_706_176, 12_089_258_196];
+const GROUP: u64 = 100_000_000_000_000;
 /// A number grows by this if its second of writing does by one.
 const PER_SECOND: u64 = 1 << 36;
-/// Steps up to these make no sum of [`Known::advance`] overflow.
+/// Steps up to these make no sum of [`Step::new`] overflow.
 const INDEX_STEP_MAX: u64 = 1 << 19;
 const SECONDS_STEP_MAX: u64 = 1 << 20;
 
 const SLOTS: usize = 16;
 
 /// Writes sequence numbers as decimal text. Dividing a number of 188 bits is slow; but a number that is a little above
-/// another one of the same shard is that number plus some multiples of powers of two, added group by group.
+/// another one of the same shard is that number plus some multiples of powers of two, added as text.
 #[derive(Debug)]
 pub(super) struct SequenceDigits {
     /// The last number of a shard, by the low bits of the shard's index.
     known: [Option<Known>; SLOTS],
+    /// The last step from one number to another: the next one is mostly the same.
+    step: Step,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
     number: SequenceNumber,
-    /// The least significant group first.
-    groups: [u64; GROUPS],
     digits: [u8; DIGITS],
+}
+
+/// What a number grows by.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    indexes: u64,
+    seconds: u64,
+    /// The digits of both together, without what makes them text; the least significant word first.
+    words: [u64; STEP_WORDS],
 }
 
 impl SequenceDigits {
     pub(super) fn new() -> Self {
         Self {
             known: [None; SLOTS],
+            step: Step::new(1, 0),
         }
     }
 
     /// The decimal digits of `number`.
     pub(super) fn of(&mut self, number: SequenceNumber) -> &[u8; DIGITS] {
         let slot = &mut self.known[number.shard_index() as usize % SLOTS];
-        let is_near = slot.as_mut().is_some_and(|known| known.advance(number));
+        let is_near = slot
+            .as_mut()
+            .is_some_and(|known| known.advance(number, &mut self.step));
         if !is_near {
-            *slot = Some(Known::divide(number));
+            let digits = digits_of(number);
+            *slot = Some(Known { number, digits });
         }
         &slot.as_ref().expect("it was just filled").digits
     }
 }
 
-impl Known {
-    fn divide(number: SequenceNumber) -> Self {
-        let mut text = Vec::with_capacity(DIGITS);
-        number.write_digits(&mut text);
-        let mut groups = [0; GROUPS];
-        for (group, digits) in groups.iter_mut().rev().zip(text.chunks_exact(GROUP_DIGITS)) {
-            *group = digits
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-        }
-        let digits = text.try_into().expect("every number has as many digits");
+/// The decimal digits of a number that stands alone.
+pub(super) fn digits_of(number: SequenceNumber) -> [u8; DIGITS] {
+    let mut text = Vec::with_capacity(DIGITS);
+    number.write_digits(&mut text);
+    text.try_into().expect("every number has as many digits")
+}
+
+impl Step {
+    fn new(indexes: u64, seconds: u64) -> Self {
+        let low = indexes * PER_INDEX[0] + seconds * PER_SECOND;
+        let (low, high) = (low % GROUP, indexes * PER_INDEX[1] + low / GROUP);
+        let middle = low / 100_000_000 + high % 100 * 1_000_000;
+        let (third, fourth) = (high / 100 % 100_000_000, high / 10_000_000_000);
+        let word = |number| u64::from_be_bytes(eight_digits(number)) & (0x0f * EVERY);
         Self {
-            number,
-            groups,
-            digits,
+            indexes,
+            seconds,
+            words: [low % 100_000_000, middle, third, fourth].map(word),
         }
     }
+}
 
-    /// Goes on to `number`, if it is a little above; else nothing changes. Most steps change the lower half only.
-    fn advance(&mut self, number: SequenceNumber) -> bool {
+impl Known {
+    /// Goes on to `number`, if it is a little above; else nothing changes.
+    fn advance(&mut self, number: SequenceNumber, step: &mut Step) -> bool {
         let from = self.number;
         let indexes = number.seq_ix().checked_sub(from.seq_ix());
         let seconds = number.written_s().checked_sub(from.written_s());
@@ -86,32 +106,38 @@ impl Known {
         if !is_near {
             return false;
         }
-        let added = [
-            indexes * PER_INDEX[0] + seconds * PER_SECOND,
-            indexes * PER_INDEX[1],
-            0,
-            0,
-        ];
-        let mut carry = 0;
-        for (place, added) in added.into_iter().enumerate() {
-            if added + carry > 0 {
-                let sum = self.groups[place] + added + carry;
-                self.groups[place] = sum % GROUP;
-                carry = sum / GROUP;
-                self.write_group(place);
-            }
+        if (step.indexes, step.seconds) != (indexes, seconds) {
+            *step = Step::new(indexes, seconds);
         }
+        self.add(&step.words);
         self.number = number;
         true
     }
 
-    fn write_group(&mut self, place: usize) {
-        let group = self.groups[place];
-        let (upper, lower) = (group / 100_000_000, group % 100_000_000);
-        let out = &mut self.digits[(GROUPS - 1 - place) * GROUP_DIGITS..][..GROUP_DIGITS];
-        out[..6].copy_from_slice(&eight_digits(upper)[2..]);
-        out[6..].copy_from_slice(&eight_digits(lower));
+    /// Most steps change the lower half only.
+    fn add(&mut self, words: &[u64; STEP_WORDS]) {
+        let mut carry = false;
+        let (digits, _) = self.digits.as_chunks_mut::<WORD_DIGITS>();
+        for (place, digits) in digits.iter_mut().rev().enumerate() {
+            let added = match words.get(place) {
+                Some(added) => *added,
+                None if carry => 0,
+                None => break,
+            };
+            (*digits, carry) = sum(*digits, added + u64::from(carry));
+        }
     }
+}
+
+/// Eight digits as text and as many as numbers, added; whether a one is carried to the next word. Each byte of text becomes
+/// 246 more than its digit, so that sums of ten and more leave it, as they should, and the others are told apart.
+fn sum(digits: [u8; WORD_DIGITS], added: u64) -> ([u8; WORD_DIGITS], bool) {
+    let raised = u64::from_be_bytes(digits) + (246 - u64::from(b'0')) * EVERY;
+    let (sum, is_carried) = raised.overflowing_add(added);
+    let stayed = (sum >> 4) & EVERY;
+    let digits = (sum & (0x0f * EVERY)) - 6 * stayed;
+    let text = digits | (u64::from(b'0') * EVERY);
+    (text.to_be_bytes(), is_carried)
 }
 
 /// The decimal digits of a number below 10^8: halves, quarters and eighths of it side by side in one word.
