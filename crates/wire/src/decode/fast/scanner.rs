@@ -7,13 +7,19 @@ const HIGH: u64 = 0x80 * EVERY;
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// Of the last string of base64: the next one is mostly as long.
+    base64_bytes: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// At the begin of `body`; `None` if it is not UTF-8.
     pub(super) fn new(body: &'a [u8]) -> Option<Self> {
         let text = simdutf8::basic::from_utf8(body).ok()?;
-        Some(Self { text, at: 0 })
+        Some(Self {
+            text,
+            at: 0,
+            base64_bytes: 0,
+        })
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -80,11 +86,22 @@ impl<'a> Scanner<'a> {
     pub(super) fn base64(&mut self) -> Option<&'a [u8]> {
         self.begin(b'"')?;
         let rest = self.rest();
-        let length = memchr::memchr(b'"', rest)?;
-        let base64 = rest.get(..length)?;
         // What must be escaped in JSON is not base64 either.
-        base64_simd::STANDARD.check(base64).ok()?;
-        self.at += length + 1;
+        let checked = |length| {
+            let text = rest.get(..length)?;
+            base64_simd::STANDARD.check(text).ok().map(|()| text)
+        };
+        let base64 = match rest.get(self.base64_bytes) {
+            Some(b'"') => checked(self.base64_bytes),
+            Some(_) | None => None,
+        };
+        // Otherwise the quote there is not the first one.
+        let base64 = match base64 {
+            Some(base64) => base64,
+            None => checked(memchr::memchr(b'"', rest)?)?,
+        };
+        self.base64_bytes = base64.len();
+        self.at += base64.len() + 1;
         Some(base64)
     }
 
@@ -135,6 +152,26 @@ fn plain_length(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_of_base64_end_at_their_first_quote_whatever_the_one_before_was_like() {
+        // The second one ends before, the third behind; behind the second and the fourth a quote stands where one of the
+        // length before would end.
+        let mut scanner =
+            Scanner::new(br#""AAAAAAAA" "AAAA":"x" "AAAAAAAA" "AAAA" ,," ""#).unwrap();
+        for length in [8, 4] {
+            assert_eq!(scanner.base64().map(<[u8]>::len), Some(length));
+        }
+        scanner.begin(b':').unwrap();
+        assert_eq!(scanner.text(), Some("x"));
+        for length in [8, 4] {
+            assert_eq!(scanner.base64().map(<[u8]>::len), Some(length));
+        }
+        scanner.begin(b',').unwrap();
+        scanner.begin(b',').unwrap();
+        assert_eq!(scanner.text(), Some(" "));
+        assert_eq!(Scanner::new(br#""AA"A""#).unwrap().base64(), None);
+    }
 
     #[test]
     fn each_byte_at_each_place_is_told_apart() {
