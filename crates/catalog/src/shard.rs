@@ -85,6 +85,7 @@ impl ShardNumbers {
     ///
     /// # Panics
     /// If the offset is 2^48 or more: more entries than a log can hold in practice.
+    #[inline]
     pub fn sequence_number(self, offset: u64, index: u16, time: TimestampMs) -> SequenceNumber {
         assert!(offset < 1 << 48, "offsets have 48 bits");
         let seq_ix = (offset << INDEX_BITS) | u64::from(index);

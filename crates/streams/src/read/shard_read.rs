@@ -12,7 +12,7 @@ use millstream_wire::shapes::Record;
 use super::ReadShardError;
 use super::damage::Damage;
 use super::read_turns::{ReadTurns, Turn};
-use crate::envelope::{EnvelopeReader, Unopened, opened};
+use crate::envelope::{EnvelopeReader, Unopened, opened, totals};
 use crate::tokens::Position;
 
 /// Bytes that one read of the log asks for at most.
@@ -132,6 +132,7 @@ pub(crate) async fn read_shard(
                         continue;
                     }
                 }
+                reading.make_room(&entries, bounds.next);
                 // No entry is there, whatever offsets the engine left out.
                 if entries.is_empty() {
                     reading.move_to(bounds.next.max(reading.position.offset));
@@ -212,6 +213,28 @@ impl Reading {
             .clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
             .min(room)
             .max(1)
+    }
+
+    /// Makes room for the records of entries; if more lie behind them, for as many of such records as the answer holds. Room
+    /// that grows with each record is copied a dozen times.
+    fn make_room(&mut self, entries: &[Entry], log_next: u64) {
+        let known = entries
+            .iter()
+            .filter_map(|entry| totals(&entry.payload).ok());
+        let (records, bytes) = known.fold((0, 0), |(records, bytes), (more, more_bytes)| {
+            (records + more as usize, bytes + more_bytes as usize)
+        });
+        let is_last = entries
+            .last()
+            .is_none_or(|last| last.offset + 1 >= log_next);
+        let answers = if is_last {
+            1
+        } else {
+            self.limits.bytes / bytes.max(1) + 1
+        };
+        let left = self.limits.records - self.records.len();
+        self.records
+            .reserve(left.min(records.saturating_mul(answers)));
     }
 
     fn move_to(&mut self, offset: u64) {

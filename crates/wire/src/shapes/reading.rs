@@ -83,6 +83,7 @@ impl Record {
     ///
     /// # Panics
     /// If there are fewer bytes.
+    #[inline]
     pub fn new(
         sequence_number: SequenceNumber,
         approximate_arrival_timestamp: TimestampMs,
@@ -101,11 +102,13 @@ impl Record {
     }
 
     /// UTF-8 text; empty if it was put without a key.
+    #[inline]
     pub fn partition_key(&self) -> &[u8] {
         &self.key_and_data[..self.key_bytes]
     }
 
     /// The payload.
+    #[inline]
     pub fn data(&self) -> &[u8] {
         &self.key_and_data[self.key_bytes..]
     }
