@@ -183,7 +183,7 @@ impl CloudWatchEdge {
         }
         let status = StatusCode::from_u16(encoded.status);
         let answered = Answer {
-            extra,
+            extra: Some(extra.into()),
             ..Answer::plain(
                 status.expect("error codes have statuses that exist"),
                 encoding.content_type(),

@@ -132,7 +132,7 @@ fn refused(head: &Parts, id: RequestId, unwelcome: Unwelcome) -> Answer {
         ),
     };
     Answer {
-        told_as: Some((message.into(), ErrorClass::Denied)),
+        told_as: Some(Box::new((message.into(), ErrorClass::Denied))),
         ..answer
     }
 }

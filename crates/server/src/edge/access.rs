@@ -108,7 +108,7 @@ impl Access {
         Some(Answer {
             service: Service::Preflight,
             content_type: None,
-            extra,
+            extra: Some(extra.into()),
             ..Answer::plain(StatusCode::OK, "", Bytes::new())
         })
     }

@@ -36,10 +36,12 @@ pub(crate) struct Answer {
     pub(crate) service: Service,
     pub(crate) content_type: Option<&'static str>,
     pub(crate) error_type: Option<&'static str>,
-    pub(crate) extra: HeaderMap,
+    /// Headers besides the common ones. Most answers have none, and an answer goes through many hands: what is rare is
+    /// behind a pointer.
+    pub(crate) extra: Option<Box<HeaderMap>>,
     pub(crate) body: AnswerBody,
     /// The error as it is told of, where that is not the `error_type`.
-    pub(crate) told_as: Option<(Cow<'static, str>, ErrorClass)>,
+    pub(crate) told_as: Option<Box<(Cow<'static, str>, ErrorClass)>>,
     /// What permission was asked for, where the caller does not say.
     pub(crate) resource: Option<String>,
     /// Records that were stored or are handed out.
@@ -58,7 +60,7 @@ impl Answer {
             service: Service::Kinesis,
             content_type: Some(content_type),
             error_type: None,
-            extra: HeaderMap::new(),
+            extra: None,
             body: AnswerBody::Whole(body.into()),
             told_as: None,
             resource: None,
@@ -69,7 +71,7 @@ impl Answer {
     /// How the call failed that it answers; `None` if it was done.
     pub(crate) fn failure(&self) -> Option<CallError<'_>> {
         let status = self.status.as_u16();
-        match (&self.told_as, self.error_type) {
+        match (self.told_as.as_deref(), self.error_type) {
             (Some((name, class)), _) => Some(CallError {
                 name,
                 class: *class,
@@ -84,7 +86,7 @@ impl Answer {
         let name = name.into();
         let class = ErrorClass::of(self.status.as_u16(), &name);
         Self {
-            told_as: Some((name, class)),
+            told_as: Some(Box::new((name, class))),
             ..self
         }
     }
@@ -156,7 +158,7 @@ impl Answer {
     }
 
     pub(crate) fn into_response(self, id: RequestId) -> Response<AnswerBody> {
-        let mut headers = self.extra;
+        let mut headers = self.extra.map_or_else(HeaderMap::new, |extra| *extra);
         headers.reserve(5);
         match self.service {
             Service::Kinesis => {

@@ -1,10 +1,12 @@
 //! The one way from a `POST` to its answer: read the body, name the operation, authenticate, call.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use futures::FutureExt;
 use http::request::Parts;
 use millstream_streams::{Asked, Caller};
 use millstream_types::Plane;
@@ -100,8 +102,9 @@ impl Front {
             &self.bodies,
             profile.body_bytes_max,
             sender,
-        );
-        match read.await {
+        )
+        .await;
+        match read {
             Ok(body) => Ok(self.whole(service, id, head, body).await),
             Err(BodyError::Incomplete) => Err(Unanswerable),
             Err(BodyError::TooLarge) => Ok(Served::by(profile.service, Answer::body_too_large())),
@@ -190,8 +193,13 @@ async fn call<S: PortService>(
     caller: &Caller,
 ) -> Answer {
     let (id, head) = (request.id, request.head);
-    // What a service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
-    let called = AssertUnwindSafe(service.call(request, named, caller)).catch_unwind();
+    // In its place from the start: a future of some kilobytes is not moved from wrapper to wrapper.
+    let mut call = pin!(service.call(request, named, caller));
+    let called = poll_fn(|cx| {
+        // What a service holds across a panic is its own: it must be sound at any await, as futures may be dropped.
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
+        polled.map_or_else(|panic| Poll::Ready(Err(panic)), |polled| polled.map(Ok))
+    });
     called.await.unwrap_or_else(|panic| {
         let panic = panic_text(&*panic);
         tracing::error!(request_id = %id, target = target(head), panic, "a request failed");

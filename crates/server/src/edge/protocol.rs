@@ -135,7 +135,7 @@ impl Protocol {
                 let mut extra = HeaderMap::new();
                 extra.insert(RPC_V2, HeaderValue::from_static("rpc-v2-cbor"));
                 Answer {
-                    extra,
+                    extra: Some(extra.into()),
                     ..Answer::plain(
                         status,
                         "application/cbor",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderValue;
 use millstream_types::{NoRandomness, Randomness, random_bytes};
 
@@ -13,7 +13,7 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// Length of a UUID as text.
 const UUID_BYTES: usize = 36;
-/// Length of the extended id: 72 bytes in base64.
+/// Length of the extended id: 72 bytes in base64, drawn eight letters at a time.
 const EXTENDED_BYTES: usize = 96;
 /// Length of the tables' ids.
 const TABLES_ID_BYTES: usize = 52;
@@ -60,18 +60,18 @@ impl RequestIds {
 impl RequestId {
     /// The id as a UUID, and an extended id as AWS's services send beside it.
     pub(crate) fn headers(self) -> (HeaderValue, HeaderValue) {
-        let mut text = BytesMut::with_capacity(UUID_BYTES + EXTENDED_BYTES);
-        text.extend_from_slice(&self.uuid());
+        let mut text = [0; UUID_BYTES + EXTENDED_BYTES];
+        let (uuid, extended) = text.split_at_mut(UUID_BYTES);
+        uuid.copy_from_slice(&self.uuid());
         let mut random = Mixed(self.high ^ self.low);
-        while text.len() < UUID_BYTES + EXTENDED_BYTES {
-            let room = UUID_BYTES + EXTENDED_BYTES - text.len();
-            let letters = random.next().to_le_bytes();
-            for letter in &letters[..room.min(8)] {
-                text.extend_from_slice(&[BASE64[usize::from(letter & 63)]]);
+        for letters in extended.chunks_exact_mut(8) {
+            for (letter, byte) in letters.iter_mut().zip(random.next().to_le_bytes()) {
+                *letter = BASE64[usize::from(byte & 63)];
             }
         }
-        let extended = text.split_off(UUID_BYTES).freeze();
-        (header(text.freeze()), header(extended))
+        let text = Bytes::copy_from_slice(&text);
+        let (uuid, extended) = (text.slice(..UUID_BYTES), text.slice(UUID_BYTES..));
+        (header(uuid), header(extended))
     }
 
     /// The id as the tables' answers carry it: 52 digits and upper-case letters.

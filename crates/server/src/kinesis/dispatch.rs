@@ -40,7 +40,8 @@ impl Done {
         };
         if let Some(told) = self.beside {
             let (name, value) = told.header();
-            answer.extra.insert(name, value);
+            let extra = answer.extra.get_or_insert_default();
+            extra.insert(name, value);
         }
         answer
     }
