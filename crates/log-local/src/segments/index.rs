@@ -1,6 +1,6 @@
 //! The index of a segment that is not sealed yet, in memory; it becomes the segment's footer.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::format::{
     ControlOp, DIRECTORY_ENTRY_BYTES, LogKey, RUN_REF_BYTES, RecentId, RunRef, Stretch,
