@@ -191,7 +191,7 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<()> {
     for (what, path) in PATHS.iter().filter(|path| path.0.contains(&plan.only)) {
         measure(&mut callgrind, what, path, &mut counters)
             .await
-            .with_context(|| format!("{what}"))?;
+            .context(*what)?;
     }
     callgrind.end().await
 }
