@@ -1,7 +1,8 @@
 //! A disk in memory that loses power, fills up and fails, for tests.
 //!
 //! Stricter than most disks: nothing is durable before it is synced. A power cut keeps or loses, independently of
-//! each other, every piece of 512 bytes of every write that was not synced and every change of a name.
+//! each other, every piece of 512 bytes of every write that was not synced and every change of a name. After a sync that
+//! failed, of a file or of a folder, the next one says that all is well, and does nothing about what that one left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
@@ -17,7 +18,7 @@ mod names;
 
 use dice::Dice;
 use file_state::{FileState, Pending};
-use names::NameChange;
+use names::{NameChange, Names};
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,9 @@ pub struct Faults {
     /// The next sync of a file by the thread of this name fails, and what it should have synced never gets durable by
     /// a later one. Other threads go on, whenever they come.
     pub next_sync_fails_on: Option<&'static str>,
+    /// This sync of a folder fails, counted from 1 from here on, whoever asks for it: the names that it should have made
+    /// durable never get so by a later one, only by being made anew.
+    pub folder_sync_fails_at: Option<u64>,
     /// The next write by the thread of this name fails without effect.
     pub next_write_fails_on: Option<&'static str>,
     /// All reads fail.
@@ -49,9 +53,7 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Inner {
     files: Vec<FileState>,
-    names: BTreeMap<String, usize>,
-    durable_names: BTreeMap<String, usize>,
-    pending_names: Vec<NameChange>,
+    names: Names,
     directories: BTreeSet<String>,
     faults: Faults,
     operations: u64,
@@ -80,7 +82,7 @@ impl Inner {
     }
 
     fn used_bytes(&self) -> u64 {
-        let linked: BTreeSet<usize> = self.names.values().copied().collect();
+        let linked: BTreeSet<usize> = self.names.seen.values().copied().collect();
         linked
             .iter()
             .map(|file| self.files[*file].contents.len() as u64)
@@ -99,10 +101,16 @@ impl Inner {
 
     fn change_name(&mut self, change: NameChange) -> io::Result<()> {
         let is_cut = self.operate()?;
-        change.clone().apply(&mut self.names);
-        self.pending_names.push(change);
+        self.names.change(change);
         if is_cut { Err(no_power()) } else { Ok(()) }
     }
+}
+
+/// Whether the sync of a folder that fails is this one; it is over then.
+fn is_this_folder_sync(fails_at: &mut Option<u64>) -> bool {
+    let left = fails_at.map(|left| left.saturating_sub(1));
+    *fails_at = left.filter(|left| *left > 0);
+    left == Some(0)
 }
 
 fn is_named(thread: &str) -> bool {
@@ -133,6 +141,11 @@ impl PowerCutDisk {
         self.inner.lock().faults = faults;
     }
 
+    /// What is still to go wrong.
+    pub fn faults(&self) -> Faults {
+        self.inner.lock().faults
+    }
+
     /// Operations so far.
     pub fn operations(&self) -> u64 {
         self.inner.lock().operations
@@ -144,29 +157,19 @@ impl PowerCutDisk {
         let inner = self.inner.lock();
         let dice = Dice::new(seed);
         let mut image = Inner {
-            names: inner.durable_names.clone(),
+            names: inner
+                .names
+                .after_power_cut(|name, nth| dice.keeps(name, nth, 0)),
             directories: inner.directories.clone(),
             ..Inner::default()
         };
-        let mut changes_of = BTreeMap::new();
-        for change in &inner.pending_names {
-            let nth = changes_of.entry(change.name()).or_insert(0);
-            *nth += 1;
-            if dice.keeps(change.name(), *nth, 0) {
-                change.clone().apply(&mut image.names);
-            }
-        }
-        let path_of: BTreeMap<_, _> = inner
-            .names
-            .iter()
-            .map(|(path, file)| (file, path))
-            .collect();
+        let seen = inner.names.seen.iter();
+        let path_of: BTreeMap<_, _> = seen.map(|(path, file)| (file, path)).collect();
         for (file, state) in inner.files.iter().enumerate() {
             let path = path_of.get(&file).map_or("", |path| path);
             let kept = state.after_power_cut(|nth, place| dice.keeps(path, nth, place));
             image.files.push(FileState::durable(kept));
         }
-        image.durable_names = image.names.clone();
         Self {
             inner: Arc::new(Mutex::new(image)),
         }
@@ -179,8 +182,6 @@ impl PowerCutDisk {
         let image = Inner {
             files: inner.files.clone(),
             names: inner.names.clone(),
-            durable_names: inner.durable_names.clone(),
-            pending_names: inner.pending_names.clone(),
             directories: inner.directories.clone(),
             ..Inner::default()
         };
@@ -191,20 +192,20 @@ impl PowerCutDisk {
 
     /// Names of the files.
     pub fn paths(&self) -> Vec<String> {
-        self.inner.lock().names.keys().cloned().collect()
+        self.inner.lock().names.seen.keys().cloned().collect()
     }
 
     /// Contents of a file; `None` if it is not there.
     pub fn contents(&self, path: &str) -> Option<Vec<u8>> {
         let inner = self.inner.lock();
-        let file = inner.names.get(path)?;
+        let file = inner.names.seen.get(path)?;
         Some(inner.files[*file].contents.clone())
     }
 
     /// Damages stored bytes: those of `mask` change.
     pub fn damage(&self, path: &str, position: usize, mask: u8) {
         let mut inner = self.inner.lock();
-        let file = inner.names.get(path).copied();
+        let file = inner.names.seen.get(path).copied();
         let file = file.map(|file| &mut inner.files[file]);
         for contents in file
             .into_iter()
@@ -221,8 +222,7 @@ impl PowerCutDisk {
         let mut inner = self.inner.lock();
         let file = inner.files.len();
         inner.files.push(FileState::durable(contents));
-        inner.names.insert(path.to_owned(), file);
-        inner.durable_names.insert(path.to_owned(), file);
+        inner.names.place(path, file);
         if let Some((directory, _)) = path.rsplit_once('/') {
             inner.directories.insert(directory.to_owned());
         }
@@ -240,12 +240,12 @@ impl Disk for PowerCutDisk {
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut inner = self.inner.lock();
-        if inner.names.contains_key(path) {
+        if inner.names.seen.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let file = inner.files.len();
         inner.files.push(FileState::default());
-        inner.change_name(NameChange::Set(path.to_owned(), file))?;
+        inner.change_name(NameChange::set(path, file))?;
         Ok(Arc::new(PowerCutFile {
             disk: self.clone(),
             file,
@@ -254,7 +254,7 @@ impl Disk for PowerCutDisk {
 
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
         let inner = self.inner.lock();
-        let file = *inner.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        let file = *inner.names.seen.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(Arc::new(PowerCutFile {
             disk: self.clone(),
             file,
@@ -263,16 +263,16 @@ impl Disk for PowerCutDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut inner = self.inner.lock();
-        let file = *inner.names.get(from).ok_or(io::ErrorKind::NotFound)?;
-        inner.change_name(NameChange::Rename(from.to_owned(), to.to_owned(), file))
+        let file = *inner.names.seen.get(from).ok_or(io::ErrorKind::NotFound)?;
+        inner.change_name(NameChange::rename(from, to, file))
     }
 
     fn unlink(&self, path: &str) -> io::Result<()> {
         let mut inner = self.inner.lock();
-        if !inner.names.contains_key(path) {
+        if !inner.names.seen.contains_key(path) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        inner.change_name(NameChange::Unset(path.to_owned()))
+        inner.change_name(NameChange::unset(path))
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
@@ -281,7 +281,7 @@ impl Disk for PowerCutDisk {
             Some((of, name)) => (of.to_owned(), name.to_owned()),
             None => (String::new(), path.clone()),
         };
-        let paths = inner.names.keys().map(split);
+        let paths = inner.names.seen.keys().map(split);
         Ok(paths
             .filter(|(of, _)| of == directory)
             .map(|(_, name)| name)
@@ -295,18 +295,15 @@ impl Disk for PowerCutDisk {
 
     fn sync_directory(&self, directory: &str) -> io::Result<()> {
         let mut inner = self.inner.lock();
+        let fails = is_this_folder_sync(&mut inner.faults.folder_sync_fails_at);
         if inner.operate()? {
             return Err(no_power());
         }
-        let pending = std::mem::take(&mut inner.pending_names);
-        for change in pending {
-            if change.directory() == directory {
-                change.apply(&mut inner.durable_names);
-            } else {
-                inner.pending_names.push(change);
-            }
+        inner.names.sync(directory, fails);
+        match fails {
+            true => Err(io::Error::other("a sync of a folder failed")),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
