@@ -20,12 +20,12 @@ pub(crate) use seal::sealed_segment;
 
 use crate::disk::DiskFile;
 use crate::durability::Durability;
-use crate::format::SEGMENT_HEADER_BYTES;
+use crate::format::{SEGMENT_HEADER_BYTES, SEGMENTS};
 use crate::pending::gathering::WaitsFor;
 use crate::pending::group::{Ending, Group};
 use crate::segments::frames::{Frames, FramesAt, GroupRun, count_fitting, plan_runs};
 use crate::segments::index::{FooterSize, SegmentIndex};
-use crate::segments::prepared::{Filling, PreparedSegment};
+use crate::segments::prepared::{Filling, PreparedSegment, SyncNames};
 use crate::shared::Shared;
 use crate::state::{OpenSegment, Phase, SegmentRow};
 use crate::stats::count;
@@ -67,7 +67,7 @@ impl SegmentWriter {
 /// Why a group did not become durable.
 #[derive(Debug)]
 enum CommitError {
-    /// No segment can be made. Nothing of what is left was given to the disk.
+    /// There is no room for a segment. Nothing of what is left was given to the disk.
     NoRoom,
     /// A write or an fsync failed.
     Failed(String),
@@ -240,9 +240,14 @@ impl Committer {
         let shared = &self.shared;
         let number = shared.state.lock().take_unsealed_number();
         let prepared = &shared.prepared;
-        let made = prepared.make(&*shared.disk, number, bytes, Filling::Reserved);
+        let sync_names = || shared.sync_names(SEGMENTS);
+        let folder = (&*shared.disk, &sync_names as SyncNames<'_>);
+        let made = prepared.make(folder, number, bytes, Filling::Reserved);
         made.map_err(|error| {
             shared.state.lock().unsealed.remove(&number);
+            if self.has_failed() {
+                return CommitError::Failed(error.to_string());
+            }
             tracing::error!(%error, "no segment can be made");
             CommitError::NoRoom
         })

@@ -15,8 +15,8 @@ use crate::shared::Shared;
 use crate::state::{Phase, State};
 use crate::stats::count;
 
-use manifest_writer::write_manifest;
 pub(crate) use manifest_writer::{Of, manifest_image};
+use manifest_writer::{WrittenManifest, write_manifest};
 
 /// A manifest is due when so many times its own size was sealed since: it is then a small part of what is written.
 const SEALED_PER_MANIFEST: u64 = 8;
@@ -50,19 +50,46 @@ pub(crate) fn keep_room(shared: &Shared) {
     kept_room::keep(shared);
 }
 
+/// What a start does once it has read the folder, before anything is served: writes the manifest, and removes the segments
+/// in which nothing is alive. Without `is_due` a disk may have no room for it.
+///
+/// Nobody can tell whether the manifest that was read is durable under its name: the sync of the folder that failed may have
+/// been another process's. An older one may come back, and with it what was dead for this one only.
+pub(crate) fn begin(shared: &Shared, is_due: bool, dead: &[u32]) -> io::Result<Housekeeper> {
+    let written = match is_due || !dead.is_empty() {
+        true => write_manifest_alone(shared, Of::Running),
+        false => write_manifest(shared, Of::Running),
+    };
+    match written {
+        Ok(written) => {
+            dead.iter()
+                .for_each(|number| remove_file(&*shared.disk, *number));
+            Ok(Housekeeper {
+                manifest_bytes: written.bytes,
+                listed_lsn: written.listed_lsn,
+                ..Housekeeper::default()
+            })
+        }
+        Err(error) if !is_due && kept_room::is_for_want_of_room(&error) => {
+            tracing::warn!(%error, "the start has written no manifest; what is dead stays until the next one");
+            Ok(Housekeeper::default())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a manifest while no other thread of the engine runs, on a full disk in the room that is kept.
-pub(crate) fn write_manifest_alone(shared: &Shared, of: Of) -> io::Result<()> {
+pub(crate) fn write_manifest_alone(shared: &Shared, of: Of) -> io::Result<WrittenManifest> {
     let mut written = write_manifest(shared, of);
     if written.as_ref().is_err_and(kept_room::is_for_want_of_room) {
         kept_room::remove(shared);
         written = write_manifest(shared, of);
     }
-    written.map(|_| ())
+    written
 }
 
 /// Runs until the engine stops; the last manifest is written by whoever stops it.
-pub(crate) fn run(shared: &Shared) {
-    let mut housekeeper = Housekeeper::default();
+pub(crate) fn run(shared: &Shared, mut housekeeper: Housekeeper) {
     while housekeeper.wait(shared) {
         if housekeeper.keep_house(shared).is_err() {
             pause(shared, RETRY);

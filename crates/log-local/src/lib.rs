@@ -35,7 +35,7 @@ pub use commit::realtime::Scheduling;
 pub use durability::Durability;
 pub use engine::LocalEngine;
 #[cfg(any(test, feature = "testing"))]
-pub use engine::stepped::Stepper;
+pub use engine::stepped::{Aside, Stepper};
 pub use pending::gathering::IdleBell;
 pub use pin::{Pinned, PinnedFile, PinnedReader};
 pub use recovery::OpenError;

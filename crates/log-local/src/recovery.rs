@@ -20,6 +20,7 @@ use crate::state::{SegmentRow, State};
 
 pub(crate) use candidates::read_footer;
 pub(crate) use scan::{ScannedFrame, Scanner, indexed};
+pub(crate) use write_again::write_again;
 
 /// Offsets left out in every log that is not closed after an unclean end in `os` mode. A log would have to lose
 /// more entries than that in one power cut for an offset to be given twice; the entries of a log that were written
@@ -81,6 +82,8 @@ pub(crate) struct Recovered {
     pub(crate) state: State,
     /// The manifest has to be written before anything is served.
     pub(crate) manifest_due: bool,
+    /// Segments that the manifest does not list any more. Only once another one is durable they may go.
+    pub(crate) dead: Vec<u32>,
 }
 
 /// Reads a data folder that is locked, at a time.
@@ -109,20 +112,22 @@ pub(crate) fn recover(
         return Ok(Recovered {
             state,
             manifest_due: true,
+            dead: Vec::new(),
         });
     };
     load(&mut state, &manifest, &numbers)?;
-    let candidates = numbers
+    let (newer, older): (Vec<u32>, Vec<u32>) = numbers
         .iter()
-        .copied()
-        .filter(|number| *number >= manifest.next_number || manifest.unsealed.contains(number));
-    let replayed = candidates::find(disk, candidates, manifest.covered_lsn)?;
+        .partition(|number| **number >= manifest.next_number || manifest.unsealed.contains(number));
+    let replayed = candidates::find(disk, newer.iter().copied(), manifest.covered_lsn)?;
     for segment in replayed {
         replay::replay(&mut state, segment)?;
     }
     let newest = numbers.last().map_or(0, |number| number + 1);
     state.next_number = manifest.next_number.max(newest);
-    remove_leftovers(disk, &state, &numbers);
+    remove_leftovers(disk, &state, &newer);
+    let is_dead = |number: &u32| !state.segments.contains_key(number);
+    let dead = older.into_iter().filter(is_dead).collect();
     let was_os = manifest.durability == Durability::Os;
     if manifest.is_copy {
         skip_offsets(&mut state, |next| never_given(next, now));
@@ -141,6 +146,7 @@ pub(crate) fn recover(
     Ok(Recovered {
         state,
         manifest_due: was_os || manifest.is_copy || settings.durability == Durability::Os,
+        dead,
     })
 }
 
@@ -240,9 +246,9 @@ fn insert_log(state: &mut State, log: &ManifestLog) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Best effort: a file that stays is removed by the next start.
-fn remove_leftovers(disk: &dyn Disk, state: &State, numbers: &[u32]) {
-    for number in numbers {
+/// What no manifest has ever listed. Best effort: a file that stays is removed by the next start.
+fn remove_leftovers(disk: &dyn Disk, state: &State, newer: &[u32]) {
+    for number in newer {
         if !state.segments.contains_key(number)
             && let Err(error) = disk.unlink(&segment_path(*number))
         {

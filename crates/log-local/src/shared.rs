@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) references: Mutex<()>,
     /// Whether a sync of what was answered before has failed. Held while one is made.
     pub(crate) answered_sync_failed: Mutex<bool>,
+    /// The same of names.
+    pub(crate) names_sync_failed: Mutex<bool>,
     /// What the state's phase and room come to; changed with the state locked.
     pub(crate) status: watch::Sender<EngineStatus>,
 }
@@ -48,15 +50,15 @@ pub(crate) struct Shared {
 /// Keeps other processes out until it is dropped.
 pub(crate) struct FolderLock {
     pub(crate) held: Box<dyn HeldLock>,
-    /// One operation on the folder's snapshots at a time.
-    pub(crate) snapshots: Mutex<()>,
+    /// One operation on the folder's snapshots at a time. The newest of which this process knows that it is durable.
+    pub(crate) snapshots: Mutex<Option<u64>>,
 }
 
 impl FolderLock {
     pub(crate) fn new(held: Box<dyn HeldLock>) -> Self {
         Self {
             held,
-            snapshots: Mutex::new(()),
+            snapshots: Mutex::new(None),
         }
     }
 }
@@ -107,14 +109,34 @@ impl Shared {
     /// Makes durable what was answered before, as in `os` mode. One that fails is final, whoever asked for it, and no other
     /// succeeds: the system tells only the first who asks, and the next one that all is well.
     pub(crate) fn sync_answered(&self, file: &dyn DiskFile) -> io::Result<()> {
-        let mut has_failed = self.answered_sync_failed.lock();
+        let what = "what was answered before";
+        self.sync_finally(&self.answered_sync_failed, what, || file.sync_data())
+    }
+
+    /// Makes durable the names in a folder. One that fails is final too: whoever is told of it may not be the one whose names
+    /// it was about.
+    pub(crate) fn sync_names(&self, directory: &str) -> io::Result<()> {
+        let what = format!("the names in the folder {directory:?}");
+        self.sync_finally(&self.names_sync_failed, &what, || {
+            self.disk.sync_directory(directory)
+        })
+    }
+
+    /// A sync, unless one of its kind has failed.
+    fn sync_finally(
+        &self,
+        has_failed: &Mutex<bool>,
+        what: &str,
+        sync: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut has_failed = has_failed.lock();
         if *has_failed {
             return Err(io::Error::other("a sync before this one has failed"));
         }
-        let synced = file.sync_data();
+        let synced = sync();
         if let Err(error) = &synced {
             *has_failed = true;
-            self.fail(format!("a sync of what was answered before: {error}"));
+            self.fail(format!("a sync of {what}: {error}"));
         }
         synced
     }

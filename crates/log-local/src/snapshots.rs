@@ -45,14 +45,17 @@ impl LocalSnapshots {
     ) -> Result<(), EngineError> {
         disk.create_directory(SNAPSHOTS)
             .map_err(failed("making the folder of snapshots"))?;
-        Self::new(disk, lock).inner.save(snapshot)
+        let mut durable = lock.snapshots.lock();
+        Self::new(disk, Arc::clone(&lock))
+            .inner
+            .save(snapshot, &mut durable)
     }
 
     /// Runs an operation on a thread of its own: it waits for the disk, and is rare.
     fn on_thread<T: Send + 'static>(
         &self,
         name: &str,
-        operation: impl FnOnce(&Inner) -> Result<T, EngineError> + Send + 'static,
+        operation: impl FnOnce(&Inner, &mut Option<u64>) -> Result<T, EngineError> + Send + 'static,
     ) -> LogFuture<Result<T, EngineError>> {
         let inner = Arc::clone(&self.inner);
         let (answer, answers) = oneshot::channel();
@@ -60,8 +63,8 @@ impl LocalSnapshots {
             .name(name.to_owned())
             .spawn(move || {
                 let result = {
-                    let _turn = inner.lock.snapshots.lock();
-                    operation(&inner)
+                    let mut durable = inner.lock.snapshots.lock();
+                    operation(&inner, &mut durable)
                 };
                 drop(inner);
                 // Whoever asked may have left.
@@ -76,28 +79,35 @@ impl LocalSnapshots {
 
 impl SnapshotStore for LocalSnapshots {
     fn save(&self, snapshot: Snapshot) -> LogFuture<Result<(), EngineError>> {
-        self.on_thread("log-snapshot", move |inner| inner.save(&snapshot))
+        self.on_thread("log-snapshot", move |inner, durable| {
+            inner.save(&snapshot, durable)
+        })
     }
 
     fn load(&self) -> LogFuture<Result<Vec<Snapshot>, EngineError>> {
-        self.on_thread("log-snapshot", Inner::load)
+        self.on_thread("log-snapshot", |inner, _| inner.load())
     }
 }
 
 impl Inner {
-    fn save(&self, snapshot: &Snapshot) -> Result<(), EngineError> {
+    /// `durable` is the newest of which this process knows that it is.
+    fn save(&self, snapshot: &Snapshot, durable: &mut Option<u64>) -> Result<(), EngineError> {
         let offsets = self.offsets().map_err(failed("listing the snapshots"))?;
-        if offsets
+        let is_newest = offsets
             .first()
-            .is_some_and(|newest| snapshot.offset <= *newest)
-            && self
-                .load()?
-                .first()
-                .is_some_and(|newest| snapshot.offset <= newest.offset)
-        {
+            .is_none_or(|newest| snapshot.offset > *newest);
+        let known = match is_newest {
+            true => None,
+            false => self.load()?.into_iter().next(),
+        };
+        let known = known.filter(|known| snapshot.offset <= known.offset);
+        if known.is_some() && known.as_ref().map(|known| known.offset) == *durable {
             return Ok(());
         }
-        self.write(snapshot).map_err(failed("writing a snapshot"))?;
+        // One that is there may not be durable under its name, and never get so by a sync: it is written anew.
+        let due = known.as_ref().unwrap_or(snapshot);
+        self.write(due).map_err(failed("writing a snapshot"))?;
+        *durable = Some(due.offset);
         self.remove_old().map_err(failed("removing old snapshots"))
     }
 

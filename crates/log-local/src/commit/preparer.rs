@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use crate::format::SEGMENTS;
 use crate::segments::prepared::{
-    Filling, KeptRoom, Prepared, PreparedSegment, recycle, remove_file,
+    Filling, KeptRoom, Prepared, PreparedSegment, SyncNames, recycle, remove_file,
 };
 use crate::settings::LocalSettings;
 use crate::shared::Shared;
@@ -132,9 +133,11 @@ fn prepare(shared: &Shared, job: &Job) -> io::Result<()> {
     }
     let prepared = &shared.prepared;
     let number = shared.state.lock().take_unsealed_number();
+    let sync_names = || shared.sync_names(SEGMENTS);
+    let folder = (&*shared.disk, &sync_names as SyncNames<'_>);
     let made = match job.dead {
-        Some(dead) => recycle(&*shared.disk, dead, number, job.size),
-        None => prepared.make(&*shared.disk, number, job.size, job.filling),
+        Some(dead) => recycle(folder, dead, number, job.size),
+        None => prepared.make(folder, number, job.size, job.filling),
     };
     let segment = made.inspect_err(|_| {
         shared.state.lock().unsealed.remove(&number);

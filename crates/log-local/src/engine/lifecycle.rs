@@ -16,7 +16,7 @@ use crate::caches::footers::FooterCache;
 use crate::commit::realtime::{self, Scheduling};
 use crate::commit::{self, Committer, preparer};
 use crate::disk::{Disk, OsDisk};
-use crate::housekeeping::{self, Of, keep_room, write_manifest_alone};
+use crate::housekeeping::{self, Housekeeper, Of, keep_room, write_manifest_alone};
 use crate::read_pool::ReadPool;
 use crate::recovery::{OpenError, recover};
 use crate::segments::prepared::PreparedSegments;
@@ -40,8 +40,8 @@ pub(super) struct Threads {
 }
 
 impl LocalEngine {
-    /// Opens the data folder of the settings, and creates it if it is not there. Blocks: reads the manifest and
-    /// scans the last segment, which takes some ten milliseconds at most.
+    /// Opens the data folder of the settings, and creates it if it is not there. Blocks: reads the manifest, scans the last
+    /// segment, which takes some ten milliseconds at most, and writes the manifest anew.
     pub fn open(settings: LocalSettings, clock: Arc<dyn WallClock>) -> Result<Self, OpenError> {
         let disk = OsDisk::open(&settings.directory).map_err(OpenError::io(format!(
             "opening {}",
@@ -56,8 +56,10 @@ impl LocalEngine {
         settings: LocalSettings,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self, OpenError> {
-        let mut engine = Self::open_without_threads(disk, settings, clock)?;
-        let started = engine.start().map_err(OpenError::io("starting threads"));
+        let (mut engine, housekeeper) = Self::open_without_threads(disk, settings, clock)?;
+        let started = engine
+            .start(housekeeper)
+            .map_err(OpenError::io("starting threads"));
         started.map(|()| engine)
     }
 
@@ -66,7 +68,7 @@ impl LocalEngine {
         disk: Arc<dyn Disk>,
         settings: LocalSettings,
         clock: Arc<dyn WallClock>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<(Self, Housekeeper), OpenError> {
         settings.check().map_err(OpenError::Settings)?;
         let lock = disk.lock().map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::InUse,
@@ -88,6 +90,7 @@ impl LocalEngine {
             lock: Mutex::new(Some(Arc::new(FolderLock::new(lock)))),
             references: Mutex::new(()),
             answered_sync_failed: Mutex::new(false),
+            names_sync_failed: Mutex::new(false),
             status: watch::Sender::new(EngineStatus::Serving),
             settings,
         });
@@ -98,10 +101,8 @@ impl LocalEngine {
             let reason = "idle_bell belongs to another engine";
             return Err(OpenError::Settings(reason.to_owned()));
         }
-        if recovered.manifest_due {
-            write_manifest_alone(&shared, Of::Running)
-                .map_err(OpenError::io("writing the manifest"))?;
-        }
+        let housekeeper = housekeeping::begin(&shared, recovered.manifest_due, &recovered.dead)
+            .map_err(OpenError::io("writing the manifest"))?;
         keep_room(&shared);
         preparer::look_at_room(&shared);
         let threads = Threads {
@@ -111,15 +112,16 @@ impl LocalEngine {
                 .map_err(OpenError::io("starting threads"))?,
             ..Threads::default()
         };
-        Ok(Self {
+        let engine = Self {
             committer: Arc::new(Mutex::new(Committer::new(Arc::clone(&shared)))),
             shared,
             threads: Arc::new(Mutex::new(threads)),
             scheduling: Scheduling::Ordinary,
-        })
+        };
+        Ok((engine, housekeeper))
     }
 
-    fn start(&mut self) -> io::Result<()> {
+    fn start(&mut self, housekeeper: Housekeeper) -> io::Result<()> {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         let (committing, committer) = (Arc::clone(&self.shared), Arc::clone(&self.committer));
         self.spawn(COMMITTING, move || {
@@ -131,7 +133,9 @@ impl LocalEngine {
         let preparing = Arc::clone(&self.shared);
         self.spawn(PREPARING, move || preparer::run(&preparing))?;
         let keeping = Arc::clone(&self.shared);
-        self.spawn(HOUSEKEEPING, move || housekeeping::run(&keeping))?;
+        self.spawn(HOUSEKEEPING, move || {
+            housekeeping::run(&keeping, housekeeper)
+        })?;
         self.scheduling = told.recv().unwrap_or(Scheduling::Ordinary);
         tracing::debug!(
             scheduling = ?self.scheduling,
@@ -211,6 +215,7 @@ fn finish_stop(shared: &Shared, threads: &Mutex<Threads>) -> Result<(), EngineEr
         (Phase::Failed(reason), _) => Err(EngineError::Io(reason)),
         (_, Err(panicked)) => Err(EngineError::Io(panicked)),
         _ => write_manifest_alone(shared, Of::CleanEnd)
+            .map(|_| ())
             .map_err(|error| EngineError::Io(format!("writing the manifest: {error}"))),
     };
     close(shared, threads);

@@ -22,9 +22,16 @@ use crate::shared::Shared;
 /// or stop is answered, before [`work`](Self::work) is called. Dropping it ends the work for good.
 #[derive(Debug)]
 pub struct Stepper {
+    aside: Aside,
+    housekeeper: Housekeeper,
+}
+
+/// Does the work of the committing thread and of the one that prepares segments, also while the [`Stepper`] is at work: where
+/// a disk holds up one thread, what the others do meanwhile.
+#[derive(Debug, Clone)]
+pub struct Aside {
     shared: Arc<Shared>,
     committer: Arc<Mutex<Committer>>,
-    housekeeper: Housekeeper,
 }
 
 impl LocalEngine {
@@ -37,11 +44,13 @@ impl LocalEngine {
     ) -> Result<(Self, Stepper), OpenError> {
         assert!(settings.idle_bell.is_none() && settings.reclaim_interval.is_zero());
         assert!([Duration::ZERO, Duration::MAX].contains(&settings.hurry));
-        let engine = Self::open_without_threads(disk, settings, clock)?;
+        let (engine, housekeeper) = Self::open_without_threads(disk, settings, clock)?;
         let stepper = Stepper {
-            shared: Arc::clone(&engine.shared),
-            committer: Arc::clone(&engine.committer),
-            housekeeper: Housekeeper::default(),
+            aside: Aside {
+                shared: Arc::clone(&engine.shared),
+                committer: Arc::clone(&engine.committer),
+            },
+            housekeeper,
         };
         Ok((engine, stepper))
     }
@@ -50,18 +59,35 @@ impl LocalEngine {
 impl Stepper {
     /// Does all that is due, and what comes of it, until nothing is. The work of each thread is done in one of its name.
     pub fn work(&mut self) {
-        while self.commit() || self.prepare() || self.keep_house(false) {}
+        while self.aside.commit() || self.aside.prepare() || self.keep_house(false) {}
     }
 
     /// Does also what the threads do from time to time by themselves, twice in a second: looks at the folder's lock and at
     /// the room on the disk, and tries again what has failed.
     pub fn look(&mut self) {
-        on_thread(PREPARING, || preparer::look(&self.shared));
+        self.aside.look();
         self.keep_house(true);
         self.work();
     }
 
-    fn commit(&self) -> bool {
+    /// What goes on beside this.
+    pub fn aside(&self) -> Aside {
+        self.aside.clone()
+    }
+
+    fn keep_house(&mut self, looks: bool) -> bool {
+        let Self { aside, housekeeper } = self;
+        let is_due = housekeeper.is_due(&aside.shared, looks);
+        if is_due {
+            on_thread(HOUSEKEEPING, || housekeeper.step(&aside.shared));
+        }
+        is_due
+    }
+}
+
+impl Aside {
+    /// Commits what waits, if anything does.
+    pub fn commit(&self) -> bool {
         let is_due = commit::is_due(&self.shared);
         if is_due {
             on_thread(COMMITTING, || self.committer.lock().take_care());
@@ -69,21 +95,13 @@ impl Stepper {
         is_due
     }
 
-    fn prepare(&self) -> bool {
-        preparer::is_due(&self.shared) && on_thread(PREPARING, || preparer::look(&self.shared))
+    /// Prepares the next segment, if it is missing.
+    pub fn prepare(&self) -> bool {
+        preparer::is_due(&self.shared) && self.look()
     }
 
-    fn keep_house(&mut self, looks: bool) -> bool {
-        let Self {
-            shared,
-            housekeeper,
-            ..
-        } = self;
-        let is_due = housekeeper.is_due(shared, looks);
-        if is_due {
-            on_thread(HOUSEKEEPING, || housekeeper.step(shared));
-        }
-        is_due
+    fn look(&self) -> bool {
+        on_thread(PREPARING, || preparer::look(&self.shared))
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn compact(shared: &Shared, inputs: &[ManifestSegment]) -> io::Result
         }
     };
     shared.disk.rename(&aside, &segment_path(number))?;
-    shared.disk.sync_directory(SEGMENTS)?;
+    shared.sync_names(SEGMENTS)?;
     {
         let _references = shared.references.lock();
         refer(shared, inputs, sealed, &index, &keys);

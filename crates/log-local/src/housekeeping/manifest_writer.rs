@@ -125,7 +125,7 @@ fn store(shared: &Shared, bytes: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     shared.disk.rename(MANIFEST_NEW, MANIFEST)?;
-    shared.disk.sync_directory("")
+    shared.sync_names("")
 }
 
 fn copy_logs(shared: &Shared, segments: &[ManifestSegment]) -> Vec<u8> {

@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::candidates::{Candidate, Contents};
-use super::write_again::write_again;
-use super::{OpenError, Scanner, sealed_row};
+use super::{OpenError, Scanner, sealed_row, write_again};
 use crate::commit::sealed_segment;
 use crate::format::segment_path;
 use crate::format::{ControlOp, FooterTables, LogKey, RecentId, Trailer};

@@ -11,7 +11,7 @@ const CHUNK_BYTES: u64 = 1 << 20;
 ///
 /// After a sync has failed the system takes its pages for clean: whoever reads sees what was written, and no later sync
 /// writes it. Power that is lost then takes what a start had taken for durable, whatever has been built on it since.
-pub(super) fn write_again(file: &dyn DiskFile, range: Range<u64>) -> io::Result<()> {
+pub(crate) fn write_again(file: &dyn DiskFile, range: Range<u64>) -> io::Result<()> {
     let mut position = range.start;
     let mut bytes = Vec::new();
     while position < range.end {

@@ -11,9 +11,12 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::disk::{Disk, DiskFile};
+use crate::format::segment_path;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, TRAILER_BYTES};
-use crate::format::{SEGMENTS, segment_path};
 use crate::settings::LocalSettings;
+
+/// Makes the names of segments durable.
+pub(crate) type SyncNames<'a> = &'a dyn Fn() -> io::Result<()>;
 
 /// Dead segments kept for recycling, while there is room.
 const RECYCLED_MAX: usize = 1;
@@ -154,7 +157,7 @@ impl PreparedSegments {
     /// Makes a segment file, unless its room is housekeeping's.
     pub(crate) fn make(
         &self,
-        disk: &dyn Disk,
+        (disk, sync_names): (&dyn Disk, SyncNames<'_>),
         number: u32,
         file_bytes: u64,
         filling: Filling,
@@ -167,7 +170,7 @@ impl PreparedSegments {
             state.making += 1;
             Making(self)
         };
-        make(disk, number, file_bytes, filling)
+        make((disk, sync_names), number, file_bytes, filling)
     }
 
     /// Housekeeping takes the room that is kept for it. Nothing is made from here on.
@@ -262,7 +265,7 @@ pub(crate) enum Filling {
 
 /// Makes a segment file, durable under its name.
 fn make(
-    disk: &dyn Disk,
+    (disk, sync_names): (&dyn Disk, SyncNames<'_>),
     number: u32,
     file_bytes: u64,
     filling: Filling,
@@ -281,7 +284,7 @@ fn make(
         }
         write_header(&*file, number, file_bytes)?;
         file.sync_data()?;
-        disk.sync_directory(SEGMENTS)
+        sync_names()
     };
     if let Err(error) = fill() {
         // Best effort: a start removes segments without frames.
@@ -297,7 +300,7 @@ fn make(
 
 /// Gives a dead segment a new number and generation; what it holds is never valid again.
 pub(crate) fn recycle(
-    disk: &dyn Disk,
+    (disk, sync_names): (&dyn Disk, SyncNames<'_>),
     dead: u32,
     number: u32,
     file_bytes: u64,
@@ -307,7 +310,7 @@ pub(crate) fn recycle(
     let file = disk.open(&path)?;
     write_header(&*file, number, file_bytes)?;
     file.sync_data()?;
-    disk.sync_directory(SEGMENTS)?;
+    sync_names()?;
     Ok(PreparedSegment {
         number,
         file,

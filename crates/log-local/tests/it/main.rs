@@ -11,6 +11,8 @@ mod folder;
 mod frozen;
 mod gaps;
 mod held_disk;
+mod mid_round;
+mod names;
 mod page_cache;
 mod pin;
 mod room;

@@ -1,5 +1,7 @@
 //! A random workload by seed, and what must be true of whatever it leaves behind.
 
+mod damaged;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +14,7 @@ use millstream_log::{
     LogFuture, LogId, LogSpec, NotWritten, Place, ReadFrom, ReadOutcome, Snapshot, SnapshotStore,
 };
 use millstream_log_local::disk::power_cut::PowerCutDisk;
-use millstream_log_local::{Durability, LocalEngine, LocalSettings, Loss, OpenError, Realtime};
+use millstream_log_local::{Durability, LocalEngine, LocalSettings, OpenError, Realtime};
 use millstream_types::{TimestampMs, WallClock};
 
 /// How many random cases to run, printed so that a failure can be repeated.
@@ -87,6 +89,8 @@ struct History {
     place: Option<Place>,
     /// Those that were not refused, in order: the offset is the place in the list.
     entries: Vec<Submitted>,
+    /// Behind the last one that somebody has seen after a start.
+    seen: u64,
     trim_submitted: u64,
     trim_answered: u64,
     delete_submitted: bool,
@@ -117,30 +121,48 @@ struct InFlight {
     entries: Vec<(Key, usize)>,
 }
 
-/// Runs a workload until it ends or the engine takes no more writes.
+/// A start that a fault ends is repeated; without power there is none.
+fn start(disk: &PowerCutDisk) -> Option<LocalEngine> {
+    open(disk).or_else(|_| open(disk)).ok()
+}
+
+/// Runs a workload until it ends or there is no power any more. What has failed is started again without a reboot, and goes
+/// on for a while.
 pub fn run(disk: &PowerCutDisk, seed: u64, steps: u64) -> Model {
     let mut model = Model::default();
     let mut rng = Rng(seed);
-    let Ok(mut engine) = open(disk) else {
+    let Some(mut engine) = start(disk) else {
         return model;
     };
     let mut in_flight = Vec::new();
-    for _ in 0..steps {
+    let mut left = steps;
+    while left > 0 {
+        left -= 1;
         if crate::folder::failure(&engine).is_some() {
-            break;
+            model.settle(&mut in_flight);
+            model.count(&engine);
+            drop(engine);
+            match start(disk) {
+                Some(started) => engine = started,
+                None => return model,
+            }
+            model.take_up(&engine);
+            left = left.min(rng.below(60));
         }
         model.step(&engine, &mut rng, &mut in_flight);
         if rng.below(40) == 0 {
             model.settle(&mut in_flight);
-            if rng.below(2) == 0 && block_on(engine.stop()).is_err() {
-                return model;
+            if rng.below(2) == 0 {
+                // It may have failed: it is started again all the same.
+                drop(block_on(engine.stop()));
             }
             model.count(&engine);
             drop(engine);
-            match open(disk) {
-                Ok(opened) => engine = opened,
-                Err(_) => return model,
+            match start(disk) {
+                Some(started) => engine = started,
+                None => return model,
             }
+            model.take_up(&engine);
         }
     }
     model.settle(&mut in_flight);
@@ -153,6 +175,23 @@ pub fn run(disk: &PowerCutDisk, seed: u64, steps: u64) -> Model {
 }
 
 impl Model {
+    /// What nobody knew is known after a start: of each log, where it ends now.
+    fn take_up(&mut self, engine: &LocalEngine) {
+        for log in self.logs.values_mut() {
+            let Some(place) = log.place else {
+                continue;
+            };
+            let Ok(bounds) = block_on(engine.bounds(place)) else {
+                assert!(log.delete_submitted, "a log is lost");
+                continue;
+            };
+            assert!(!log.delete_answered, "a deleted log is back");
+            log.check(engine, place);
+            log.entries.truncate(bounds.next as usize);
+            log.seen = bounds.next;
+        }
+    }
+
     fn step(&mut self, engine: &LocalEngine, rng: &mut Rng, in_flight: &mut Vec<InFlight>) {
         let key = (rng.below(3), rng.below(4));
         match rng.below(24) {
@@ -366,90 +405,6 @@ impl Model {
         self.logs.values().filter_map(|log| log.place).collect()
     }
 
-    /// What must be true of an engine with damaged files: what it serves is what was appended. Returns how many
-    /// logs are unreadable.
-    pub fn check_damaged(&self, engine: &LocalEngine) -> usize {
-        let mut unreadable = 0;
-        for log in self.logs.values() {
-            let Some(place) = log.place else {
-                continue;
-            };
-            let Ok(bounds) = block_on(engine.bounds(place)) else {
-                assert!(log.delete_submitted, "a log is lost");
-                continue;
-            };
-            for from in bounds.first..bounds.next {
-                let read = ReadFrom {
-                    place,
-                    from,
-                    bytes_max: 0,
-                };
-                match block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0) {
-                    ReadOutcome::Entries { entries, .. } => {
-                        assert_eq!(entries[0].offset, from);
-                        assert_eq!(entries[0].payload, log.entries[from as usize].payload);
-                    }
-                    ReadOutcome::Unreadable { reason, .. } => {
-                        assert!(reason.contains(" at byte "), "{reason}");
-                        unreadable += 1;
-                        break;
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-        }
-        unreadable
-    }
-
-    /// What must be true of a folder that was repaired: what is served is what was appended, what was acknowledged is
-    /// served or declared, and no offset is given twice. Returns how many acknowledged entries are not served.
-    pub fn check_repaired(
-        &self,
-        engine: &LocalEngine,
-        losses: &[Loss],
-        is_end_unknown: bool,
-    ) -> usize {
-        let mut lost = 0;
-        for (key, log) in self.logs.iter().filter(|(_, log)| !log.delete_submitted) {
-            let Some(place) = log.place else {
-                continue;
-            };
-            let Ok(bounds) = block_on(engine.bounds(place)) else {
-                assert!(is_end_unknown, "the log {key:?} is lost in silence");
-                continue;
-            };
-            let served = read_over_gaps(engine, place);
-            for entry in &served {
-                let submitted = &log.entries[entry.offset as usize];
-                assert_eq!(entry.payload, submitted.payload, "at {}", entry.offset);
-                assert_eq!(entry.kind, submitted.kind);
-            }
-            let end = served.last().map_or(0, |entry| entry.offset + 1);
-            let is_declared = |offset: u64| {
-                let of_log = |loss: &&Loss| (loss.group.0, loss.log.0) == *key;
-                let mut losses = losses.iter().filter(of_log);
-                losses.any(|loss| (loss.first..loss.next).contains(&offset))
-                    || (is_end_unknown && (offset >= end || offset < bounds.first))
-            };
-            let answered = log.entries.iter().filter_map(|entry| entry.answer);
-            for offset in answered.map(|answer| answer.offset) {
-                assert!(
-                    offset < bounds.next,
-                    "offset {offset} of {key:?} would be given twice"
-                );
-                let is_served = served.iter().any(|entry| entry.offset == offset);
-                if !is_served && offset >= log.trim_submitted {
-                    assert!(
-                        is_declared(offset),
-                        "{offset} of {key:?} is lost in silence"
-                    );
-                    lost += 1;
-                }
-            }
-        }
-        lost
-    }
-
     /// Everything that can be read, to be compared.
     pub fn dump(&self, engine: &LocalEngine) -> Vec<(Key, Dumped)> {
         let places = self
@@ -517,6 +472,10 @@ impl History {
             bounds.next >= next,
             "acknowledged entries are lost: {bounds:?}, {next}"
         );
+        assert!(
+            bounds.next >= self.seen,
+            "what was seen is gone: {bounds:?}"
+        );
         assert!(bounds.next <= self.entries.len() as u64);
         let read = read_all(engine, place);
         assert!(read.is_sorted_by_key(|entry| entry.time));
@@ -546,28 +505,6 @@ impl History {
             };
             let again = block_on(engine.append_many(vec![append]));
             assert_eq!(again, [Ok(answer)], "an append id is forgotten");
-        }
-    }
-}
-
-/// All entries of a log, over offsets that no entry has.
-fn read_over_gaps(engine: &LocalEngine, place: Place) -> Vec<Entry> {
-    let (mut from, mut entries) = (block_on(engine.bounds(place)).unwrap().first, Vec::new());
-    loop {
-        let read = ReadFrom {
-            place,
-            from,
-            bytes_max: 3000,
-        };
-        match block_on(engine.read_many(vec![read], Duration::ZERO)).remove(0) {
-            ReadOutcome::Entries { entries: page, .. } => {
-                let Some(last) = page.last() else {
-                    return entries;
-                };
-                from = last.offset + 1;
-                entries.extend(page);
-            }
-            other => panic!("{other:?} at {from} of {place:?}"),
         }
     }
 }
