@@ -10,10 +10,11 @@ use millstream_types::TimestampMs;
 use super::Salvage;
 use super::rewrite::rewrite;
 use super::rows::Row;
+use super::segment::{Contents, read_with_runs};
 use crate::durability::Durability;
-use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment};
+use crate::format::{LogKey, Manifest, ManifestLog, ManifestSegment, SegmentKind};
 use crate::format::{SEGMENTS, segment_path};
-use crate::recovery::{MANIFEST, MANIFEST_NEW, OpenError, never_given};
+use crate::recovery::{MANIFEST, MANIFEST_NEW, OpenError, never_given, write_again};
 use crate::snapshots::{LocalSnapshots, SNAPSHOTS};
 use crate::state::table::{OFFSET_LIMIT, SKIPPED};
 
@@ -129,28 +130,77 @@ impl Salvage {
 
     /// By the number of the segment that it replaces: what the new manifest lists. And how many were written.
     fn write(&self, repair: &Repair) -> io::Result<(BTreeMap<u32, Listed>, u32)> {
+        let mut written = 0;
+        let listed = self.write_segments(repair, &mut written);
+        let listed = listed.and_then(|listed| {
+            self.disk.sync_directory(SEGMENTS)?;
+            Ok(listed)
+        });
+        if listed.is_err() {
+            // Best effort: the next repair is not to take them for whole.
+            for number in self.first_number()..=self.first_number() + written {
+                drop(self.disk.unlink(&segment_path(number)));
+            }
+        }
+        Ok((listed?, written))
+    }
+
+    fn write_segments(
+        &self,
+        repair: &Repair,
+        written: &mut u32,
+    ) -> io::Result<BTreeMap<u32, Listed>> {
         for folder in ["", "/segments", "/snapshots"] {
             let folder = format!("{}{folder}", repair.kept_in);
             self.disk.create_directory(&folder)?;
         }
         let sources = self.rows.values().flat_map(|row| &row.sources);
         let used: BTreeSet<u32> = sources.filter_map(|source| source.segment).collect();
-        let (mut listed, mut written) = (BTreeMap::new(), 0);
+        let mut listed = BTreeMap::new();
         for number in used {
             let contents = &self.segments[&number];
-            let (segment, keys) = match &contents.whole {
+            let (segment, keys) = match self.stays(contents)? {
                 Some((segment, keys)) => (*segment, keys.clone()),
                 None => {
-                    let number = self.first_number() + written;
-                    written += 1;
-                    rewrite(&*self.disk, contents, number)?
+                    // Of one that is whole not all runs were kept.
+                    let reread = contents.whole.as_ref();
+                    let reread = reread.map(|_| read_with_runs(&*self.disk, number, None));
+                    let source = reread.as_ref().unwrap_or(contents);
+                    let copy = rewrite(&*self.disk, source, self.first_number() + *written)?;
+                    *written += 1;
+                    copy
                 }
             };
             let places = keys.into_iter().zip(0..).collect();
             listed.insert(number, (segment, places));
         }
-        self.disk.sync_directory(SEGMENTS)?;
-        Ok((listed, written))
+        Ok(listed)
+    }
+
+    /// What the manifest will say of a segment that stays as it is. Of one that no manifest lists so far the footer is made
+    /// durable: whoever wrote it may have been killed then, or told that it failed.
+    fn stays<'a>(
+        &self,
+        contents: &'a Contents,
+    ) -> io::Result<Option<&'a (ManifestSegment, Vec<LogKey>)>> {
+        let Some(whole) = &contents.whole else {
+            return Ok(None);
+        };
+        let listed = self.manifest.iter().flat_map(|manifest| &manifest.segments);
+        let mut listed = listed.map(|segment| segment.number);
+        if listed.any(|number| number == contents.number) {
+            return Ok(Some(whole));
+        }
+        // Left by a compaction or by a repair that did not get further: its name need not be durable, and there is no way to
+        // make it so. Without a manifest it may be one that counted.
+        if self.manifest.is_some() && contents.kind == SegmentKind::Compacted {
+            return Ok(None);
+        }
+        if let Some(file) = &contents.file {
+            write_again(&**file, whole.0.runs_start..contents.file_bytes)?;
+            file.sync_data()?;
+        }
+        Ok(Some(whole))
     }
 
     /// Copies the manifest aside; one that cannot be read moves.
