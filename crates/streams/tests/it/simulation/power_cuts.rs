@@ -116,11 +116,22 @@ fn power_cut(dice: &mut StdRng) -> Faults {
     }
 }
 
+/// One of the next syncs of a folder fails: names are lost at the next power cut, or at none.
+fn failed_folder_sync(dice: &mut StdRng) -> Faults {
+    Faults {
+        folder_sync_fails_at: Some(dice.random_range(1..=6)),
+        ..Faults::default()
+    }
+}
+
 impl Machine {
-    /// Starts it, perhaps after starts that a power cut ends.
+    /// Starts it, perhaps after starts that a power cut or a failed sync ends.
     async fn start_after_all(&mut self, world: &mut World, dice: &mut StdRng) {
         while dice.random_bool(0.3) {
-            self.disk.set_faults(power_cut(dice));
+            self.disk.set_faults(match dice.random_bool(0.2) {
+                true => failed_folder_sync(dice),
+                false => power_cut(dice),
+            });
             let started = self.start(world, dice).await;
             if started.is_ok() {
                 // What it takes up again meets the cut, if nothing before did.
@@ -204,6 +215,7 @@ impl Machine {
                     ..Faults::default()
                 }),
                 15 => fill_and_free(&disk, &engine, &mut dice).await,
+                16..18 => disk.set_faults(failed_folder_sync(&mut dice)),
                 // Killed in good health.
                 _ => {}
             }
