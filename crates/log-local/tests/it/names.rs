@@ -183,7 +183,7 @@ impl Story {
 }
 
 impl Story {
-    /// What the failure has left, on a disk whose power is cut while the next process starts.
+    /// What is left behind the step in which a sync failed, on a disk whose power is cut while the next process starts.
     fn check_starts_that_are_cut(&self) {
         let killed = self.disk.after_kill();
         for cut in 1..=14 {
