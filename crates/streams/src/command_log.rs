@@ -89,6 +89,7 @@ impl CommandLog {
             None => Err(ProposeError::OutcomeUnknown),
         }
     }
+
     /// Every command below is applied here.
     pub(crate) fn followed(&self) -> u64 {
         self.outcomes.next()
